@@ -1,0 +1,13 @@
+# Warnings and sanitizers for our own targets; dependencies are system headers.
+function(slipstream_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                                           -Woverloaded-virtual -Wno-missing-field-initializers)
+  if(SLIPSTREAM_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(SLIPSTREAM_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${SLIPSTREAM_SANITIZE} -fno-omit-frame-pointer
+                                             -fno-sanitize=vptr)
+    target_link_options(${target} PUBLIC -fsanitize=${SLIPSTREAM_SANITIZE})
+  endif()
+endfunction()

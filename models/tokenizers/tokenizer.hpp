@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slipstream {
+
+/// Text to token ids and back. Immutable and thread-safe.
+class tokenizer {
+ public:
+  virtual ~tokenizer() = default;
+  /// Throws input_error naming the character when a tokenizer has no id for it.
+  virtual std::vector<std::int64_t> encode(std::string_view text) const = 0;
+  /// Special tokens are left out unless `keep_special`.
+  virtual std::string decode(const std::vector<std::int64_t> &ids, bool keep_special = false) const = 0;
+  virtual std::int64_t vocab_size() const = 0;
+  virtual std::int64_t eos() const = 0;  ///< -1 when there is none
+  virtual std::int64_t pad() const = 0;
+  virtual std::int64_t bos() const = 0;
+  /// Writes tokenizer.json and tokenizer_config.json that Hugging Face's libraries load.
+  virtual void save(const std::filesystem::path &folder) const = 0;
+};
+
+/// Reads folder/tokenizer.json (and tokenizer_config.json). Throws input_error naming file and field.
+std::shared_ptr<const tokenizer> load_tokenizer(const std::filesystem::path &folder);
+
+/// One id a character of `alphabet` (UTF-8, duplicates ignored), after <pad>, <bos> and <eos>.
+std::shared_ptr<const tokenizer> make_character_tokenizer(std::string_view alphabet);
+
+}  // namespace slipstream

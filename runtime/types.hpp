@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/types.hpp"
+
+namespace slipstream {
+
+/// One line of a dataset as drawn: `id` counts draws (0, 1, 2 …) and never repeats in a run; `row` is the line's
+/// index in the file and `epoch` how often the file was gone through before.
+struct example {
+  std::uint64_t id = 0;
+  std::int64_t epoch = 0;
+  std::int64_t row = 0;
+  std::string prompt;
+  std::string response;  ///< demonstration, or chosen answer; empty when there is none
+  std::string rejected;  ///< rejected answer of a pair; empty when there is none
+  std::string answer;    ///< what an exact checker expects; empty when there is none
+  double score = std::numeric_limits<double>::quiet_NaN();  ///< rating of `response`; NaN when there is none
+};
+using example_ptr = std::shared_ptr<const example>;
+
+/// All samples of one prompt. `min_version` is the oldest version that may have made a token of it.
+struct rollout_group {
+  example_ptr source;
+  std::int64_t min_version = 0;
+  std::vector<std::int64_t> prompt_tokens;
+  std::vector<generation> rollouts;
+  std::vector<std::string> texts;  ///< decoded answers, one a rollout
+};
+using group_ptr = std::shared_ptr<const rollout_group>;
+
+/// One number a rollout from one scorer.
+struct group_scores {
+  group_ptr group;
+  std::string scorer;  ///< the actor's name in the topology
+  std::vector<double> scores;
+};
+
+/// Log-probabilities of every generated token under another model (the reference).
+struct group_logprobs {
+  group_ptr group;
+  std::string model;
+  std::vector<std::vector<float>> logprobs;  ///< [rollout][token]
+};
+
+/// One sequence that a learner trains on. Per-token arrays run over the response tokens.
+struct sample {
+  std::vector<std::int64_t> tokens;  ///< prompt and response
+  std::int64_t prompt_length = 0;
+  std::vector<float> behaviour;      ///< log-probability under the weights that drew each token
+  std::vector<float> reference;      ///< log-probability under the reference model; empty without one
+  std::vector<float> advantages;
+  std::vector<std::int64_t> versions;
+  double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
+};
+
+/// What one drawn example became; trained, or dropped, as a whole. A pair is [chosen, rejected].
+struct sample_group {
+  std::uint64_t id = 0;
+  std::vector<sample> samples;
+  std::int64_t rollouts = 0;  ///< how many of the ledger's rollouts it stands for
+};
+using sample_group_ptr = std::shared_ptr<const sample_group>;
+
+}  // namespace slipstream

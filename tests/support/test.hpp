@@ -1,0 +1,27 @@
+#pragma once
+// Include last: LibTorch's headers define glog's CHECK family, which would silently replace Catch2's.
+#undef CHECK
+#undef CHECK_FALSE
+#undef REQUIRE
+#undef INFO
+#undef WARN
+#undef FAIL
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace slipstream::test {
+
+/// A file or folder under tests/data.
+inline std::filesystem::path data(const std::filesystem::path &name) {
+  return std::filesystem::path(SLIPSTREAM_SOURCE_DIR) / "tests" / "data" / name;
+}
+
+/// The folder of reference values: $SLIPSTREAM_GOLDEN, or tests/data/golden.
+inline std::filesystem::path golden(const std::filesystem::path &name) {
+  const char *chosen = std::getenv("SLIPSTREAM_GOLDEN");
+  return (chosen ? std::filesystem::path(chosen) : data("golden")) / name;
+}
+
+}  // namespace slipstream::test
