@@ -1,5 +1,7 @@
 #include "runtime/schedule/order_buffer.hpp"
 
+#include <utility>
+
 #include "models/error.hpp"
 
 namespace slipstream {
