@@ -11,6 +11,9 @@
 
 namespace slipstream {
 
+/// The span of held-out evaluation, which counts neither as work of the run nor in its time.
+inline constexpr const char *evaluation_span = "evaluate";
+
 /// What a compute actor needs to take its turn on the run's cores.
 struct compute_share {
   std::string actor;
