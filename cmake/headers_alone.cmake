@@ -1,7 +1,8 @@
 # Target `headers_alone` (not part of `all`): every header compiles when nothing was included before it. A header that
 # the .cpp beside it includes first is proven by the normal build; the others get a generated file each.
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-     models/*.hpp runtime/*.hpp actors/*.hpp tests/*.hpp examples/*.hpp)
+     ${PROJECT_SOURCE_DIR}/models/*.hpp ${PROJECT_SOURCE_DIR}/runtime/*.hpp ${PROJECT_SOURCE_DIR}/actors/*.hpp
+     ${PROJECT_SOURCE_DIR}/tests/*.hpp ${PROJECT_SOURCE_DIR}/examples/*.hpp)
 set(generated)
 foreach(header ${headers})
   string(REGEX REPLACE "\\.hpp$" ".cpp" partner ${PROJECT_SOURCE_DIR}/${header})
