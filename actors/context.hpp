@@ -1,0 +1,39 @@
+#pragma once
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "actors/compute.hpp"
+#include "actors/preflight.hpp"
+#include "actors/services.hpp"
+#include "runtime/run_folder/run_folder.hpp"
+
+namespace slipstream {
+
+/// What a kind's spawn function finds: the run's parts and its consumers.
+struct spawn_context {
+  caf::actor_system &system;
+  preflight &plan;
+  run_services services;
+  weights_actor weights;  ///< of the learner's model
+  ledger_actor ledger;
+  run_paths paths;
+  bool detached = true;   ///< compute actors get threads of their own
+  std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
+
+  /// The consumers of `name`, as the sinks they are. Edges were checked by their ports, so the cast is sound.
+  template <class Sink>
+  std::vector<Sink> sinks(const std::string &name) const {
+    std::vector<Sink> result;
+    for (const auto *taker : plan.takers(name))
+      if (const auto &inbox = inboxes.at(taker->name)) result.push_back(caf::actor_cast<Sink>(inbox));
+    return result;
+  }
+  compute_share share(const std::string &actor, std::int64_t threads) const { return {actor, threads, services}; }
+};
+
+}  // namespace slipstream
