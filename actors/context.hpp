@@ -4,6 +4,7 @@
 #include <caf/actor_system.hpp>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,16 @@ struct spawn_context {
   run_paths paths;
   bool detached = true;   ///< compute actors get threads of their own
   std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
+  std::vector<std::pair<std::string, caf::strong_actor_ptr>> owned{};  ///< all actors spawned, for the supervisor
+  std::set<std::string> expected{};                        ///< besides the learner, who must be done at the end
+  learner_actor learner{};
+
+  /// Puts an actor under the supervisor's care and gives back its handle.
+  template <class Handle>
+  caf::strong_actor_ptr own(const std::string &name, const Handle &handle) {
+    owned.emplace_back(name, caf::actor_cast<caf::strong_actor_ptr>(handle));
+    return owned.back().second;
+  }
 
   /// The consumers of `name`, as the sinks they are. Edges were checked by their ports, so the cast is sound.
   template <class Sink>

@@ -21,6 +21,7 @@ struct learner_setup {
   ledger_actor ledger;
   weights_actor weights;
   std::int64_t updates = 0;
+  std::int64_t publish_every = 1;         ///< versions
   std::int64_t checkpoint_every = 0;      ///< versions; 0: only at the end
   std::filesystem::path checkpoints;      ///< folder of checkpoints; empty writes none
 };

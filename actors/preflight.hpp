@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@ class preflight {
  public:
   /// Checks all that needs no file but the topology. Throws input_error.
   preflight(topology graph, const registry &kinds);
+  preflight(const preflight &) = delete;
+  preflight &operator=(const preflight &) = delete;
 
   /// Makes missing data, then lets every actor look at its files, models and neighbours. Throws input_error.
   void verify();

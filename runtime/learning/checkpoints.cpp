@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "models/files/checkpoint.hpp"
-#include "runtime/run_folder/run_folder.hpp"
+#include "runtime/run_folder/write.hpp"
 
 namespace slipstream {
 
@@ -13,7 +13,7 @@ void write_checkpoint(const std::filesystem::path &folder, const trainer &core,
   const nlohmann::json extra = {{"format", 1}, {"version", core.version()}};
   save_checkpoint(folder / name, {core.model().spec(), core.model().flat(), text}, to_tensors(core.optimizer()),
                   extra.dump(2));
-  point_last(folder, name);
+  replace_link(folder / "last", name);
 }
 
 }  // namespace slipstream
