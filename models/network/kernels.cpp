@@ -180,41 +180,55 @@ struct query {
   float *scores, *out;
 };
 
-SLIPSTREAM_INLINE const float *at(const float *const *pages, const query &a, std::int64_t t) {
-  return pages[t / a.cache->page_size] + (t % a.cache->page_size) * a.cache->stride + a.offset;
-}
-
 // out[d .. d + 8 * C) = sum over t of scores[t] * value[t], from t = 0 on.
 template <int C>
 SLIPSTREAM_INLINE void mix(const query &a, std::int64_t d) {
   lanes8 total[C] = {}, value;
-  for (std::int64_t t = 0; t < a.length; ++t) {
-    const float *row = at(a.cache->values, a, t) + d;
-    for (int c = 0; c < C; ++c) {
-      load(value, row + 8 * c);
-      total[c] += value * a.scores[t];
+  const std::int64_t page_size = a.cache->page_size;
+  for (std::int64_t t = 0, page = 0; t < a.length; ++page) {
+    const float *row = a.cache->values[page] + a.offset + d;
+    const std::int64_t end = std::min(a.length, t + page_size);
+    for (; t < end; ++t, row += a.cache->stride) {
+      for (int c = 0; c < C; ++c) {
+        load(value, row + 8 * c);
+        total[c] += value * a.scores[t];
+      }
     }
   }
   for (int c = 0; c < C; ++c) store(a.out + d + 8 * c, total[c]);
 }
 
-SLIPSTREAM_INLINE void attend_head(const query &a) {
+SLIPSTREAM_INLINE float mix_one(const query &a, std::int64_t d) {
+  float total = 0.0f;
+  const std::int64_t page_size = a.cache->page_size;
+  for (std::int64_t t = 0; t < a.length; ++t)
+    total += a.cache->values[t / page_size][t % page_size * a.cache->stride + a.offset + d] * a.scores[t];
+  return total;
+}
+
+// scores[t] = q . key[t] / sqrt(head_dim); returns the greatest.
+SLIPSTREAM_INLINE float compare(const query &a) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
   float greatest = -INFINITY;
-  for (std::int64_t t = 0; t < a.length; ++t) {
-    a.scores[t] = dot(a.q, at(a.cache->keys, a, t), a.head_dim) * scale;
-    greatest = std::max(greatest, a.scores[t]);
+  for (std::int64_t t = 0, page = 0; t < a.length; ++page) {
+    const float *row = a.cache->keys[page] + a.offset;
+    const std::int64_t end = std::min(a.length, t + a.cache->page_size);
+    for (; t < end; ++t, row += a.cache->stride) {
+      a.scores[t] = dot(a.q, row, a.head_dim) * scale;
+      greatest = std::max(greatest, a.scores[t]);
+    }
   }
+  return greatest;
+}
+
+SLIPSTREAM_INLINE void attend_head(const query &a) {
+  const float greatest = compare(a);
   const float total = exponentials(a.scores, a.length, greatest);
   for (std::int64_t t = 0; t < a.length; ++t) a.scores[t] /= total;
   std::int64_t d = 0;
   for (; d + 32 <= a.head_dim; d += 32) mix<4>(a, d);
   for (; d + 8 <= a.head_dim; d += 8) mix<1>(a, d);
-  for (; d < a.head_dim; ++d) {
-    float sum_of = 0.0f;
-    for (std::int64_t t = 0; t < a.length; ++t) sum_of += at(a.cache->values, a, t)[d] * a.scores[t];
-    a.out[d] = sum_of;
-  }
+  for (; d < a.head_dim; ++d) a.out[d] = mix_one(a, d);
 }
 
 void attend_base(const query &a) {
