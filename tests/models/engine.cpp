@@ -10,6 +10,8 @@
 #include "models/engine/random.hpp"
 #include "models/engine/sampling.hpp"
 #include "models/error.hpp"
+#include "models/files/checkpoint.hpp"
+#include "models/files/safetensors.hpp"
 #include "models/network/batch.hpp"
 #include "tests/support/test.hpp"
 
@@ -192,6 +194,31 @@ TEST_CASE("fast numerics and gathered pages agree with the full forward") {
           CHECK(std::abs(answer.logprobs[t] - expected.logprobs[t]) < 2e-5);
       }
   }
+}
+
+TEST_CASE("greedy decoding gives the ids of transformers") {
+  const auto folder = test::golden("models/llama");
+  const checkpoint golden = load_checkpoint(folder);
+  const safetensors_file expected(folder / "expected.safetensors");
+  const at::Tensor ids = expected.get("input_ids")[0], greedy = expected.get("greedy_ids")[0];
+  generation_request request;
+  for (std::int64_t t = 0; t < expected.get("prompt_len")[0].item<std::int64_t>(); ++t)
+    request.prompt.push_back(ids[t].item<std::int64_t>());
+  request.max_new_tokens = request.min_new_tokens = greedy.size(0);
+  request.sampling.temperature = 0.0;
+  for (const auto mode : {numerics::exact, numerics::fast})
+    for (const auto type : {at::kFloat, at::kDouble}) {
+      if (mode == numerics::exact && type != at::kFloat) continue;
+      engine all({4, 5, 0, weight_change::keep_cache});
+      all.set_weights(std::make_shared<transformer>(golden.spec, golden.flat.to(type), mode), 0);
+      all.submit(request);
+      auto finished = all.step();
+      while (finished.empty()) finished = all.step();
+      const auto &tokens = finished.at(0).samples.at(0).tokens;
+      REQUIRE(std::ssize(tokens) == greedy.size(0));
+      for (std::size_t t = 0; t < tokens.size(); ++t)
+        CHECK(tokens[t] == greedy[static_cast<std::int64_t>(t)].item<std::int64_t>());
+    }
 }
 
 TEST_CASE("samples of a request differ and share one prefill") {
