@@ -249,7 +249,8 @@ objective_needs needs_of(const objective_row &row, const objective_options &o) {
 
 denominators count(const objective_row &row, const objective_inputs &inputs) {
   if (row.kind == tokens || row.kind == values) return count_tokens(inputs.mask);
-  const auto &units = row.kind == preference_pairs ? inputs.logp : inputs.scores;
+  const auto &computed = row.kind == preference_pairs ? inputs.logp : inputs.scores;
+  const auto &units = inputs.mask.defined() ? inputs.mask : computed;  // known before the forward pass
   return {0, static_cast<double>(units.size(0))};
 }
 
