@@ -1,0 +1,92 @@
+#include "models/objectives/advantages.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "models/error.hpp"
+
+namespace slipstream {
+namespace {
+
+/// r - mean, taken after subtracting the group's first reward: equal rewards then cancel exactly.
+at::Tensor centred(const at::Tensor &rewards) {
+  const auto shifted = rewards - rewards.narrow(-1, 0, 1);
+  return shifted - shifted.mean(-1, true);
+}
+
+constexpr advantage_row rows[] = {
+    {"grpo", 2, [](const at::Tensor &r, const advantage_options &o) { return grpo_advantages(r, o.eps); },
+     "arXiv:2402.03300"},
+    {"dr_grpo", 2, [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
+     "arXiv:2503.20783"},
+    {"rloo", 2, [](const at::Tensor &r, const advantage_options &) { return rloo_advantages(r); },
+     "arXiv:2402.14740"},
+    {"reinforce", 1, [](const at::Tensor &r, const advantage_options &) { return r; }, "Williams 1992"},
+    {"reinforce_centred", 2,
+     [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
+     "Williams 1992, with the group's mean as baseline"},
+};
+
+}  // namespace
+
+at::Tensor grpo_advantages(const at::Tensor &rewards, double eps) {
+  const auto c = centred(rewards);
+  const auto deviation = (c.square().sum(-1, true) / static_cast<double>(rewards.size(-1) - 1)).sqrt();
+  return c / (deviation + eps);
+}
+
+at::Tensor centred_advantages(const at::Tensor &rewards) {
+  return centred(rewards);
+}
+
+at::Tensor rloo_advantages(const at::Tensor &rewards) {
+  const auto samples = static_cast<double>(rewards.size(-1));
+  return centred(rewards) * (samples / (samples - 1));
+}
+
+at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps) {
+  const auto c = centred(rewards);
+  return whiten(c, at::ones_like(c), eps);
+}
+
+at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps, bool keep_mean) {
+  const auto outside = mask.eq(0);
+  const auto count = outside.logical_not().sum().clamp_min(1);
+  // Any value of the batch serves as origin; with it equal entries cancel exactly.
+  const auto origin = x.masked_fill(outside, -std::numeric_limits<double>::infinity()).amax();
+  const auto shifted = (x - origin).masked_fill(outside, 0);
+  const auto mean = shifted.sum() / count;
+  const auto c = (shifted - mean).masked_fill(outside, 0);
+  auto result = c / (c.square().sum() / count + eps).sqrt();
+  if (keep_mean) result = (result + (mean + origin)).masked_fill(outside, 0);
+  return result;
+}
+
+std::span<const advantage_row> advantage_rows() {
+  return rows;
+}
+
+const advantage_row &find_advantage(std::string_view name) {
+  std::string known;
+  for (const auto &row : rows) {
+    if (row.name == name) return row;
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  throw input_error("unknown advantage \"" + std::string(name) + "\": choose one of " + known);
+}
+
+std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
+                                     const advantage_options &options) {
+  const auto size = static_cast<std::int64_t>(rewards.size());
+  if (size < row.smallest_group)
+    throw input_error("advantage \"" + std::string(row.name) + "\" needs groups of at least " +
+                      std::to_string(row.smallest_group) + " samples and got " + std::to_string(size) +
+                      ": raise the sampler's group");
+  const at::NoGradGuard constant;
+  const auto result = row.of_rewards(at::tensor(rewards, at::kDouble), options).contiguous();
+  return {result.data_ptr<double>(), result.data_ptr<double>() + size};
+}
+
+}  // namespace slipstream

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slipstream {
+
+/// Advantages from the rewards of groups [..., G] (all samples of one prompt in the last dimension). A group
+/// whose rewards are all equal gives exactly 0, in any floating type.
+
+/// GRPO (arXiv:2402.03300): (r - mean) / (sample standard deviation + eps). G >= 2.
+at::Tensor grpo_advantages(const at::Tensor &rewards, double eps = 1e-6);
+/// Dr.GRPO (arXiv:2503.20783), and REINFORCE centred on its group: r - mean.
+at::Tensor centred_advantages(const at::Tensor &rewards);
+/// RLOO (arXiv:2402.14740): r - mean of the group's other rewards. G >= 2.
+at::Tensor rloo_advantages(const at::Tensor &rewards);
+/// REINFORCE++ with a baseline: r - group mean, whitened over all groups [P,G] of the global batch.
+at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps = 1e-8);
+
+/// (x - mean) / sqrt(population variance + eps) over the mask, 0 elsewhere; `keep_mean` puts the mean back.
+/// Give the global batch: the statistics of a micro-batch are others.
+at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps = 1e-8, bool keep_mean = false);
+
+struct advantage_options {
+  double eps = 1e-6;  ///< beside the standard deviation
+};
+
+/// A way from the rewards of one group [G] to its advantages [G].
+struct advantage_row {
+  std::string_view name;  ///< as in kind = "advantage.NAME"
+  std::int64_t smallest_group = 1;
+  at::Tensor (*of_rewards)(const at::Tensor &rewards, const advantage_options &options) = nullptr;
+  std::string_view source;
+};
+
+/// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred.
+std::span<const advantage_row> advantage_rows();
+/// Throws input_error listing the rows there are.
+const advantage_row &find_advantage(std::string_view name);
+
+/// Advantages of one group. Throws input_error when the group is smaller than the row needs.
+std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
+                                     const advantage_options &options = {});
+
+}  // namespace slipstream

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace slipstream {
+
+struct adamw_options {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+  double weight_decay = 0;
+};
+
+/// Moments of one flat buffer of parameters.
+struct adamw_state {
+  at::Tensor m, v;  ///< [n], type and device of the parameters
+  std::int64_t step = 0;
+};
+adamw_state fresh_adamw(const at::Tensor &parameters);
+
+/// The state as named tensors "m", "v" [n] and "step" [1] int64 for a checkpoint, and back; `n` parameters
+/// are expected. Throws input_error when a tensor is missing or of another size.
+using optimizer_tensors = std::vector<std::pair<std::string, at::Tensor>>;
+optimizer_tensors to_tensors(const adamw_state &state);
+adamw_state adamw_from_tensors(const optimizer_tensors &tensors, std::int64_t n);
+
+/// Euclidean norm of a flat buffer, summed in float64 in blocks of fixed size on the CPU: the same bits
+/// whatever the threads.
+double gradient_norm(const at::Tensor &gradients);
+
+/// What gradients are multiplied by so that their norm is at most `max_norm` (0 or less: no clipping).
+double clip_scale(double norm, double max_norm, double eps = 1e-6);
+
+/// One step of AdamW (arXiv:1711.05101) in place over a flat buffer [n], float32 or float64. Gradients count
+/// times `scale` and are left as they are. Where `decays` [n] bool is given, weight decay acts only where it
+/// is true (norms and biases are commonly left out).
+void adamw_step(const at::Tensor &parameters, const at::Tensor &gradients, adamw_state &state,
+                const adamw_options &options, double learning_rate, double scale = 1,
+                const at::Tensor &decays = {});
+
+enum class schedule_shape { constant, cosine, linear };
+schedule_shape parse_schedule_shape(std::string_view name);
+std::string_view to_string(schedule_shape shape);
+
+/// Learning rate over the updates: with s counted from 0, rate (s+1)/warmup while s < warmup, then decay over
+/// (s - warmup)/(total - warmup) to final_ratio · rate, kept from `total` on.
+struct learning_rate_schedule {
+  schedule_shape shape = schedule_shape::constant;
+  double rate = 1e-3;
+  std::int64_t warmup = 0;
+  std::int64_t total = 0;  ///< unused by constant
+  double final_ratio = 0;
+};
+double learning_rate(const learning_rate_schedule &schedule, std::int64_t step);
+
+}  // namespace slipstream
