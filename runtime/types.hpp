@@ -64,6 +64,7 @@ struct sample_group {
   std::uint64_t id = 0;
   std::vector<sample> samples;
   std::int64_t rollouts = 0;  ///< how many of the ledger's rollouts it stands for
+  std::string drop_reason;    ///< why it has no samples; empty when it has some
 };
 using sample_group_ptr = std::shared_ptr<const sample_group>;
 

@@ -9,8 +9,8 @@
 
 namespace slipstream {
 
-/// What running generations do when new weights arrive: go on with the weights they started with, or go on with
-/// the new ones over the cache as it is.
+/// What running generations do when new weights arrive: go on with the weights they started with, or go on
+/// with the new ones over the cache as it is.
 enum class weight_change { finish, keep_cache };
 
 struct engine_options {
@@ -37,8 +37,8 @@ struct finished_request {
   std::vector<generation> samples;
 };
 
-/// Continuous batching over a paged key-value cache: a finished sequence's slot takes the next one at once, and
-/// the samples of one request share the pages of their prompt. Single-threaded.
+/// Continuous batching over a paged key-value cache: a finished sequence's slot takes the next one at once,
+/// and the samples of one request share the pages of their prompt. Single-threaded.
 class engine {
  public:
   explicit engine(engine_options options);
@@ -50,20 +50,22 @@ class engine {
   /// afterwards. All weights of an engine share one spec.
   void set_weights(std::shared_ptr<const transformer> model, std::int64_t version);
 
-  /// Queues a request. Throws input_error when prompt + max_new_tokens exceeds the model's context or the cache.
+  /// Queues a request. Throws input_error when prompt + max_new_tokens exceeds the model's context or the
+  /// cache.
   void submit(generation_request request);
 
   /// One forward pass over every running sequence (prompts that fit are taken in first); returns the requests
   /// whose last sample ended in it, oldest first. Does nothing when idle.
   std::vector<finished_request> step();
 
-  /// Ends a request at once; what it has so far is returned with reason `aborted`. Unknown ids give no samples.
+  /// Ends a request at once; what it has so far is returned with reason `aborted`. Unknown ids give no
+  /// samples.
   finished_request abort(std::uint64_t id);
 
-  std::int64_t running() const;         ///< sequences that hold a slot
-  std::int64_t queued() const;          ///< sequences that wait for one
-  std::int64_t free_slots() const;      ///< slots that nothing running or queued will take
-  std::uint64_t decoded_tokens() const; ///< tokens generated since construction
+  std::int64_t running() const;          ///< sequences that hold a slot
+  std::int64_t queued() const;           ///< sequences that wait for one
+  std::int64_t free_slots() const;       ///< slots that nothing running or queued will take
+  std::uint64_t decoded_tokens() const;  ///< tokens generated since construction
   std::uint64_t prefilled_tokens() const;
 
  private:

@@ -19,14 +19,15 @@ struct token_batch {
 token_batch pad_tokens(const std::vector<std::vector<std::int64_t>> &sequences, std::int64_t pad,
                        std::int64_t width = 0);
 
-/// Hidden states [B,T,hidden] of a padded batch under causal attention. In exact numerics each row equals, bit
-/// for bit, what the generation engine computes for it. Differentiable.
+/// Hidden states [B,T,hidden] of a padded batch under causal attention. In exact numerics each row equals,
+/// bit for bit, what the generation engine computes for it. Differentiable.
 at::Tensor batch_hidden(const transformer &model, const token_batch &batch);
 
 /// Per-token figures of a padded batch, position t speaking of token t given those before; position 0 is 0.
 struct token_scores {
   at::Tensor logprobs;  ///< [B,T] log-probability of ids[t] at `temperature`
-  at::Tensor entropy;   ///< [B,T] entropy of the distribution over token t, in nats; undefined unless asked for
+  at::Tensor
+      entropy;  ///< [B,T] entropy of the distribution over token t, in nats; undefined unless asked for
 };
 token_scores batch_logprobs(const transformer &model, const token_batch &batch, double temperature,
                             bool with_entropy);

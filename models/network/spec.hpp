@@ -8,7 +8,8 @@
 namespace slipstream {
 
 /// A decoder-only transformer described by data, as Hugging Face's config.json does (model_type "llama":
-/// RMSNorm, rotary positions, SwiGLU). `labels` = 1 adds a sequence-classification head `score.weight` [1, hidden].
+/// RMSNorm, rotary positions, SwiGLU). `labels` = 1 adds a sequence-classification head `score.weight` [1,
+/// hidden].
 struct model_spec {
   std::string model_type = "llama";
   std::int64_t vocab_size = 0;
@@ -33,8 +34,8 @@ struct model_spec {
   bool operator==(const model_spec &) const = default;
 };
 
-/// Reads a config.json. Throws input_error naming file and field for an unknown model_type, a missing field, or a
-/// field that would change the numbers and is not supported.
+/// Reads a config.json. Throws input_error naming file and field for an unknown model_type, a missing field,
+/// or a field that would change the numbers and is not supported.
 model_spec read_spec(const std::filesystem::path &config_file);
 
 /// The config.json that transformers loads for this spec.

@@ -32,7 +32,8 @@ class attention {
  public:
   virtual ~attention() = default;
   /// q [N,H,D], k and v [N,KV,D] of the N rows being computed, rotary already applied; returns [N,H,D].
-  virtual at::Tensor attend(std::int64_t layer, const at::Tensor &q, const at::Tensor &k, const at::Tensor &v) = 0;
+  virtual at::Tensor attend(std::int64_t layer, const at::Tensor &q, const at::Tensor &k,
+                            const at::Tensor &v) = 0;
 };
 
 /// One transformer, sampler and learner alike: a spec and views into one flat buffer of parameters.

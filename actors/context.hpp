@@ -1,0 +1,50 @@
+#pragma once
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/compute.hpp"
+#include "actors/preflight.hpp"
+#include "actors/services.hpp"
+#include "runtime/run_folder/run_folder.hpp"
+
+namespace slipstream {
+
+/// What a kind's spawn function finds: the run's parts and its consumers.
+struct spawn_context {
+  caf::actor_system &system;
+  preflight &plan;
+  run_services services;
+  weights_actor weights;  ///< of the learner's model
+  ledger_actor ledger;
+  run_paths paths;
+  bool detached = true;   ///< compute actors get threads of their own
+  std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
+  std::vector<std::pair<std::string, caf::strong_actor_ptr>> owned{};  ///< all actors spawned, for the supervisor
+  std::set<std::string> expected{};                        ///< besides the learner, who must be done at the end
+  learner_actor learner{};
+
+  /// Puts an actor under the supervisor's care and gives back its handle.
+  template <class Handle>
+  caf::strong_actor_ptr own(const std::string &name, const Handle &handle) {
+    owned.emplace_back(name, caf::actor_cast<caf::strong_actor_ptr>(handle));
+    return owned.back().second;
+  }
+
+  /// The consumers of `name`, as the sinks they are. Edges were checked by their ports, so the cast is sound.
+  template <class Sink>
+  std::vector<Sink> sinks(const std::string &name) const {
+    std::vector<Sink> result;
+    for (const auto *taker : plan.takers(name))
+      if (const auto &inbox = inboxes.at(taker->name)) result.push_back(caf::actor_cast<Sink>(inbox));
+    return result;
+  }
+  compute_share share(const std::string &actor, std::int64_t threads) const { return {actor, threads, services}; }
+};
+
+}  // namespace slipstream

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <caf/actor.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "runtime/messages.hpp"
+
+/// The map of the actors: every typed handle that one actor holds of another.
+///
+///     loader ⇄ ledger ⇄ sampler ─► scorer.*, reference ─► advantage.*, pairs ─► buffer ⇄ learner
+///                ▲         ▲                                                       │        │
+///                │         └──────────────────── weights ◄───────────────────────── snapshots
+///                └── finished, buffered, dropped, trained                  evaluator ◄─ weights
+///
+/// | actor     | waits for                 | woken by                     | bounded by
+/// |-----------|---------------------------|------------------------------|---------------------------
+/// | loader    | a demand for n            | ledger                       | the demand
+/// | ledger    | room under the rule       | trained, dropped, new version| batch x (max_staleness + 1)
+/// | sampler   | prompts                   | ledger, against its credit   | its slots and as many groups
+/// | scorer, reference, advantage | rollouts | sampler                    | the ledger
+/// | buffer    | a whole batch             | learner's pull               | the ledger
+/// | learner   | a batch                   | buffer                       | one batch
+/// | weights   | a version                 | learner                      | the newest snapshot
+/// | evaluator | a version that is due     | weights                      | one version
+namespace slipstream {
+
+// Ports: what flows along the edges that a topology draws. A node's interface extends the sinks it takes.
+using work_sink = caf::typed_actor<caf::reacts_to<work_ptr>>;
+using rollout_sink = caf::typed_actor<caf::reacts_to<group_ptr>>;
+using score_sink = caf::typed_actor<caf::reacts_to<group_scores_ptr>>;
+using logprob_sink = caf::typed_actor<caf::reacts_to<group_logprobs_ptr>>;
+using sample_sink = caf::typed_actor<caf::reacts_to<sample_group_ptr>>;
+using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
+
+// Nodes of the graph.
+using loader_actor = caf::typed_actor<caf::replies_to<draw_atom, std::int64_t>::with<drawn_batch_ptr>>;
+using sampler_actor = caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>,
+                                       caf::reacts_to<step_atom>>;
+using scorer_actor = rollout_sink;
+using reference_actor = rollout_sink;
+using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
+                                    caf::reacts_to<group_logprobs_ptr>>;
+using buffer_actor = caf::typed_actor<caf::reacts_to<sample_group_ptr>,
+                                      caf::replies_to<pull_atom, std::int64_t>::with<batch_ptr>>;
+using learner_actor = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>>;
+using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
+
+// Parts that every topology has.
+using ledger_actor = caf::typed_actor<
+    caf::reacts_to<subscribe_atom, loader_actor, sample_sink>,        // where to draw, where finished data goes
+    caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version held
+    caf::reacts_to<finished_atom, std::uint64_t>,                     // sampled whole
+    caf::reacts_to<buffered_atom, std::uint64_t>,                     // stands in the learner's buffer
+    caf::reacts_to<dropped_atom, std::uint64_t, std::string>,         // with the reason
+    caf::reacts_to<trained_atom, ids_ptr, std::int64_t>,              // ids; the version they made
+    caf::reacts_to<stop_atom>,                                        // draw no more
+    caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
+using weights_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;
+using recorder_actor = caf::typed_actor<
+    caf::reacts_to<span>,                                             // a stretch of computation
+    caf::reacts_to<update_atom, json_ptr>,                            // a learner update's metrics
+    caf::reacts_to<totals_atom, ledger_totals_ptr>,                   // the books after an update
+    caf::replies_to<flush_atom>::with<json_ptr>>;                     // all written; totals for the summary
+using supervisor_actor = caf::typed_actor<
+    caf::reacts_to<report_atom, std::string, json_ptr>,               // an actor's result for the summary
+    caf::reacts_to<done_atom, std::string>,                           // an actor has nothing left to do
+    caf::reacts_to<stop_atom>,                                        // end the run cleanly
+    caf::reacts_to<check_atom>,                                       // the watchdog's beat
+    caf::replies_to<wait_atom>::with<json_ptr>>;                      // the summary, once the run has ended
+
+}  // namespace slipstream
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::work_sink)

@@ -1,0 +1,60 @@
+#include "actors/join.hpp"
+
+#include <caf/all.hpp>
+
+#include <unordered_map>
+
+#include "actors/failure.hpp"
+
+namespace slipstream {
+namespace {
+
+struct join_state {
+  static inline const char *name = "join";
+  join_setup setup;
+  std::unordered_map<std::uint64_t, joined_group> open;
+};
+
+using self_pointer = join_actor::stateful_pointer<join_state>;
+
+joined_group &open_group(self_pointer self, const group_ptr &group) {
+  auto &joined = self->state.open[group->source->id];
+  joined.group = group;
+  return joined;
+}
+
+void finish_if_whole(self_pointer self, std::uint64_t id) {
+  auto &state = self->state;
+  const auto &joined = state.open.at(id);
+  if (joined.scores.size() < state.setup.scorers.size()) return;
+  if (state.setup.reference && joined.reference.empty()) return;
+  self->send(state.setup.sink, sample_group_ptr(std::make_shared<sample_group>(state.setup.finish(joined))));
+  state.open.erase(id);
+}
+
+join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
+  fail_with_text(self);
+  self->state.setup = setup;
+  return {
+      [self](const group_ptr &group) {
+        open_group(self, group);
+        finish_if_whole(self, group->source->id);
+      },
+      [self](const group_scores_ptr &scores) {
+        open_group(self, scores->group).scores[scores->scorer] = scores->scores;
+        finish_if_whole(self, scores->group->source->id);
+      },
+      [self](const group_logprobs_ptr &logprobs) {
+        open_group(self, logprobs->group).reference = logprobs->logprobs;
+        finish_if_whole(self, logprobs->group->source->id);
+      },
+  };
+}
+
+}  // namespace
+
+join_actor spawn_join(caf::actor_system &system, join_setup setup) {
+  return system.spawn(behave, std::move(setup));
+}
+
+}  // namespace slipstream

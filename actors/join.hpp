@@ -1,0 +1,26 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "runtime/learning/samples.hpp"
+
+namespace slipstream {
+
+struct join_setup {
+  std::set<std::string> scorers;  ///< whose scores a group waits for
+  bool reference = false;         ///< and whether for reference log-probabilities
+  std::function<sample_group(const joined_group &)> finish;
+  sample_sink sink;
+};
+
+/// Waits until a group has all its figures, whatever order they arrive in, then makes samples of it: advantages
+/// (advantage.*) or pairs.
+join_actor spawn_join(caf::actor_system &system, join_setup setup);
+
+}  // namespace slipstream

@@ -1,0 +1,109 @@
+#include "actors/join.hpp"
+
+#include "actors/context.hpp"
+#include "actors/kinds/kinds.hpp"
+#include "models/objectives/advantages.hpp"
+
+namespace slipstream {
+namespace {
+
+/// `weights` = { correct = 1.0, length = -0.1 }: how much each scorer counts.
+std::map<std::string, double> read_weights(settings &s, const actor_config &config) {
+  std::map<std::string, double> weights;
+  const auto *table = s.find("weights");
+  if (!table) return weights;
+  if (!table->as_table()) s.fail("weights", "weights is a table, such as { correct = 1.0 }");
+  settings entries(*table);
+  for (const auto &entry : *table->as_table()) {
+    const auto taken = std::any_of(config.takes.begin(), config.takes.end(),
+                                   [&](const auto &input) { return input.name == entry.key; });
+    if (!taken) fail_at(entry.at, "[actors." + config.name + "] weights names \"" + entry.key + "\", which is not in takes");
+    weights[entry.key] = entries.required_number(entry.key);
+  }
+  return weights;
+}
+
+join_setup make_join(spawn_context &context, const std::string &name) {
+  join_setup setup;
+  const auto &self = *context.plan.graph().find_actor(name);
+  for (const auto *giver : context.plan.givers(self)) {
+    if (giver->kind == "reference")
+      setup.reference = true;
+    else
+      setup.scorers.insert(giver->name);
+  }
+  setup.sink = context.sinks<sample_sink>(name).front();
+  return setup;
+}
+
+actor_kind advantage_kind(const advantage_row &row) {
+  actor_kind kind;
+  kind.name = "advantage." + std::string(row.name);
+  kind.summary = "advantages from the rewards of a group: " + std::string(row.source);
+  kind.ports.accepts = ports<score_sink, logprob_sink>();
+  kind.ports.needs = ports<score_sink>();
+  kind.ports.gives = port_name<sample_sink>::value;
+  kind.read = [&row](actor_config &config) {
+    auto s = config.settings();
+    const auto weights = read_weights(s, config);
+    s.finish();
+    const auto name = config.name;
+    node_plan plan;
+    plan.verify = [=, &row](preflight &checks) {
+      const auto &self = *checks.graph().find_actor(name);
+      if (checks.group() < row.smallest_group)
+        fail_at(self.kind_at, "[actors." + name + "] compares the answers to one prompt and needs group = " +
+                                  std::to_string(row.smallest_group) + " or more in [actors." +
+                                  checks.upstream(self, "sampler")->name + "], which has " +
+                                  std::to_string(checks.group()));
+    };
+    plan.spawn = [=, &row](spawn_context &context) {
+      auto setup = make_join(context, name);
+      setup.finish = [&row, weights](const joined_group &joined) {
+        const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+        return advantage_samples(joined, combine_scores(joined, weights), rule);
+      };
+      return context.own(name, spawn_join(context.system, std::move(setup)));
+    };
+    return plan;
+  };
+  return kind;
+}
+
+actor_kind pairs_kind() {
+  actor_kind kind;
+  kind.name = "pairs";
+  kind.summary = "the best and the worst rated answer of a group, as a pair";
+  kind.ports.accepts = ports<score_sink>();
+  kind.ports.gives = port_name<sample_sink>::value;
+  kind.read = [](actor_config &config) {
+    auto s = config.settings();
+    const auto weights = read_weights(s, config);
+    s.finish();
+    const auto name = config.name;
+    node_plan plan;
+    plan.verify = [=](preflight &checks) {
+      if (checks.group() < 2)
+        fail_at(checks.graph().find_actor(name)->kind_at,
+                "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
+    };
+    plan.spawn = [=](spawn_context &context) {
+      auto setup = make_join(context, name);
+      setup.finish = [weights](const joined_group &joined) {
+        return pair_samples(joined, combine_scores(joined, weights));
+      };
+      return context.own(name, spawn_join(context.system, std::move(setup)));
+    };
+    return plan;
+  };
+  return kind;
+}
+
+}  // namespace
+
+void add_join_kinds(registry &kinds) {
+  for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
+  kinds.add(pairs_kind());
+}
+
+}  // namespace slipstream

@@ -1,0 +1,83 @@
+#include "actors/sampler.hpp"
+
+#include <algorithm>
+
+#include "actors/context.hpp"
+#include "actors/kinds/kinds.hpp"
+#include "models/network/place.hpp"
+
+namespace slipstream {
+namespace {
+
+struct sampler_keys {
+  std::int64_t replicas = 1, threads = 1, group = 1, slots = 64;
+  generation_request request;
+};
+
+sampler_keys read_keys(settings &s) {
+  sampler_keys keys;
+  s.required_text("model");
+  keys.group = s.integer("group", 1, 1, 4096);
+  keys.request.samples = keys.group;
+  keys.request.max_new_tokens = s.integer("max_new_tokens", 16, 1);
+  keys.request.min_new_tokens = s.integer("min_new_tokens", 0, 0);
+  keys.request.sampling.temperature = s.number("temperature", 1.0, 1e-3, 100.0);
+  keys.slots = s.integer("slots", 64, 1, 65536);
+  keys.replicas = s.integer("replicas", 1, 1, 1024);
+  keys.threads = s.integer("threads", 1, 1, 1024);
+  return keys;
+}
+
+sampler_setup make_setup(spawn_context &context, const actor_config &self, const sampler_keys &keys) {
+  auto &checks = context.plan;
+  const auto &graph = checks.graph();
+  const auto name = text_key(self, "model");
+  sampler_setup setup;
+  setup.engine.slots = keys.slots;
+  setup.engine.on_new_weights = graph.schedule.on_new_weights == new_weights::finish ? weight_change::finish
+                                                                                     : weight_change::keep_cache;
+  setup.request = keys.request;
+  setup.request.seed = graph.run.seed;
+  setup.mode = graph.run.numerics;
+  setup.device = self.device;
+  setup.text = checks.models().describe(name).text;
+  setup.ledger = context.ledger;
+  setup.follows = name == checks.learned_model();
+  setup.weights = context.weights;
+  if (!setup.follows) setup.fixed = std::make_shared<snapshot>(snapshot{0, checks.models().load(name)});
+  setup.places = 2 * std::max<std::int64_t>(keys.slots / keys.group, 1);  // as many wait as run
+  setup.sinks = context.sinks<rollout_sink>(self.name);
+  return setup;
+}
+
+}  // namespace
+
+void add_sampler_kind(registry &kinds) {
+  actor_kind kind;
+  kind.name = "sampler";
+  kind.summary = "draws answers to prompts from a model, batching continuously";
+  kind.ports.accepts = ports<loader_actor>();
+  kind.ports.gives = port_name<rollout_sink>::value;
+  kind.read = [](actor_config &config) {
+    auto s = config.settings();
+    const auto keys = read_keys(s);
+    s.finish();
+    config.node = s.resolved();
+    const auto name = config.name;
+    node_plan plan;
+    plan.verify = [=](preflight &checks) { described_model(checks, *checks.graph().find_actor(name)); };
+    plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {
+      auto setup = make_setup(context, *context.plan.graph().find_actor(name), keys);
+      for (std::int64_t i = 0; i < keys.replicas; ++i) {
+        const auto label = keys.replicas == 1 ? name : name + "-" + std::to_string(i + 1);
+        setup.share = context.share(label, keys.threads);
+        context.own(label, spawn_sampler(context.system, context.detached, setup));
+      }
+      return nullptr;  // samplers ask the ledger for prompts
+    };
+    return plan;
+  };
+  kinds.add(std::move(kind));
+}
+
+}  // namespace slipstream

@@ -1,0 +1,98 @@
+#include "actors/learner.hpp"
+
+#include <caf/all.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/learning/checkpoints.hpp"
+
+namespace slipstream {
+namespace {
+
+struct learner_state {
+  static inline const char *name = "learner";
+  learner_setup setup;
+  bool training = false;
+  bool stopping = false;
+  bool finished = false;
+};
+
+using self_pointer = learner_actor::stateful_pointer<learner_state>;
+
+void pull(self_pointer self);
+
+/// Writes the last checkpoint, tells the supervisor, and pulls no more.
+void finish(self_pointer self) {
+  auto &state = self->state;
+  const auto &setup = state.setup;
+  state.finished = true;
+  if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text);
+  self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
+             std::make_shared<const nlohmann::json>(setup.core->summary()));
+  self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
+}
+
+/// After the last slice of a batch: the new version goes out, then its figures and the books.
+void complete(self_pointer self) {
+  auto &state = self->state;
+  const auto &setup = state.setup;
+  auto done = setup.core->complete(now_ns(self));
+  state.training = false;
+  if (done.version % setup.publish_every == 0 || done.version == setup.updates)
+    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
+  self->send(setup.ledger, trained_atom::value, std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)),
+             done.version);
+  self->send(setup.share.services.recorder, update_atom::value,
+             std::make_shared<const nlohmann::json>(std::move(done.metrics)));
+  if (done.version >= setup.updates || state.stopping) return finish(self);
+  if (setup.checkpoint_every > 0 && !setup.checkpoints.empty() && done.version % setup.checkpoint_every == 0)
+    write_checkpoint(setup.checkpoints, *setup.core, setup.text);
+  pull(self);
+}
+
+void step(self_pointer self) {
+  bool more = true;
+  compute(self, self->state.setup.share, "train", [&] {
+    const auto before = self->state.setup.core->tokens();
+    more = self->state.setup.core->slice();
+    return self->state.setup.core->tokens() - before;
+  });
+  if (more)
+    self->send(self, step_atom::value);
+  else
+    complete(self);
+}
+
+void pull(self_pointer self) {
+  const auto &setup = self->state.setup;
+  const auto on_batch = [self](const batch_ptr &batch) {
+    auto &state = self->state;
+    if (state.finished) return;
+    state.training = true;
+    state.setup.core->begin(*batch, now_ns(self));
+    self->send(self, step_atom::value);
+  };
+  ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
+                 pull_atom::value, setup.core->version());
+}
+
+learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
+  fail_with_text(self);
+  self->state.setup = setup;
+  pull(self);
+  return {
+      [self](step_atom) { step(self); },
+      [self](stop_atom) {
+        self->state.stopping = true;  // a batch under way is finished first
+        if (!self->state.training && !self->state.finished) finish(self);
+      },
+  };
+}
+
+}  // namespace
+
+learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup) {
+  return caf::actor_cast<learner_actor>(spawn_compute(system, detached, behave, setup));
+}
+
+}  // namespace slipstream

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "actors/compute.hpp"
+#include "models/tokenizers/tokenizer.hpp"
+#include "runtime/learning/trainer.hpp"
+
+namespace slipstream {
+
+struct learner_setup {
+  compute_share share;
+  std::shared_ptr<trainer> core;
+  std::shared_ptr<const tokenizer> text;  ///< written beside the model in checkpoints
+  buffer_actor buffer;
+  ledger_actor ledger;
+  weights_actor weights;
+  std::int64_t updates = 0;
+  std::int64_t publish_every = 1;         ///< versions
+  std::int64_t checkpoint_every = 0;      ///< versions; 0: only at the end
+  std::filesystem::path checkpoints;      ///< folder of checkpoints; empty writes none
+};
+
+/// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are done or
+/// it is told to stop, when it writes a checkpoint and reports.
+learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup);
+
+}  // namespace slipstream

@@ -1,0 +1,148 @@
+#include "actors/ledger.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "actors/failure.hpp"
+
+namespace slipstream {
+namespace {
+
+struct follower {
+  work_sink sampler;
+  std::int64_t credit = 0;   ///< prompts it has room for
+  std::int64_t version = 0;  ///< newest weights it holds
+};
+
+struct ledger_state {
+  static inline const char *name = "ledger";
+  std::optional<ledger> books;
+  run_services services;
+  bool version_follows = true;
+  bool stopped = false;
+  bool drawing = false;  ///< one demand on the loader is under way
+  std::int64_t learner_version = 0;
+  loader_actor loader;
+  sample_sink finished_data;
+  std::deque<work_ptr> waiting;
+  std::vector<follower> samplers;
+};
+
+using self_pointer = ledger_actor::stateful_pointer<ledger_state>;
+
+std::int64_t newest_version(const ledger_state &state) {
+  if (!state.version_follows || state.samplers.empty()) return state.learner_version;
+  return std::max_element(state.samplers.begin(), state.samplers.end(),
+                          [](const auto &a, const auto &b) { return a.version < b.version; })
+      ->version;
+}
+
+/// Hands waiting prompts, oldest first, to whichever sampler may take them and has most room.
+void hand_out(self_pointer self) {
+  auto &state = self->state;
+  while (!state.waiting.empty()) {
+    const auto &next = state.waiting.front();
+    follower *best = nullptr;
+    for (auto &candidate : state.samplers) {
+      const auto version = state.version_follows ? candidate.version : state.learner_version;
+      if (candidate.credit > 0 && version >= next->min_version && (!best || candidate.credit > best->credit))
+        best = &candidate;
+    }
+    if (!best) return;
+    --best->credit;
+    state.books->start(next->source->id);
+    self->send(best->sampler, next);
+    state.waiting.pop_front();
+  }
+}
+
+void pump(self_pointer self);
+
+/// Books what the loader drew: prompts wait for a sampler, finished data goes on to the learner's buffer.
+void book(self_pointer self, const std::vector<drawn> &prompts) {
+  auto &state = self->state;
+  for (const auto &item : prompts) {
+    const auto min_version = state.books->draw(item.source->id);
+    if (item.samples) {
+      state.books->start(item.source->id);
+      state.books->finish(item.source->id);
+      self->send(state.finished_data, item.samples);
+    } else {
+      state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version}));
+    }
+  }
+}
+
+void pump(self_pointer self) {
+  auto &state = self->state;
+  hand_out(self);
+  if (state.stopped || state.drawing || !state.loader) return;
+  const auto room = state.books->room(newest_version(state));
+  if (room == 0) return;
+  state.drawing = true;
+  const auto on_reply = [self](const drawn_batch_ptr &prompts) {
+    self->state.drawing = false;
+    book(self, *prompts);
+    pump(self);
+  };
+  ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts", "loader"}, on_reply, draw_atom::value,
+      std::min<std::int64_t>(room, 256));
+}
+
+void take_credit(self_pointer self, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
+  auto &samplers = self->state.samplers;
+  auto known = std::find_if(samplers.begin(), samplers.end(),
+                            [&](const auto &entry) { return entry.sampler == sampler; });
+  if (known == samplers.end()) known = samplers.insert(samplers.end(), follower{sampler});
+  known->credit += prompts;
+  known->version = std::max(known->version, version);
+  pump(self);
+}
+
+ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool version_follows,
+                                   const run_services &services) {
+  fail_with_text(self);
+  self->state.books = books;
+  self->state.version_follows = version_follows;
+  self->state.services = services;
+  return {
+      [self](subscribe_atom, const loader_actor &loader, const sample_sink &finished_data) {
+        self->state.loader = loader;
+        self->state.finished_data = finished_data;
+        pump(self);
+      },
+      [self](credit_atom, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
+        take_credit(self, sampler, prompts, version);
+      },
+      [self](finished_atom, std::uint64_t id) { self->state.books->finish(id); },
+      [self](buffered_atom, std::uint64_t id) { self->state.books->buffer(id); },
+      [self](dropped_atom, std::uint64_t id, const std::string &reason) {
+        self->state.books->drop(id, reason);
+        pump(self);
+      },
+      [self](trained_atom, const ids_ptr &ids, std::int64_t version) {
+        for (const auto id : *ids) self->state.books->train(id);
+        self->state.learner_version = version;
+        self->send(self->state.services.recorder, totals_atom::value,
+                   std::make_shared<const ledger_totals>(self->state.books->totals()));
+        pump(self);
+      },
+      [self](stop_atom) { self->state.stopped = true; },
+      [self](totals_atom) -> ledger_totals_ptr {
+        return std::make_shared<const ledger_totals>(self->state.books->totals());
+      },
+  };
+}
+
+}  // namespace
+
+ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows, run_services services) {
+  return system.spawn(behave, std::move(books), version_follows, std::move(services));
+}
+
+}  // namespace slipstream

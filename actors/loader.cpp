@@ -1,0 +1,45 @@
+#include "actors/loader.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/failure.hpp"
+
+namespace slipstream {
+namespace {
+
+struct loader_state {
+  static inline const char *name = "loader";
+  std::optional<loader_setup> setup;
+};
+
+drawn draw_one(loader_setup &setup) {
+  const auto next = setup.order.next();
+  auto line = std::make_shared<example>(setup.rows[static_cast<std::size_t>(next.row)]);
+  line->id = next.id;
+  line->epoch = next.epoch;
+  drawn result;
+  if (setup.form)
+    result.samples = std::make_shared<const sample_group>(example_samples(*line, *setup.form, *setup.text));
+  else
+    result.prompt_tokens = setup.text->encode(line->prompt);
+  result.source = std::move(line);
+  return result;
+}
+
+loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> self, const loader_setup &setup) {
+  fail_with_text(self);
+  self->state.setup = setup;
+  return {[self](draw_atom, std::int64_t count) -> drawn_batch_ptr {
+    auto lines = std::make_shared<std::vector<drawn>>();
+    for (std::int64_t i = 0; i < count; ++i) lines->push_back(draw_one(*self->state.setup));
+    return lines;
+  }};
+}
+
+}  // namespace
+
+loader_actor spawn_loader(caf::actor_system &system, loader_setup setup) {
+  return system.spawn(behave, std::move(setup));
+}
+
+}  // namespace slipstream

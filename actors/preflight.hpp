@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/registry.hpp"
+#include "runtime/learning/model_store.hpp"
+#include "runtime/topology/topology.hpp"
+
+namespace slipstream {
+
+/// A topology made ready to spawn: kinds found, keys read, edges checked; with verify(), files and models too.
+class preflight {
+ public:
+  /// Checks all that needs no file but the topology. Throws input_error.
+  preflight(topology graph, const registry &kinds);
+  preflight(const preflight &) = delete;
+  preflight &operator=(const preflight &) = delete;
+
+  /// Makes missing data, then lets every actor look at its files, models and neighbours. Throws input_error.
+  void verify();
+  /// Whether a model comes from a run among `earlier` that has no checkpoint yet: verify() must wait for it.
+  bool waits_for(const std::set<std::string> &earlier) const;
+
+  const topology &graph() const { return graph_; }
+  model_store &models() { return models_; }
+  const std::vector<node_plan> &plans() const { return plans_; }  ///< in the order of graph().actors
+  std::vector<std::size_t> spawn_order() const;                  ///< consumers first
+
+  const actor_config &learner() const;
+  const actor_config &loader() const;
+  std::string learned_model() const;
+  /// The actors that take from `name`.
+  std::vector<const actor_config *> takers(const std::string &name) const;
+  /// The actors that `actor` takes from.
+  std::vector<const actor_config *> givers(const actor_config &actor) const;
+  /// The nearest actor of `kind` upstream of `actor`, or null.
+  const actor_config *upstream(const actor_config &actor, const std::string &kind) const;
+  /// Rollouts a drawn example becomes: the sampler's group, or 1.
+  std::int64_t group() const;
+  /// Rollouts of a model that the learner moves age; whether there are any.
+  bool samples_own_policy() const;
+  /// The promise (versions), or none where nothing ages.
+  std::optional<std::int64_t> staleness_bound() const;
+
+ private:
+  topology graph_;
+  model_store models_;
+  std::vector<node_plan> plans_;
+};
+
+/// A key of an actor as text or number, as far as it stands in its table (defaults included once read).
+std::string text_key(const actor_config &actor, const std::string &key);
+double number_key(const actor_config &actor, const std::string &key, double otherwise);
+
+/// Describes the model that the actor's key `model` names; input_error at the key when it cannot be had.
+const model_description &described_model(preflight &checks, const actor_config &actor);
+
+}  // namespace slipstream

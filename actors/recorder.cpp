@@ -1,0 +1,79 @@
+#include "actors/recorder.hpp"
+
+#include <caf/all.hpp>
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "actors/compute.hpp"
+#include "runtime/plumbing/span_totals.hpp"
+
+namespace slipstream {
+namespace {
+
+struct recorder_state {
+  static inline const char *name = "recorder";
+  recorder_setup setup;
+  std::ofstream metrics;
+  std::ofstream trace;
+  span_totals spans;
+  progress_state progress;
+};
+
+using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
+
+void write_line(std::ofstream &file, const std::filesystem::path &path, const std::string &line) {
+  file << line << '\n' << std::flush;
+  if (!file) throw run_error(path.string() + ": cannot be written: is the disk full?");
+}
+
+void record_span(self_pointer self, const span &done) {
+  auto &state = self->state;
+  if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
+  if (state.trace.is_open()) state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
+}
+
+void record_update(self_pointer self, const nlohmann::json &metrics) {
+  auto &state = self->state;
+  if (state.metrics.is_open()) write_line(state.metrics, state.setup.metrics, metrics.dump());
+  state.progress.update = metrics.value("update", std::int64_t{0});
+  state.progress.seconds = state.spans.seconds();
+  state.progress.tokens_per_second = state.spans.tokens_per_second();
+  show_progress(state.setup.progress, state.progress, metrics);
+}
+
+json_ptr flush(self_pointer self) {
+  auto &state = self->state;
+  end_progress(state.setup.progress);
+  if (state.trace.is_open()) state.trace << "{}]\n" << std::flush;
+  return std::make_shared<const nlohmann::json>(state.spans.summary());
+}
+
+recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &setup) {
+  fail_with_text(self);
+  auto &state = self->state;
+  state.setup = setup;
+  if (!setup.metrics.empty()) state.metrics.open(setup.metrics);
+  if (!setup.trace.empty()) {
+    state.trace.open(setup.trace);
+    state.trace << "[\n";
+  }
+  return {
+      [self](const span &done) { record_span(self, done); },
+      [self](update_atom, const json_ptr &metrics) { record_update(self, *metrics); },
+      [self](totals_atom, const ledger_totals_ptr &totals) {
+        self->state.progress.sampling = totals->waiting + totals->running;
+        self->state.progress.buffered = totals->finished + totals->buffered;
+      },
+      [self](flush_atom) { return flush(self); },
+  };
+}
+
+}  // namespace
+
+recorder_actor spawn_recorder(caf::actor_system &system, const recorder_setup &setup) {
+  return system.spawn(behave, setup);
+}
+
+}  // namespace slipstream

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include <filesystem>
+#include <memory>
+
+#include "actors/interfaces.hpp"
+#include "runtime/plumbing/progress.hpp"
+
+namespace slipstream {
+
+struct recorder_setup {
+  std::filesystem::path metrics;  ///< metrics.jsonl: one line an update
+  std::filesystem::path trace;    ///< trace.json: spans, in the trace event format of Chromium and Perfetto
+  progress_options progress;
+};
+
+/// Writes what happens: metrics, spans, and the progress line. Answers flush with the run's totals: seconds,
+/// tokens by actor, and the share of the time that each actor computed.
+recorder_actor spawn_recorder(caf::actor_system &system, const recorder_setup &setup);
+
+}  // namespace slipstream

@@ -1,0 +1,34 @@
+#include "actors/registry.hpp"
+
+#include "actors/kinds/kinds.hpp"
+#include "models/error.hpp"
+
+namespace slipstream {
+
+void registry::add(actor_kind kind) {
+  const auto name = kind.name;
+  if (!kinds_.emplace(name, std::move(kind)).second)
+    throw input_error("actor kind \"" + name + "\" is registered twice; give yours another name");
+}
+
+const actor_kind *registry::find(const std::string &name) const {
+  const auto found = kinds_.find(name);
+  return found == kinds_.end() ? nullptr : &found->second;
+}
+
+kind_table registry::ports() const {
+  kind_table result;
+  for (const auto &[name, kind] : kinds_) result.emplace(name, kind.ports);
+  return result;
+}
+
+void register_builtin(registry &kinds) {
+  add_loader_kind(kinds);
+  add_sampler_kind(kinds);
+  add_scorer_kinds(kinds);
+  add_join_kinds(kinds);
+  add_learner_kind(kinds);
+  add_evaluator_kinds(kinds);
+}
+
+}  // namespace slipstream

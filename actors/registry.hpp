@@ -1,0 +1,85 @@
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "runtime/topology/check.hpp"
+#include "runtime/topology/topology.hpp"
+
+namespace slipstream {
+
+class preflight;
+struct spawn_context;
+
+/// The name under which a sink's values flow along edges; a kind declares its ports by these types.
+template <class Sink>
+struct port_name;
+template <>
+struct port_name<rollout_sink> {
+  static constexpr const char *value = "rollouts";
+};
+template <>
+struct port_name<score_sink> {
+  static constexpr const char *value = "scores";
+};
+template <>
+struct port_name<logprob_sink> {
+  static constexpr const char *value = "logprobs";
+};
+template <>
+struct port_name<sample_sink> {
+  static constexpr const char *value = "samples";
+};
+template <>
+struct port_name<weights_sink> {
+  static constexpr const char *value = "versions";
+};
+template <>
+struct port_name<loader_actor> {  // pulled by the ledger, not pushed
+  static constexpr const char *value = "examples";
+};
+
+template <class... Sinks>
+std::vector<std::string> ports() {
+  return {port_name<Sinks>::value...};
+}
+
+/// One actor of a topology, its keys read and found right.
+struct node_plan {
+  /// Looks at files, models and neighbours, before anything is loaded; throws input_error. May be empty.
+  std::function<void(preflight &)> verify;
+  /// Spawns the actor (its consumers are there already) and answers with what receives its inputs; replicas share
+  /// one plan. An invalid pointer when nothing sends to it.
+  std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
+};
+
+/// A kind of actor: what it takes and gives, and how to read one from its table.
+struct actor_kind {
+  std::string name;
+  std::string summary;
+  kind_ports ports;
+  std::function<node_plan(actor_config &)> read;  ///< throws input_error; leaves the defaults in the config's node
+};
+
+/// The kinds that topologies may name: a value, so that a program can have its own.
+class registry {
+ public:
+  /// Throws input_error when the name is taken.
+  void add(actor_kind kind);
+  const actor_kind *find(const std::string &name) const;
+  const std::map<std::string, actor_kind> &kinds() const { return kinds_; }
+  kind_table ports() const;
+
+ private:
+  std::map<std::string, actor_kind> kinds_;
+};
+
+/// Adds all kinds of this library.
+void register_builtin(registry &kinds);
+
+}  // namespace slipstream

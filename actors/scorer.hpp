@@ -1,0 +1,35 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/compute.hpp"
+#include "models/network/transformer.hpp"
+#include "runtime/scoring/text_scores.hpp"
+
+namespace slipstream {
+
+/// Scores every rollout of a group by a rule on texts.
+scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, text_score rule,
+                               std::vector<score_sink> sinks);
+
+struct model_scorer_setup {
+  compute_share share;
+  std::shared_ptr<const transformer> model;  ///< on its device
+  double temperature = 1.0;                  ///< of the reference's distribution
+  std::vector<score_sink> score_sinks;
+  std::vector<logprob_sink> logprob_sinks;
+};
+
+/// Scores every rollout of a group with a reward model's head. One group is one forward pass, so that a group's
+/// figures do not depend on what else waits.
+caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detached,
+                                          const model_scorer_setup &setup);
+
+/// Log-probabilities of every rollout under a fixed model; one group is one forward pass.
+caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached, const model_scorer_setup &setup);
+
+}  // namespace slipstream

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace slipstream {
+
+/// The pages of one sequence in order: its token t lies in page pages[t / page_size].
+using block_table = std::vector<std::int64_t>;
+
+struct cache_shape {
+  std::int64_t layers = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t page_size = 16;  ///< tokens a page holds
+  std::int64_t capacity = 0;    ///< pages there can be at most
+};
+
+/// Keys and values of many sequences in fixed-size pages that sequences may share (Kwon et al. 2023). Pages
+/// are counted references: whoever writes into a shared one gets a copy of its own first. Memory grows as
+/// pages are needed and is kept for the next ones.
+class paged_cache {
+ public:
+  /// `options` give dtype and device of the pages.
+  paged_cache(cache_shape shape, at::TensorOptions options);
+
+  const cache_shape &shape() const { return shape_; }
+  /// Pages that `tokens` tokens need.
+  std::int64_t pages_for(std::int64_t tokens) const;
+
+  /// Makes tokens [first, last) of a sequence writable: adds pages and replaces shared ones by copies, which
+  /// are filled by the next copy_pages(). Throws run_error when no page is left.
+  void make_writable(block_table &pages, std::int64_t first, std::int64_t last);
+  void copy_pages();
+
+  /// Another sequence over the same pages.
+  block_table share(const block_table &pages);
+  /// Gives a sequence's pages back; leaves the table empty.
+  void release(block_table &pages);
+
+  std::int64_t used_pages() const;
+
+  /// [allocated pages, page_size, kv_heads, head_dim] of one layer; valid until the next make_writable().
+  const at::Tensor &keys(std::int64_t layer) const { return keys_[static_cast<std::size_t>(layer)]; }
+  const at::Tensor &values(std::int64_t layer) const { return values_[static_cast<std::size_t>(layer)]; }
+
+ private:
+  std::int64_t take_page();
+  void grow();
+
+  cache_shape shape_;
+  at::TensorOptions options_;
+  std::vector<at::Tensor> keys_, values_;
+  std::vector<std::int32_t> references_;  // of each allocated page
+  std::vector<std::int64_t> free_;        // allocated pages without a reference
+  std::vector<std::int64_t> copy_from_, copy_to_;
+};
+
+}  // namespace slipstream

@@ -1,0 +1,122 @@
+#include "models/network/batch.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "models/error.hpp"
+#include "models/network/operations.hpp"
+
+namespace slipstream {
+namespace {
+
+class causal : public attention {
+ public:
+  causal(std::vector<std::int64_t> lengths, numerics mode) : lengths_(std::move(lengths)), mode_(mode) {}
+  at::Tensor attend(std::int64_t, const at::Tensor &q, const at::Tensor &k, const at::Tensor &v) override {
+    return ops::causal_attention({q, k, v}, lengths_, mode_);
+  }
+
+ private:
+  std::vector<std::int64_t> lengths_;
+  numerics mode_;
+};
+
+// The batch without its padding: the N tokens that count, one sequence after another.
+struct rows {
+  std::vector<std::int64_t> lengths;
+  at::Tensor places;     // [N] index of each row in the flattened [B,T] grid
+  at::Tensor positions;  // [N] position in its sequence
+};
+
+at::Tensor indices(const std::vector<std::int64_t> &values, at::Device device) {
+  return at::tensor(values, at::kLong).to(device);
+}
+
+rows rows_of(const token_batch &batch, const model_spec &spec) {
+  const at::Tensor lengths = batch.lengths.to(at::kCPU).contiguous();
+  const std::int64_t width = batch.ids.size(1), *length = lengths.data_ptr<std::int64_t>();
+  std::vector<std::int64_t> places, positions;
+  for (std::int64_t b = 0; b < batch.ids.size(0); ++b) {
+    if (length[b] < 1 || length[b] > width)
+      throw std::invalid_argument("length " + std::to_string(length[b]) +
+                                  " of a sequence is not within 1 to " + std::to_string(width));
+    if (length[b] > spec.max_positions)
+      throw input_error("a sequence of " + std::to_string(length[b]) +
+                        " tokens exceeds the model's context of " + std::to_string(spec.max_positions) +
+                        "; shorten it");
+    for (std::int64_t t = 0; t < length[b]; ++t) {
+      places.push_back(b * width + t);
+      positions.push_back(t);
+    }
+  }
+  const at::Device device = batch.ids.device();
+  return {{length, length + batch.ids.size(0)}, indices(places, device), indices(positions, device)};
+}
+
+at::Tensor packed_hidden(const transformer &model, const token_batch &batch, const rows &packed) {
+  causal how(packed.lengths, model.mode());
+  return model.hidden(batch.ids.reshape({-1}).index_select(0, packed.places), packed.positions, how);
+}
+
+at::Tensor spread(const at::Tensor &values, const at::Tensor &places, at::IntArrayRef shape) {
+  std::vector<std::int64_t> flat{shape[0] * shape[1]};
+  flat.insert(flat.end(), shape.begin() + 2, shape.end());
+  return at::zeros(flat, values.options()).index_copy(0, places, values).view(shape);
+}
+
+}  // namespace
+
+token_batch pad_tokens(const std::vector<std::vector<std::int64_t>> &sequences, std::int64_t pad,
+                       std::int64_t width) {
+  for (const auto &sequence : sequences) {
+    if (sequence.empty()) throw std::invalid_argument("a sequence needs at least one token");
+    width = std::max(width, static_cast<std::int64_t>(sequence.size()));
+  }
+  const auto count = static_cast<std::int64_t>(sequences.size());
+  token_batch batch{at::full({count, width}, pad, at::kLong), at::empty({count}, at::kLong)};
+  for (std::int64_t b = 0; b < count; ++b) {
+    const auto &sequence = sequences[static_cast<std::size_t>(b)];
+    std::copy(sequence.begin(), sequence.end(), batch.ids.data_ptr<std::int64_t>() + b * width);
+    batch.lengths.data_ptr<std::int64_t>()[b] = static_cast<std::int64_t>(sequence.size());
+  }
+  return batch;
+}
+
+at::Tensor batch_hidden(const transformer &model, const token_batch &batch) {
+  const rows packed = rows_of(batch, model.spec());
+  const at::Tensor hidden = packed_hidden(model, batch, packed);
+  return spread(hidden, packed.places, {batch.ids.size(0), batch.ids.size(1), hidden.size(1)});
+}
+
+token_scores batch_logprobs(const transformer &model, const token_batch &batch, double temperature,
+                            bool with_entropy) {
+  if (!(temperature > 0))
+    throw std::invalid_argument("a temperature above 0 is needed for log-probabilities");
+  const rows packed = rows_of(batch, model.spec());
+  std::vector<std::int64_t> readers;  // every row but each sequence's last foretells the token after it
+  std::int64_t row = 0;
+  for (const std::int64_t length : packed.lengths)
+    for (std::int64_t t = 0; t < length; ++t, ++row)
+      if (t + 1 < length) readers.push_back(row);
+  const at::Tensor from = indices(readers, batch.ids.device());
+  const at::Tensor places = packed.places.index_select(0, from) + 1;
+  const at::Tensor ids = batch.ids.reshape({-1}).index_select(0, places);
+  const at::Tensor logits = model.logits(packed_hidden(model, batch, packed).index_select(0, from));
+  const at::IntArrayRef shape = batch.ids.sizes();
+  token_scores result;
+  result.logprobs = spread(ops::token_logprobs(logits, ids, 1.0 / temperature, model.mode()), places, shape);
+  if (with_entropy) {
+    const at::Tensor all = at::log_softmax(logits / temperature, -1);
+    result.entropy = spread((all.exp() * all).sum(-1).neg(), places, shape);
+  }
+  return result;
+}
+
+at::Tensor batch_scores(const transformer &model, const token_batch &batch) {
+  const rows packed = rows_of(batch, model.spec());
+  const at::Tensor ends = at::cumsum(batch.lengths.to(batch.ids.device()), 0) - 1;
+  return model.scores(packed_hidden(model, batch, packed).index_select(0, ends));
+}
+
+}  // namespace slipstream

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "models/network/operations.hpp"
+
+/// The same blocks through our own kernels, with gradients: dense float32 tensors on the CPU only.
+namespace slipstream::functions {
+
+at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias);
+at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps);
+at::Tensor silu_gate(const at::Tensor &gate_up);
+ops::heads split_heads(const at::Tensor &qkv, const ops::rotary &angles, std::int64_t count,
+                       std::int64_t kv_count);
+at::Tensor causal_attention(const ops::heads &in, const std::vector<std::int64_t> &lengths);
+at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale);
+
+}  // namespace slipstream::functions

@@ -1,0 +1,339 @@
+#include "models/network/kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "models/network/lanes.hpp"
+
+// Each kernel's body is written once and compiled for several instruction sets, chosen when the program runs.
+// Only the number of elements computed at once differs between them, never the order within an element.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SLIPSTREAM_WIDE __attribute__((target("avx2")))
+#define SLIPSTREAM_WIDEST __attribute__((target("avx512f")))
+#else
+#define SLIPSTREAM_WIDE
+#define SLIPSTREAM_WIDEST
+#endif
+
+namespace slipstream::kernels {
+namespace {
+
+enum class instructions { base, avx2, avx512 };
+
+instructions best_instructions() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (__builtin_cpu_supports("avx512f")) return instructions::avx512;
+  if (__builtin_cpu_supports("avx2")) return instructions::avx2;
+#endif
+  return instructions::base;
+}
+
+const instructions chosen = best_instructions();
+
+// ---- linear ----
+
+constexpr std::int64_t panel_width = 16;
+
+struct product {
+  const float *x;
+  std::int64_t rows, in;
+  const float *w;
+  std::int64_t out;
+  const float *bias;
+  float *y;
+};
+
+// panel[in][16] of outputs first .. first + 15; outputs beyond the last are zero.
+SLIPSTREAM_INLINE void pack(const product &p, std::int64_t first, float *panel) {
+  const std::int64_t width = std::min(panel_width, p.out - first);
+  if (width < panel_width) std::fill(panel, panel + p.in * panel_width, 0.0f);
+  for (std::int64_t o = 0; o < width; ++o) {
+    const float *row = p.w + (first + o) * p.in;
+    for (std::int64_t k = 0; k < p.in; ++k) panel[k * panel_width + o] = row[k];
+  }
+}
+
+// R rows by 16 outputs: each accumulator lane adds up one element from k = 0 on.
+template <class V, int R>
+SLIPSTREAM_INLINE void tile(const product &p, const float *panel, std::int64_t row, std::int64_t first) {
+  constexpr int width = sizeof(V) / sizeof(float), count = panel_width / width;
+  V total[R][count] = {};
+  const float *x = p.x + row * p.in;
+  for (std::int64_t k = 0; k < p.in; ++k) {
+    V weights[count];
+    for (int c = 0; c < count; ++c) load(weights[c], panel + k * panel_width + c * width);
+    for (int r = 0; r < R; ++r) {
+      const float value = x[r * p.in + k];
+      for (int c = 0; c < count; ++c) total[r][c] += weights[c] * value;
+    }
+  }
+  const std::int64_t valid = std::min(panel_width, p.out - first);
+  for (int r = 0; r < R; ++r) {
+    float *y = p.y + (row + r) * p.out + first;
+    float sums[panel_width];
+    for (int c = 0; c < count; ++c) store(sums + c * width, total[r][c]);
+    for (std::int64_t o = 0; o < valid; ++o) y[o] = p.bias ? sums[o] + p.bias[first + o] : sums[o];
+  }
+}
+
+template <class V, int R>
+SLIPSTREAM_INLINE void multiply(const product &p, float *panel) {
+  for (std::int64_t first = 0; first < p.out; first += panel_width) {
+    pack(p, first, panel);
+    std::int64_t row = 0;
+    for (; row + R <= p.rows; row += R) tile<V, R>(p, panel, row, first);
+    for (; row + 2 <= p.rows; row += 2) tile<V, 2>(p, panel, row, first);
+    for (; row < p.rows; ++row) tile<V, 1>(p, panel, row, first);
+  }
+}
+
+void multiply_base(const product &p, float *panel) {
+  multiply<lanes4, 2>(p, panel);
+}
+SLIPSTREAM_WIDE void multiply_wide(const product &p, float *panel) {
+  multiply<lanes8, 6>(p, panel);
+}
+SLIPSTREAM_WIDEST void multiply_widest(const product &p, float *panel) {
+  multiply<lanes16, 12>(p, panel);
+}
+
+// ---- element-wise ----
+
+SLIPSTREAM_INLINE void normalise(const float *x, std::int64_t rows, std::int64_t width, const float *weight,
+                                 float eps, float *y) {
+  for (std::int64_t row = 0; row < rows; ++row, x += width, y += width) {
+    const float scale = 1.0f / std::sqrt(dot(x, x, width) / static_cast<float>(width) + eps);
+    for (std::int64_t i = 0; i < width; ++i) y[i] = x[i] * scale * weight[i];
+  }
+}
+
+void normalise_base(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
+                    float *y) {
+  normalise(x, rows, width, weight, eps, y);
+}
+SLIPSTREAM_WIDE void normalise_wide(const float *x, std::int64_t rows, std::int64_t width,
+                                    const float *weight, float eps, float *y) {
+  normalise(x, rows, width, weight, eps, y);
+}
+
+SLIPSTREAM_INLINE void gate_lanes(const lanes8 &gate, const lanes8 &up, lanes8 &y) {
+  y = -gate;
+  exponential(y);
+  y = gate / (1.0f + y) * up;
+}
+
+SLIPSTREAM_INLINE void gate_rows(const float *gate_up, std::int64_t rows, std::int64_t width, float *y) {
+  for (std::int64_t row = 0; row < rows; ++row, gate_up += 2 * width, y += width) {
+    lanes8 gate, up, result;
+    std::int64_t i = 0;
+    for (; i + 8 <= width; i += 8) {
+      load(gate, gate_up + i);
+      load(up, gate_up + width + i);
+      gate_lanes(gate, up, result);
+      store(y + i, result);
+    }
+    if (i == width) continue;
+    load_some(gate, gate_up + i, width - i);
+    load_some(up, gate_up + width + i, width - i);
+    gate_lanes(gate, up, result);
+    store_some(y + i, result, width - i);
+  }
+}
+
+void gate_base(const float *gate_up, std::int64_t rows, std::int64_t width, float *y) {
+  gate_rows(gate_up, rows, width, y);
+}
+SLIPSTREAM_WIDE void gate_wide(const float *gate_up, std::int64_t rows, std::int64_t width, float *y) {
+  gate_rows(gate_up, rows, width, y);
+}
+
+// ---- softmax and attention ----
+
+// x[i] = exp(x[i] - greatest) for n elements; returns their sum in eight partial sums.
+SLIPSTREAM_INLINE float exponentials(float *x, std::int64_t n, float greatest) {
+  lanes8 total{}, part;
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    load(part, x + i);
+    part -= greatest;
+    exponential(part);
+    store(x + i, part);
+    total += part;
+  }
+  if (i < n) {
+    load_some(part, x + i, n - i);
+    part -= greatest;
+    exponential(part);
+    store_some(x + i, part, n - i);
+    load_some(part, x + i, n - i);  // the lanes beyond count as zero
+    total += part;
+  }
+  return sum(total);
+}
+
+struct query {
+  const float *q;
+  const key_values *cache;
+  std::int64_t length, head_dim, offset;  // offset: of the key head within a row
+  float *scores, *out;
+};
+
+// out[d .. d + 8 * C) = sum over t of scores[t] * value[t], from t = 0 on.
+template <int C>
+SLIPSTREAM_INLINE void mix(const query &a, std::int64_t d) {
+  lanes8 total[C] = {}, value;
+  const std::int64_t page_size = a.cache->page_size;
+  for (std::int64_t t = 0, page = 0; t < a.length; ++page) {
+    const float *row = a.cache->values[page] + a.offset + d;
+    const std::int64_t end = std::min(a.length, t + page_size);
+    for (; t < end; ++t, row += a.cache->stride) {
+      for (int c = 0; c < C; ++c) {
+        load(value, row + 8 * c);
+        total[c] += value * a.scores[t];
+      }
+    }
+  }
+  for (int c = 0; c < C; ++c) store(a.out + d + 8 * c, total[c]);
+}
+
+SLIPSTREAM_INLINE float mix_one(const query &a, std::int64_t d) {
+  float total = 0.0f;
+  const std::int64_t page_size = a.cache->page_size;
+  for (std::int64_t t = 0; t < a.length; ++t)
+    total += a.cache->values[t / page_size][t % page_size * a.cache->stride + a.offset + d] * a.scores[t];
+  return total;
+}
+
+// scores[t] = q . key[t] / sqrt(head_dim); returns the greatest.
+SLIPSTREAM_INLINE float compare(const query &a) {
+  const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
+  float greatest = -INFINITY;
+  for (std::int64_t t = 0, page = 0; t < a.length; ++page) {
+    const float *row = a.cache->keys[page] + a.offset;
+    const std::int64_t end = std::min(a.length, t + a.cache->page_size);
+    for (; t < end; ++t, row += a.cache->stride) {
+      a.scores[t] = dot(a.q, row, a.head_dim) * scale;
+      greatest = std::max(greatest, a.scores[t]);
+    }
+  }
+  return greatest;
+}
+
+SLIPSTREAM_INLINE void attend_head(const query &a) {
+  const float greatest = compare(a);
+  const float total = exponentials(a.scores, a.length, greatest);
+  for (std::int64_t t = 0; t < a.length; ++t) a.scores[t] /= total;
+  std::int64_t d = 0;
+  for (; d + 32 <= a.head_dim; d += 32) mix<4>(a, d);
+  for (; d + 8 <= a.head_dim; d += 8) mix<1>(a, d);
+  for (; d < a.head_dim; ++d) a.out[d] = mix_one(a, d);
+}
+
+void attend_base(const query &a) {
+  attend_head(a);
+}
+SLIPSTREAM_WIDE void attend_wide(const query &a) {
+  attend_head(a);
+}
+
+SLIPSTREAM_INLINE float exponential_sum(const float *x, std::int64_t n, float scale, float greatest) {
+  lanes8 total{}, part;
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    load(part, x + i);
+    part = part * scale - greatest;
+    exponential(part);
+    total += part;
+  }
+  float rest = 0.0f;
+  if (i < n) {
+    load_some(part, x + i, n - i);
+    part = part * scale - greatest;
+    exponential(part);
+    for (std::int64_t lane = 0; lane < n - i; ++lane) rest += part[lane];
+  }
+  return sum(total) + rest;
+}
+
+float exponential_sum_base(const float *x, std::int64_t n, float scale, float greatest) {
+  return exponential_sum(x, n, scale, greatest);
+}
+SLIPSTREAM_WIDE float exponential_sum_wide(const float *x, std::int64_t n, float scale, float greatest) {
+  return exponential_sum(x, n, scale, greatest);
+}
+
+}  // namespace
+
+void linear(const float *x, std::int64_t rows, std::int64_t in, const float *w, std::int64_t out,
+            const float *bias, float *y) {
+  const std::unique_ptr<float[]> panel(new float[static_cast<std::size_t>(in * panel_width)]);
+  const product p{x, rows, in, w, out, bias, y};
+  switch (chosen) {
+    case instructions::base:
+      return multiply_base(p, panel.get());
+    case instructions::avx2:
+      return multiply_wide(p, panel.get());
+    case instructions::avx512:
+      return multiply_widest(p, panel.get());
+  }
+}
+
+void rms_norm(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
+              float *y) {
+  (chosen == instructions::base ? normalise_base : normalise_wide)(x, rows, width, weight, eps, y);
+}
+
+void rotary_frequencies(std::int64_t head_dim, double theta, float *frequencies) {
+  for (std::int64_t i = 0; i < head_dim / 2; ++i)
+    frequencies[i] =
+        static_cast<float>(1.0 / std::pow(theta, static_cast<double>(2 * i) / static_cast<double>(head_dim)));
+}
+
+void rotary_angles(std::int64_t position, std::int64_t head_dim, const float *frequencies, float *cosines,
+                   float *sines) {
+  for (std::int64_t i = 0; i < head_dim / 2; ++i) {
+    const float angle = static_cast<float>(position) * frequencies[i];
+    cosines[i] = std::cos(angle);
+    sines[i] = std::sin(angle);
+  }
+}
+
+void rotate(const float *cosines, const float *sines, std::int64_t heads, std::int64_t head_dim, float *x) {
+  const std::int64_t half = head_dim / 2;
+  for (std::int64_t head = 0; head < heads; ++head, x += head_dim) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      const float low = x[i], high = x[i + half];
+      x[i] = low * cosines[i] - high * sines[i];
+      x[i + half] = high * cosines[i] + low * sines[i];
+    }
+  }
+}
+
+void silu_gate(const float *gate_up, std::int64_t rows, std::int64_t width, float *y) {
+  (chosen == instructions::base ? gate_base : gate_wide)(gate_up, rows, width, y);
+}
+
+void attend_row(const float *q, const key_values &cache, std::int64_t length, std::int64_t heads,
+                std::int64_t kv_heads, std::int64_t head_dim, float *out) {
+  thread_local std::vector<float> scores;
+  scores.resize(std::max(scores.size(), static_cast<std::size_t>(length)));
+  const std::int64_t share = heads / kv_heads;
+  for (std::int64_t h = 0; h < heads; ++h) {
+    const query a{q + h * head_dim,  &cache, length, head_dim, h / share * head_dim, scores.data(),
+                  out + h * head_dim};
+    (chosen == instructions::base ? attend_base : attend_wide)(a);
+  }
+}
+
+void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
+  float greatest = -INFINITY;
+  for (std::int64_t i = 0; i < n; ++i) greatest = std::max(greatest, logits[i] * scale);
+  const float total = (chosen == instructions::base ? exponential_sum_base : exponential_sum_wide)(
+      logits, n, scale, greatest);
+  const float shift = greatest + std::log(total);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = logits[i] * scale - shift;
+}
+
+}  // namespace slipstream::kernels

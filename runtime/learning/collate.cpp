@@ -1,0 +1,84 @@
+#include "runtime/learning/collate.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace slipstream {
+namespace {
+
+/// Rows of response values placed after each prompt in a zeroed [B,T]; undefined when the first row has none.
+at::Tensor place_responses(const std::vector<const sample *> &samples, std::int64_t width,
+                           std::vector<float> sample::*values) {
+  if (((*samples.front()).*values).empty()) return {};
+  auto result = at::zeros({static_cast<std::int64_t>(samples.size()), width}, at::kFloat);
+  auto *row = result.data_ptr<float>();
+  for (const auto *entry : samples) {
+    std::copy((entry->*values).begin(), (entry->*values).end(), row + entry->prompt_length);
+    row += width;
+  }
+  return result;
+}
+
+at::Tensor response_mask(const std::vector<const sample *> &samples, std::int64_t width) {
+  auto result = at::zeros({static_cast<std::int64_t>(samples.size()), width}, at::kFloat);
+  auto *row = result.data_ptr<float>();
+  for (const auto *entry : samples) {
+    std::fill(row + entry->prompt_length, row + entry->tokens.size(), 1.0F);
+    row += width;
+  }
+  return result;
+}
+
+at::Tensor score_targets(const std::vector<const sample *> &samples) {
+  if (std::isnan(samples.front()->score)) return {};
+  auto result = at::empty({static_cast<std::int64_t>(samples.size())}, at::kFloat);
+  auto *entry = result.data_ptr<float>();
+  for (const auto *given : samples) *entry++ = static_cast<float>(given->score);
+  return result;
+}
+
+at::Tensor moved(const at::Tensor &tensor, const at::Device &device) {
+  return tensor.defined() ? tensor.to(device) : tensor;
+}
+
+}  // namespace
+
+micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad, const at::Device &device) {
+  std::vector<std::vector<std::int64_t>> rows;
+  micro_batch result;
+  for (const auto *entry : samples) {
+    rows.push_back(entry->tokens);
+    result.token_count += static_cast<std::int64_t>(entry->tokens.size());
+  }
+  const auto tokens = pad_tokens(rows, pad);
+  const auto width = tokens.ids.size(1);
+  result.tokens = {moved(tokens.ids, device), moved(tokens.lengths, device)};
+  result.inputs.mask = moved(response_mask(samples, width), device);
+  result.inputs.behaviour = moved(place_responses(samples, width, &sample::behaviour), device);
+  result.inputs.reference = moved(place_responses(samples, width, &sample::reference), device);
+  result.inputs.advantages = moved(place_responses(samples, width, &sample::advantages), device);
+  result.inputs.targets = moved(score_targets(samples), device);
+  return result;
+}
+
+std::vector<std::vector<const sample *>> split_by_length(const std::vector<const sample *> &samples,
+                                                         std::int64_t unit, std::int64_t rows) {
+  const auto step = static_cast<std::size_t>(unit);
+  std::vector<std::pair<std::size_t, std::size_t>> units;  // longest sequence, first index
+  for (std::size_t first = 0; first < samples.size(); first += step) {
+    std::size_t longest = 0;
+    for (std::size_t i = first; i < first + step; ++i) longest = std::max(longest, samples[i]->tokens.size());
+    units.emplace_back(longest, first);
+  }
+  std::stable_sort(units.begin(), units.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::vector<std::vector<const sample *>> result;
+  for (const auto &[longest, first] : units) {
+    if (result.empty() || static_cast<std::int64_t>(result.back().size()) + unit > rows) result.emplace_back();
+    for (std::size_t i = first; i < first + step; ++i) result.back().push_back(samples[i]);
+  }
+  return result;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "models/network/batch.hpp"
+#include "models/objectives/rows.hpp"
+#include "runtime/types.hpp"
+
+namespace slipstream {
+
+/// Samples as the tensors that an objective takes; everything but what the model under training computes.
+struct micro_batch {
+  token_batch tokens;
+  objective_inputs inputs;  ///< mask, behaviour, reference, advantages [B,T]; targets [B] from scores
+  std::int64_t token_count = 0;
+};
+
+/// Pads on the right with `pad`. Arrays that no sample has stay undefined; the mask covers the response tokens.
+micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad, const at::Device &device);
+
+/// Splits samples into micro-batches of about equal length: units (single samples, or pairs that must stay
+/// together) are sorted by their longest sequence, ties in the order given, and cut every `rows` samples.
+std::vector<std::vector<const sample *>> split_by_length(const std::vector<const sample *> &samples,
+                                                         std::int64_t unit, std::int64_t rows);
+
+}  // namespace slipstream

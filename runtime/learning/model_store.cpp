@@ -1,0 +1,74 @@
+#include "runtime/learning/model_store.hpp"
+
+#include "models/error.hpp"
+#include "models/files/checkpoint.hpp"
+#include "runtime/run_folder/run_folder.hpp"
+
+namespace slipstream {
+namespace {
+
+model_description describe_fresh(const model_config &config) {
+  auto text = make_character_tokenizer(config.alphabet);
+  auto spec = config.spec;
+  spec.labels = config.labels;
+  spec.vocab_size = text->vocab_size();
+  spec.bos_token = text->bos();
+  spec.eos_token = text->eos();
+  spec.pad_token = text->pad();
+  return {std::move(spec), std::move(text), {}};
+}
+
+model_description describe_folder(const model_config &config, const std::string &run_folder) {
+  try {
+    const auto folder = resolve_model(config.from, run_folder);
+    verify_checkpoint(folder);
+    return {checkpoint_spec(folder, config.labels), load_tokenizer(folder), folder};
+  } catch (const input_error &problem) {
+    fail_at(config.at, problem.what());
+  }
+}
+
+}  // namespace
+
+model_store::model_store(const topology &graph) : graph_(graph) {}
+
+const model_config &model_store::config(const std::string &name) const {
+  const auto *found = graph_.find_model(name);
+  if (!found) throw run_error("no model \"" + name + "\" in " + graph_.source.string());
+  return *found;
+}
+
+const model_description &model_store::describe(const std::string &name) {
+  if (const auto known = descriptions_.find(name); known != descriptions_.end()) return known->second;
+  const auto &wanted = config(name);
+  model_description result;
+  switch (wanted.source) {
+    case model_config::origin::copy_of: {
+      result = describe(wanted.copy_of);
+      if (wanted.labels > 0) result.spec.labels = wanted.labels;
+      break;
+    }
+    case model_config::origin::fresh: result = describe_fresh(wanted); break;
+    case model_config::origin::from: result = describe_folder(wanted, graph_.run.folder); break;
+  }
+  return descriptions_.emplace(name, std::move(result)).first->second;
+}
+
+std::shared_ptr<const transformer> model_store::load(const std::string &name) {
+  if (const auto known = loaded_.find(name); known != loaded_.end()) return known->second;
+  const auto &wanted = config(name);
+  const auto &described = describe(name);
+  std::shared_ptr<const transformer> result;
+  if (wanted.source == model_config::origin::copy_of && config(wanted.copy_of).labels == wanted.labels) {
+    result = load(wanted.copy_of);
+  } else if (described.folder.empty()) {
+    result = std::make_shared<const transformer>(
+        described.spec, initial_parameters(described.spec, graph_.run.seed), graph_.run.numerics);
+  } else {
+    auto read = load_checkpoint(described.folder, described.spec.labels);
+    result = std::make_shared<const transformer>(read.spec, read.flat, graph_.run.numerics);
+  }
+  return loaded_.emplace(name, std::move(result)).first->second;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "models/network/transformer.hpp"
+#include "models/tokenizers/tokenizer.hpp"
+#include "runtime/topology/topology.hpp"
+
+namespace slipstream {
+
+/// What is known of a model before its weights are read.
+struct model_description {
+  model_spec spec;
+  std::shared_ptr<const tokenizer> text;
+  std::filesystem::path folder;  ///< of its checkpoint; empty for a fresh network
+};
+
+/// The models of a topology, each read once. Copies share one immutable buffer until somebody trains.
+class model_store {
+ public:
+  explicit model_store(const topology &graph);
+
+  /// Reads config and tokenizer only. Throws input_error at the model's place in the topology.
+  const model_description &describe(const std::string &name);
+  /// The weights, on the CPU, in the run's numerics.
+  std::shared_ptr<const transformer> load(const std::string &name);
+
+ private:
+  const model_config &config(const std::string &name) const;
+
+  const topology &graph_;
+  std::map<std::string, model_description> descriptions_;
+  std::map<std::string, std::shared_ptr<const transformer>> loaded_;
+};
+
+}  // namespace slipstream

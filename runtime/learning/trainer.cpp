@@ -1,0 +1,193 @@
+#include "runtime/learning/trainer.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/error.hpp"
+#include "runtime/learning/batch_figures.hpp"
+
+namespace slipstream {
+namespace {
+
+/// True where weight decay acts: matrices, not norms and biases.
+at::Tensor decay_mask(const model_spec &spec, const at::Tensor &flat) {
+  auto mask = at::zeros({flat.numel()}, at::kBool);
+  for (const auto &slot : parameter_layout(spec)) {
+    if (slot.shape.size() < 2) continue;
+    std::int64_t count = 1;
+    for (const auto size : slot.shape) count *= size;
+    mask.narrow(0, slot.offset, count).fill_(true);
+  }
+  return mask.to(flat.device());
+}
+
+bool per_token(input_kind kind) { return kind == input_kind::tokens || kind == input_kind::preference_pairs; }
+
+std::int64_t unit_of(input_kind kind) {
+  return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
+}
+
+}  // namespace
+
+trainer::trainer(trainer_options options, const transformer &initial)
+    : options_(std::move(options)),
+      parameters_(initial.flat().clone()),
+      gradient_(at::zeros_like(parameters_)),
+      decays_(decay_mask(initial.spec(), parameters_)),
+      model_(initial.spec(), parameters_, initial.mode()),
+      optimizer_(fresh_adamw(parameters_)) {
+  model_.train_into(gradient_);
+}
+
+void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
+  batch_ = std::move(batch);
+  begun_ns_ = now_ns;
+  std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
+  if (options_.staleness_bound) assert_staleness(batch_, version_, *options_.staleness_bound);
+  staleness_max_ = std::max(staleness_max_, measure_staleness(batch_, version_).largest);
+  metrics_.clear();
+  mini_batches_.clear();
+  cursor_ = 0;
+  const auto groups = static_cast<std::int64_t>(batch_.size());
+  for (std::int64_t part = 0; part < options_.mini_batches; ++part) {
+    std::vector<const sample *> samples;
+    for (auto i = groups * part / options_.mini_batches; i < groups * (part + 1) / options_.mini_batches; ++i)
+      for (const auto &entry : batch_[static_cast<std::size_t>(i)]->samples) samples.push_back(&entry);
+    add_mini_batch(samples);
+  }
+}
+
+/// Samples without advantage are left out where no other term of the loss reaches them; their tokens stay in the
+/// denominators.
+void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
+  const auto &row = *options_.objective;
+  const bool only_advantage =
+      row.needs.advantages && options_.loss.kl_coefficient == 0 && options_.loss.entropy_coefficient == 0;
+  mini_batch result;
+  std::vector<const sample *> useful;
+  for (const auto *entry : samples) {
+    if (!only_advantage || has_advantage(*entry)) {
+      useful.push_back(entry);
+    } else {
+      result.totals.tokens += static_cast<double>(entry->tokens.size()) - static_cast<double>(entry->prompt_length);
+      result.totals.sequences += 1;
+    }
+  }
+  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
+  for (const auto &part : split_by_length(useful, unit_of(row.kind), options_.micro_batch)) {
+    auto micro = collate(part, pad, parameters_.device());
+    result.totals += count(row, micro.inputs);
+    tokens_ += micro.token_count;
+    result.parts.push_back(std::move(micro));
+  }
+  mini_batches_.push_back(std::move(result));
+}
+
+bool trainer::needs_proximal_pass() const {
+  return options_.objective->needs.proximal && options_.mini_batches * options_.epochs > 1;
+}
+
+at::Tensor trainer::logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const {
+  auto scores = batch_logprobs(model_, part.tokens, options_.temperature, with_entropy);
+  entropy = scores.entropy;
+  return scores.logprobs;
+}
+
+/// Proximal log-probabilities: those of the weights as the batch found them.
+void trainer::anchor(micro_batch &part) const {
+  const at::NoGradGuard no_gradients;
+  at::Tensor unused;
+  part.inputs.proximal = logprobs(part, false, unused);
+}
+
+bool trainer::slice() {
+  auto position = cursor_++;
+  if (needs_proximal_pass()) {
+    for (auto &group : mini_batches_) {
+      if (position < group.parts.size()) return anchor(group.parts[position]), true;
+      position -= group.parts.size();
+    }
+  }
+  for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
+    for (auto &group : mini_batches_) {
+      if (position < group.parts.size()) {
+        const bool last = position + 1 == group.parts.size();
+        train(group, group.parts[position], last);
+        return !(last && epoch + 1 == options_.epochs && &group == &mini_batches_.back());
+      }
+      position -= group.parts.size();
+    }
+  }
+  return false;  // nothing had an advantage: the version moves on without a step
+}
+
+void trainer::train(mini_batch &group, micro_batch &part, bool last) {
+  const auto &row = *options_.objective;
+  auto inputs = part.inputs;
+  if (per_token(row.kind)) {
+    inputs.logp = logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);
+    if (row.needs.proximal && !inputs.proximal.defined()) inputs.proximal = inputs.logp.detach();
+  } else {
+    inputs.scores = batch_scores(model_, part.tokens);
+  }
+  const auto result = evaluate(row, inputs, options_.loss, group.totals);
+  if (!std::isfinite(result.loss.item<double>()))
+    throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) + "; batch: " + batch_ids());
+  result.loss.backward();
+  add_metrics(metrics_, result);
+  if (last) optimizer_step();
+}
+
+void trainer::optimizer_step() {
+  const at::NoGradGuard no_gradients;
+  grad_norm_ = gradient_norm(gradient_);
+  if (!std::isfinite(grad_norm_))
+    throw run_error("the gradient is not finite in update " + std::to_string(version_ + 1) +
+                    "; batch: " + batch_ids());
+  rate_ = learning_rate(options_.rate, optimizer_.step);
+  adamw_step(parameters_, gradient_, optimizer_, options_.optimizer, rate_,
+             clip_scale(grad_norm_, options_.max_grad_norm), decays_);
+  gradient_.zero_();
+}
+
+trained_version trainer::complete(std::int64_t now_ns) {
+  const at::NoGradGuard no_gradients;
+  trained_version result;
+  auto figures = batch_figures(batch_, version_);
+  result.version = ++version_;
+  result.metrics = {{"update", version_},
+                    {"version", version_},
+                    {"seconds", static_cast<double>(now_ns - begun_ns_) / 1e9},
+                    {"grad_norm", grad_norm_},
+                    {"learning_rate", rate_}};
+  result.metrics.update(figures);
+  for (const auto &[name, value] : finish_metrics(metrics_)) result.metrics[name] = value;
+  for (const auto &group : batch_) result.ids.push_back(group->id);
+  auto reusable = std::find_if(published_.begin(), published_.end(),
+                               [](const auto &buffer) { return buffer.use_count() == 1; });
+  if (reusable == published_.end()) {
+    published_.push_back(
+        std::make_shared<const transformer>(model_.spec(), at::empty_like(parameters_), model_.mode()));
+    reusable = published_.end() - 1;
+  }
+  auto buffer = (*reusable)->flat();
+  buffer.copy_(parameters_);
+  result.weights = *reusable;
+  batch_.clear();
+  mini_batches_.clear();
+  return result;
+}
+
+nlohmann::json trainer::summary() const {
+  return {{"updates", version_}, {"staleness_max", staleness_max_}, {"tokens_trained", tokens_}};
+}
+
+std::string trainer::batch_ids() const {
+  std::string text;
+  for (const auto &group : batch_) text += (text.empty() ? "prompts " : ", ") + std::to_string(group->id);
+  return text;
+}
+
+}  // namespace slipstream

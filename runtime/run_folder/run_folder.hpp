@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "runtime/topology/document.hpp"
+
+namespace slipstream {
+
+/// Where the parts of a run's folder stand.
+struct run_paths {
+  explicit run_paths(const std::filesystem::path &run_folder);
+
+  std::filesystem::path folder, topology, metrics, journal, checkpoints, log, summary, trace, lock;
+};
+
+/// Tests, without making anything, that a run could begin in `folder`. Throws input_error naming the mend
+/// when the folder holds a run already, when a live process writes it, or when it cannot be written.
+void check_run_folder(const std::filesystem::path &folder);
+
+/// A run's folder while the run writes it. The lock is the kernel's (flock): it ends with the process,
+/// however that ends; the lock file holds the process id for people to read.
+class run_folder {
+ public:
+  /// Makes the folder and its subfolders and takes the lock. Throws as check_run_folder.
+  explicit run_folder(const std::filesystem::path &folder);
+  ~run_folder();
+  run_folder(const run_folder &) = delete;
+  run_folder &operator=(const run_folder &) = delete;
+
+  const run_paths &paths() const { return paths_; }
+
+  /// Points checkpoints/last at checkpoints/`name`, atomically. The checkpoint is whole and synced by then.
+  void set_last_checkpoint(const std::string &name) const;
+
+ private:
+  run_paths paths_;
+  int lock_ = -1;
+};
+
+/// Folder of the checkpoint that a model comes from: "run:NAME" is the last one of the run `runs`/NAME,
+/// anything else a folder as it stands. Throws input_error (at `at` where it names a file) naming what was
+/// looked for and the mend.
+std::filesystem::path resolve_model(const std::string &from, const std::filesystem::path &runs,
+                                    const source_position &at = {});
+
+}  // namespace slipstream

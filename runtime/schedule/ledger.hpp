@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "runtime/schedule/admission.hpp"
+
+namespace slipstream {
+
+/// Where a drawn prompt's rollouts are. All but the last two are in flight.
+enum class rollout_state : std::uint8_t { waiting, running, partial, finished, buffered, trained, dropped };
+std::string_view to_string(rollout_state state);
+
+/// Counts in rollouts; drawn = trained + the sum of dropped + in_flight() at every moment.
+struct ledger_totals {
+  std::int64_t drawn = 0;
+  std::int64_t waiting = 0, running = 0, partial = 0, finished = 0, buffered = 0;
+  std::int64_t trained = 0;
+  std::int64_t reissued = 0;
+  std::map<std::string, std::int64_t> dropped;  ///< by reason
+
+  std::int64_t in_flight() const { return waiting + running + partial + finished + buffered; }
+  std::int64_t dropped_total() const;
+};
+
+/// The books of one loader: every prompt drawn is in exactly one state, and a prompt is drawn only when the
+/// admission rule allows it. A group (all samples of one prompt) moves as a whole. Pure: no clock, no actors.
+class ledger {
+ public:
+  /// `group` rollouts a prompt; `limit` accepted rollouts end the run (no more are admitted than it needs).
+  ledger(admission rule, std::int64_t group, std::int64_t limit);
+
+  /// How many prompts may be drawn now, when the newest weights that a sampler holds are `version`.
+  std::int64_t room(std::int64_t version) const;
+  /// Books a prompt just drawn as waiting; returns the oldest version that may make its tokens.
+  std::int64_t draw(std::uint64_t id);
+
+  void start(std::uint64_t id);    ///< waiting, partial → running
+  void finish(std::uint64_t id);   ///< running → finished
+  void buffer(std::uint64_t id);   ///< finished → buffered
+  void train(std::uint64_t id);    ///< buffered → trained
+  void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
+  void reissue(std::uint64_t id);  ///< running → waiting: whoever ran it is gone
+
+  /// Throws run_error when the sums do not close (a defect, never a user's mistake).
+  const ledger_totals &totals() const;
+
+ private:
+  void move(std::uint64_t id, rollout_state to);
+  std::int64_t &count(rollout_state state);
+
+  admission rule_;
+  std::int64_t group_;
+  std::int64_t limit_;
+  std::unordered_map<std::uint64_t, rollout_state> in_flight_;
+  ledger_totals totals_;
+};
+
+}  // namespace slipstream

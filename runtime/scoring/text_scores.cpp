@@ -1,0 +1,34 @@
+#include "runtime/scoring/text_scores.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace slipstream {
+
+double exact_match(std::string_view answer, std::string_view expected) { return answer == expected ? 1.0 : 0.0; }
+
+double edit_similarity(std::string_view answer, std::string_view expected) {
+  const auto longest = std::max(answer.size(), expected.size());
+  if (longest == 0) return 1.0;
+  std::vector<std::size_t> row(expected.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    auto diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < expected.size(); ++j) {
+      const auto replaced = diagonal + (answer[i] == expected[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return 1.0 - static_cast<double>(row.back()) / static_cast<double>(longest);
+}
+
+text_score find_text_score(std::string_view name) {
+  if (name == "exact_match") return exact_match;
+  if (name == "edit_similarity") return edit_similarity;
+  return nullptr;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace slipstream {
+
+/// 1 when the answer is the expected one, 0 otherwise.
+double exact_match(std::string_view answer, std::string_view expected);
+
+/// 1 - Levenshtein distance / the longer length (both in bytes), in [0,1]; 1 for two empty texts.
+double edit_similarity(std::string_view answer, std::string_view expected);
+
+using text_score = double (*)(std::string_view answer, std::string_view expected);
+
+/// The rule by its name ("exact_match", "edit_similarity"); null when there is none.
+text_score find_text_score(std::string_view name);
+
+}  // namespace slipstream

@@ -1,0 +1,306 @@
+#include "runtime/topology/topology.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "models/error.hpp"
+#include "runtime/topology/checks.hpp"
+#include "runtime/topology/suggest.hpp"
+
+namespace slipstream {
+
+namespace {
+
+const std::vector<std::string> tables{"run", "schedule", "models", "data", "actors"};
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= 100 && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+         });
+}
+
+settings open_table(const node &document, const std::string &name) {
+  const node *table = document.find(name);
+  return settings(table != nullptr ? *table : node{{}, document.at, name});
+}
+
+run_config read_run(const node &document, const source_position &file) {
+  if (document.find("run") == nullptr)
+    fail_at(file, "[run] is missing; add [run] with name = \"…\" and updates = 100");
+  auto s = open_table(document, "run");
+  run_config run;
+  run.name = s.required_text("name");
+  if (!is_name(run.name))
+    s.fail("name",
+           "name becomes a folder: write letters, digits, dots, dashes and underscores, not beginning with "
+           "a dot");
+  run.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0));
+  run.updates = s.required_integer("updates", 1);
+  run.folder = s.text("folder", "runs");
+  if (run.folder.empty())
+    s.fail("folder", "folder is empty; write folder = \"runs\", or \".\" for this folder");
+  run.threads = s.integer("threads", 0, 0, 4096);
+  run.checkpoint_every = s.integer("checkpoint_every", 0, 0);
+  run.numerics = s.choice("numerics", {"fast", "exact"}) == "exact" ? numerics::exact : numerics::fast;
+  s.finish();
+  return run;
+}
+
+schedule_config read_schedule(const node &document, const source_position &file) {
+  if (document.find("schedule") == nullptr)
+    fail_at(file, "[schedule] is missing; add [schedule] with batch = 64");
+  auto s = open_table(document, "schedule");
+  schedule_config schedule;
+  schedule.batch = s.required_integer("batch", 1, 1 << 24);
+  schedule.at = s.at("batch");
+  schedule.max_staleness = s.integer("max_staleness", 0, 0, 1 << 20);
+  const auto later = [&](const std::string &key, const std::vector<std::string> &values,
+                         const std::string &mend) {
+    const node *value = s.find(key);
+    if (value == nullptr || value->as_text() == nullptr) return;
+    if (std::find(values.begin(), values.end(), *value->as_text()) != values.end())
+      s.fail(key,
+             fmt::format("{} = \"{}\" is not part of this version; write {}", key, *value->as_text(), mend));
+  };
+  later("order", {"windowed", "completion"}, "order = \"strict\"");
+  schedule.order = s.choice("order", {"strict"});
+  later("on_new_weights", {"recompute"}, "on_new_weights = \"continue\" or \"finish\"");
+  const auto rule = s.choice("on_new_weights", {"continue", "finish"});
+  schedule.on_new_weights = rule == "finish" ? new_weights::finish : new_weights::carry_on;
+  schedule.publish_every = s.integer("publish_every", 1, 1, 1 << 20);
+  if (schedule.publish_every > schedule.max_staleness + 1)
+    s.fail("publish_every",
+           fmt::format(
+               "publish_every = {} would wait for ever: weights that are published every {} versions need "
+               "max_staleness = {} or more, not {}",
+               schedule.publish_every, schedule.publish_every, schedule.publish_every - 1,
+               schedule.max_staleness));
+  s.finish();
+  return schedule;
+}
+
+data_config read_data(const node &document) {
+  auto s = open_table(document, "data");
+  data_config data;
+  data.at = s.at("make");
+  data.make = s.text("make", "");
+  data.folder = s.text("folder", data.make.empty() ? "" : "data/" + data.make);
+  data.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0));
+  s.finish();
+  if (data.make.empty() && !data.folder.empty())
+    s.fail("folder",
+           "folder says where made files go, but nothing is made; add make = \"sort\" or remove folder");
+  return data;
+}
+
+void check_shape(const settings &s, const model_spec &spec) {
+  if (spec.hidden_size % spec.heads != 0 && spec.head_dim * spec.heads != spec.hidden_size)
+    s.fail("heads",
+           fmt::format("hidden_size = {} is not divisible by heads = {}; change one of them, or give "
+                       "head_dim",
+                       spec.hidden_size, spec.heads));
+  if (spec.heads % spec.kv_heads != 0)
+    s.fail("kv_heads",
+           fmt::format("heads = {} is not divisible by kv_heads = {}; every key-value head serves the "
+                       "same number of heads",
+                       spec.heads, spec.kv_heads));
+  if (spec.head_dim % 2 != 0)
+    s.fail("heads", fmt::format("a head has {} channels, but rotary positions need an even number; change "
+                                "hidden_size or heads",
+                                spec.head_dim));
+}
+
+void read_network(settings &s, model_config &model) {
+  s.required_choice("architecture", {"llama"});
+  auto &spec = model.spec;
+  spec.hidden_size = s.required_integer("hidden_size", 1, 1 << 17);
+  spec.layers = s.required_integer("layers", 1, 1 << 12);
+  spec.heads = s.required_integer("heads", 1, 1 << 12);
+  spec.kv_heads = s.integer("kv_heads", spec.heads, 1, spec.heads);
+  spec.head_dim = s.integer("head_dim", std::max<std::int64_t>(1, spec.hidden_size / spec.heads), 1, 1 << 14);
+  // SwiGLU has three matrices where a plain layer of 4 d has two: 8/3 d, rounded up to a multiple of 8.
+  spec.intermediate_size = s.integer("intermediate_size", (spec.hidden_size * 8 / 3 + 7) / 8 * 8, 1, 1 << 20);
+  spec.max_positions = s.integer("max_positions", 256, 1, 1 << 24);
+  spec.tied_embeddings = s.flag("tied_embeddings", true);
+  spec.norm_eps = s.number("norm_eps", spec.norm_eps, 0.0, 1.0);
+  spec.rope_theta = s.number("rope_theta", spec.rope_theta, 1.0);
+  spec.initializer_range = s.number("initializer_range", spec.initializer_range, 0.0, 10.0);
+  model.alphabet = s.required_text("alphabet");
+  check_shape(s, spec);
+}
+
+model_config read_model(const std::string &name, const node &table) {
+  settings s(table);
+  model_config model;
+  model.name = name;
+  model.at = table.at;
+  const bool from = s.has("from"), copy = s.has("copy_of"), fresh = s.has("architecture");
+  if (from + copy + fresh == 0)
+    s.fail("",
+           "does not say where its weights come from; add one of from = \"run:…\", copy_of = \"…\" or "
+           "architecture = "
+           "\"llama\"");
+  if (from + copy + fresh > 1)
+    s.fail(copy ? "copy_of" : "architecture",
+           "from, copy_of and architecture exclude each other; keep the one that says where the weights come "
+           "from");
+  if (from) {
+    model.source = model_config::origin::from;
+    model.from = s.required_text("from");
+    if (model.from == "run:") s.fail("from", "from = \"run:\" names no run; write from = \"run:NAME\"");
+    model.at = s.at("from");
+  } else if (copy) {
+    model.source = model_config::origin::copy_of;
+    model.copy_of = s.required_text("copy_of");
+    model.at = s.at("copy_of");
+  } else {
+    read_network(s, model);
+  }
+  if (!copy) model.labels = s.choice("head", {"tokens", "score"}) == "score" ? 1 : 0;
+  model.spec.labels = model.labels;
+  s.finish();
+  return model;
+}
+
+std::vector<model_config> read_models(const node &document) {
+  std::vector<model_config> models;
+  const auto s = open_table(document, "models");
+  const node *table = document.find("models");
+  if (table == nullptr) return models;
+  for (const auto &entry : *table->as_table()) models.push_back(read_model(entry.key, entry.content));
+  return models;
+}
+
+std::vector<taken> read_takes(settings &s) {
+  std::vector<taken> takes;
+  const auto names = s.texts("takes");
+  const node *value = s.find("takes");
+  for (std::size_t i = 0; i < names.size(); ++i)
+    takes.push_back({names[i], value->as_array() != nullptr ? (*value->as_array())[i].at : value->at});
+  return takes;
+}
+
+bool is_device(std::string_view device) {
+  if (device == "cpu" || device == "cuda") return true;
+  if (!device.starts_with("cuda:")) return false;
+  const auto index = device.substr(5);
+  return !index.empty() && index.size() <= 2 &&
+         std::all_of(index.begin(), index.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+constexpr std::string_view no_nodes = "placing actors on other nodes is not part of this version; remove it";
+const std::vector<std::string> common_keys{"kind", "takes", "device"};
+
+actor_config read_actor(const std::string &name, const node &table) {
+  settings s(table);
+  actor_config actor;
+  actor.name = name;
+  actor.at = table.at;
+  if (!s.has("kind")) s.fail("", "has no kind; add a line such as kind = \"loader\"");
+  actor.kind = s.required_text("kind");
+  actor.kind_at = s.at("kind");
+  if (s.has("node")) s.fail("node", no_nodes);
+  actor.takes = read_takes(s);
+  actor.device = s.text("device", "cpu");
+  actor.device_at = s.at("device");
+  if (!is_device(actor.device))
+    s.fail("device", fmt::format("device must be \"cpu\", \"cuda\" or \"cuda:N\", not \"{}\"", actor.device));
+  actor.node = table;
+  std::erase_if(std::get<node::table>(actor.node.value), [](const node_entry &entry) {
+    return std::find(common_keys.begin(), common_keys.end(), entry.key) != common_keys.end();
+  });
+  return actor;
+}
+
+std::vector<actor_config> read_actors(const node &document, const source_position &file) {
+  const node *table = document.find("actors");
+  if (table == nullptr)
+    fail_at(file, "[actors] is missing; add at least a loader and a learner, as in [actors.learner]");
+  const auto s = open_table(document, "actors");
+  std::vector<actor_config> actors;
+  for (const auto &entry : *table->as_table()) {
+    if (!is_name(entry.key))
+      fail_at(
+          entry.at,
+          fmt::format("\"{}\" cannot name an actor; use letters, digits, dashes and underscores", entry.key));
+    actors.push_back(read_actor(entry.key, entry.content));
+  }
+  if (actors.empty()) fail_at(table->at, "[actors] is empty; add at least a loader and a learner");
+  return actors;
+}
+
+// "actors.sampler.group" concerns a document that has that actor; "run.seed" concerns every one.
+bool concerns(const std::vector<std::string> &path, const node &document) {
+  if (path.front() != "actors" && path.front() != "models") return true;
+  const node *table = document.find(path.front());
+  return table != nullptr && table->find(path[1]) != nullptr;
+}
+
+}  // namespace
+
+settings actor_config::settings() const {
+  return slipstream::settings(node, common_keys);
+}
+
+const actor_config *topology::find_actor(std::string_view name) const {
+  const auto found =
+      std::find_if(actors.begin(), actors.end(), [&](const auto &actor) { return actor.name == name; });
+  return found == actors.end() ? nullptr : &*found;
+}
+
+const model_config *topology::find_model(std::string_view name) const {
+  const auto found =
+      std::find_if(models.begin(), models.end(), [&](const auto &model) { return model.name == name; });
+  return found == models.end() ? nullptr : &*found;
+}
+
+std::filesystem::path topology::run_folder() const {
+  return std::filesystem::path(run.folder) / run.name;
+}
+
+topology make_topology(const node &document, const std::filesystem::path &source) {
+  const source_position file{source.string(), 0, 0};
+  if (const node *nodes = document.find("nodes"); nodes != nullptr)
+    fail_at(nodes->at, fmt::format("[nodes]: {}", no_nodes));
+  settings root(document, tables);
+  root.finish();
+  topology graph;
+  graph.source = source;
+  graph.run = read_run(document, file);
+  graph.schedule = read_schedule(document, file);
+  graph.models = read_models(document);
+  graph.data = read_data(document);
+  graph.actors = read_actors(document, file);
+  check_structure(graph);
+  return graph;
+}
+
+topology read_topology(const std::filesystem::path &file, const std::vector<std::string> &overrides) {
+  node document = read_document(file);
+  for (const auto &assignment : overrides) apply_override(document, assignment);
+  return make_topology(document, file);
+}
+
+std::vector<topology> read_topologies(const std::vector<std::filesystem::path> &files,
+                                      const std::vector<std::string> &overrides) {
+  std::vector<node> documents;
+  for (const auto &file : files) documents.push_back(read_document(file));
+  for (const auto &assignment : overrides) {
+    const auto path = override_path(assignment);
+    const bool somewhere = std::any_of(documents.begin(), documents.end(),
+                                       [&](const node &document) { return concerns(path, document); });
+    if (!somewhere)
+      throw input_error(fmt::format(
+          "--set {0}.{1}: error: no file of this command has [{0}.{1}]; check the name", path[0], path[1]));
+    for (auto &document : documents)
+      if (concerns(path, document)) apply_override(document, assignment);
+  }
+  std::vector<topology> graphs;
+  for (std::size_t i = 0; i < files.size(); ++i) graphs.push_back(make_topology(documents[i], files[i]));
+  return graphs;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "models/network/spec.hpp"
+#include "models/types.hpp"
+#include "runtime/topology/document.hpp"
+#include "runtime/topology/settings.hpp"
+
+namespace slipstream {
+
+/// [run]
+struct run_config {
+  std::string name;
+  std::uint64_t seed = 1;
+  std::int64_t updates = 0;
+  std::string folder = "runs";
+  std::int64_t threads = 0;  ///< compute threads of all actors together; 0: as many as the machine has cores
+  std::int64_t checkpoint_every = 0;  ///< updates between checkpoints; 0: one at the end
+  slipstream::numerics numerics = slipstream::numerics::fast;
+};
+
+/// What running generations do when new weights arrive: keep the old ones, or go on with the new and the old
+/// cache.
+enum class new_weights { finish, carry_on };
+
+/// [schedule]
+struct schedule_config {
+  std::int64_t batch = 0;          ///< rollouts (or examples) an update trains on
+  std::int64_t max_staleness = 0;  ///< versions
+  std::string order = "strict";
+  new_weights on_new_weights = new_weights::carry_on;
+  std::int64_t publish_every = 1;  ///< versions
+  source_position at;              ///< of `batch`
+};
+
+/// [models.NAME]: another run's or a folder's checkpoint, a copy of another model, or a fresh network.
+struct model_config {
+  enum class origin { from, copy_of, fresh };
+  std::string name;
+  origin source = origin::fresh;
+  std::string from;         ///< "run:NAME" or a folder
+  std::string copy_of;      ///< name of another model
+  model_spec spec;          ///< of a fresh network; vocabulary and special tokens are set with the tokenizer
+  std::string alphabet;     ///< of a fresh network's character tokenizer
+  std::int64_t labels = 0;  ///< 1: head = "score"
+  source_position at;       ///< of `from` or `copy_of`, else of the table
+};
+
+/// [data]: files to write once when they are missing; `make` is empty when there is nothing to make.
+struct data_config {
+  std::string make;
+  std::string folder;
+  std::uint64_t seed = 1;
+  source_position at;
+};
+
+/// One entry of `takes`.
+struct taken {
+  std::string name;
+  source_position at;
+};
+
+/// [actors.NAME]; `node` holds the keys of the actor's kind only.
+struct actor_config {
+  std::string name;
+  std::string kind;
+  std::vector<taken> takes;
+  std::string device = "cpu";
+  slipstream::node node;
+  source_position at;  ///< of the table
+  source_position kind_at;
+  source_position device_at;
+
+  /// A reader of the kind's own keys; put `settings::resolved()` back into `node` to have defaults written
+  /// out.
+  slipstream::settings settings() const;
+};
+
+struct topology {
+  std::filesystem::path source;
+  run_config run;
+  schedule_config schedule;
+  std::vector<model_config> models;
+  data_config data;
+  std::vector<actor_config> actors;  ///< in the order of the file
+
+  const actor_config *find_actor(std::string_view name) const;  ///< null when there is none
+  const model_config *find_model(std::string_view name) const;
+  std::filesystem::path run_folder() const;  ///< run.folder / run.name
+};
+
+/// Reads a topology file, applies "table.key=value" overrides, and checks all that needs no registry of
+/// kinds. Throws input_error "FILE:LINE:COL: error: …" naming the mend.
+topology read_topology(const std::filesystem::path &file, const std::vector<std::string> &overrides = {});
+
+/// Reads the files of one command. An override whose actor or model only some of the files have is applied to
+/// those; it is an error when none has it.
+std::vector<topology> read_topologies(const std::vector<std::filesystem::path> &files,
+                                      const std::vector<std::string> &overrides);
+
+/// The same, from a parsed document.
+topology make_topology(const node &document, const std::filesystem::path &source);
+
+}  // namespace slipstream
