@@ -34,6 +34,7 @@ TEST_CASE("syntax errors name file, line and column") {
   CHECK_THROWS_WITH(parse_document("a = 2024-01-01\n", "f.toml"),
                     "f.toml:1:5: error: dates and times have no meaning "
                     "in a topology; put the value in quotes");
+  CHECK_THROWS_WITH(fail_at({"f", 1, 2}, "a\n\x01"), "f:1:2: error: a\\x0A\\x01");
   const auto deep = "a = " + std::string(100, '[') + std::string(100, ']');
   CHECK_THROWS_WITH(parse_document(deep, "f.toml"), Contains("nested too deeply"));
 }

@@ -93,7 +93,8 @@ TEST_CASE("missing inputs, dead ends and graphs that do not learn are refused") 
 }
 
 TEST_CASE("bridges are as short as the kinds allow") {
-  CHECK(bridge(kinds, "rollouts", {"samples"}) == std::vector<std::string>{"reference", "advantage.grpo"});
+  CHECK(bridge(kinds, "rollouts", {"samples"}) ==
+        std::vector<std::string>{"scorer.exact_match", "advantage.grpo"});
   CHECK(bridge(kinds, "scores", {"samples"}) == std::vector<std::string>{"advantage.grpo"});
   CHECK(bridge(kinds, "samples", {"rollouts"}).empty());
 }
