@@ -40,10 +40,10 @@ MAY_USE = {"models": ("models",), "runtime": ("models", "runtime"), "actors": LA
 # std headers of threads and clocks: models/ are functions of tensors.
 NOT_IN_MODELS = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "stop_token", "semaphore",
                  "barrier", "latch", "chrono", "ctime"}
-# Headers of actors/ that every actor may include; the other headers there belong to one actor and its tests.
-MEETING_PLACES = re.compile(r"actors/(interfaces|registry|messages|configure|support/\w+)\.hpp")
-# Sources that gather the actors: these may include the actors' own headers.
-GATHERERS = re.compile(r"actors/(main|builtin|supervisor|commands?/\w+)\.[ch]pp")
+# An actor is what a header of actors/ declares a spawn function for (a template is a helper). Its sources may not
+# include another actor's header; the supervisor, which spawns them, may, and so may sources that are no actor.
+SPAWNS = re.compile(r"^(template\b[^\n]*\n)?[^\n/]*\bspawn_\w+\(caf::actor_system\b", re.MULTILINE)
+SUPERVISOR = "supervisor"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|signal|spawn|poll|netdb|dlfcn|execinfo)\.h)$")
@@ -69,7 +69,14 @@ def includes(path):
             yield number, found[1], found[2]
 
 
-def of_ours(name, header):
+def actors_of(root, names):
+    """Stems of the actors: paths of actors/ headers with a spawn function, without ".hpp"."""
+    headers = [n for n in names if n.startswith("actors/") and n.endswith(".hpp")]
+    texts = {n[:-4]: (root / n).read_text(encoding="utf-8") for n in headers}
+    return {stem for stem, text in texts.items() if any(not found[1] for found in SPAWNS.finditer(text))}
+
+
+def of_ours(name, header, actors):
     """What is wrong with a quoted include, or None."""
     layer, target = name.split("/")[0], header.split("/")[0]
     if target not in LAYERS + FREE:
@@ -78,9 +85,9 @@ def of_ours(name, header):
         return None
     if target not in MAY_USE[layer]:
         return f"{layer}/ may not include {target}/ (models <- runtime <- actors)"
-    if target == "actors" and Path(header).stem != Path(name).stem:
-        if not MEETING_PLACES.fullmatch(header) and not GATHERERS.fullmatch(name):
-            return f'"{header}" is private to its actor: actors meet in actors/interfaces.hpp'
+    stem, other = name.rsplit(".", 1)[0], header.rsplit(".", 1)[0]
+    if stem in actors and other in actors and stem != other and Path(stem).name != SUPERVISOR:
+        return f'"{header}" belongs to another actor: actors meet in actors/interfaces.hpp'
     return None
 
 
@@ -132,11 +139,12 @@ def readmes(root, names):
 def violations(root):
     """(file, line, message) of everything that breaks a rule under a folder."""
     names, found = tracked(root), []
+    actors = actors_of(root, names)
     for name in names:
         if name.endswith((".cpp", ".hpp")):
             for line, mark, header in includes(root / name):
                 found.append((name, line, header))
-                wrong = of_ours(name, header) if mark == '"' else of_others(name, header)
+                wrong = of_ours(name, header, actors) if mark == '"' else of_others(name, header)
                 if wrong:
                     yield name, line, wrong
     yield from once(found)
