@@ -17,7 +17,8 @@ settings reader(const std::string &lines) {
 
 TEST_CASE("settings read given values and defaults") {
   auto s = reader(
-      "group = 8\nrate = 2\nname = \"x\"\non = true\norder = \"b\"\ntakes = [\"p\", \"q\"]\none = \"p\"\n");
+      "group = 8\nrate = 2\nname = \"x\"\non = true\norder = \"b\"\ntakes = [\"p\", \"q\"]\none = \"p\"\n"
+      "weights = { a = 1 }\n");
   CHECK(s.integer("group", 1, 1, 8) == 8);
   CHECK(s.integer("replicas", 3) == 3);
   CHECK(s.number("rate", 0.5) == 2.0);
@@ -29,7 +30,9 @@ TEST_CASE("settings read given values and defaults") {
   CHECK(s.texts("takes") == std::vector<std::string>{"p", "q"});
   CHECK(s.required_texts("one") == std::vector<std::string>{"p"});
   CHECK(s.texts("nobody").empty());
+  CHECK(s.find("weights")->as_table()->size() == 1);
   s.finish();
+  CHECK(s.resolved().find("weights")->as_table()->size() == 1);
   CHECK(*s.resolved().find("replicas")->as_integer() == 3);
   CHECK(std::get<double>(s.resolved().find("rate")->value) == 2.0);
   CHECK(s.resolved().find("takes")->as_array()->size() == 2);
