@@ -1,0 +1,160 @@
+#include "models/files/safetensors.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+
+#include "models/error.hpp"
+#include "models/files/json.hpp"
+#include "models/files/mapping.hpp"
+
+namespace slipstream {
+namespace {
+
+using nlohmann::json;
+
+struct type_name {
+  const char *name;
+  at::ScalarType type;
+};
+constexpr std::array type_names{type_name{"F32", at::kFloat},     type_name{"F16", at::kHalf},
+                                type_name{"BF16", at::kBFloat16}, type_name{"I64", at::kLong},
+                                type_name{"I32", at::kInt},       type_name{"U8", at::kByte}};
+
+constexpr std::uint64_t largest_header = 100'000'000;  // as the reference reader has it
+
+std::uint64_t little_endian(const char *bytes) {
+  std::uint64_t value = 0;
+  for (int i = 7; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+[[noreturn]] void refuse(const std::filesystem::path &file, const std::string &why) {
+  throw input_error(file.string() + ": error: " + why + "; the file is damaged, write or download it anew");
+}
+
+at::ScalarType read_type(const json &entry, const std::filesystem::path &file, const std::string &name) {
+  const auto field = entry.find("dtype");
+  for (const type_name &row : type_names)
+    if (field != entry.end() && *field == row.name) return row.type;
+  throw input_error(file.string() + ": error: tensor " + name + ": dtype " +
+                    (field == entry.end() ? "is missing" : field->dump() + " is not supported") +
+                    " (F32, F16, BF16, I64, I32 and U8 are); convert the file");
+}
+
+// A list of whole numbers; refuses anything else.
+std::vector<std::uint64_t> numbers(const json &entry, const char *field, const std::filesystem::path &file,
+                                   const std::string &name) {
+  std::vector<std::uint64_t> values;
+  const auto list = entry.find(field);
+  bool good = list != entry.end() && list->is_array();
+  for (std::size_t i = 0; good && i < list->size(); ++i) {
+    good = (*list)[i].is_number_unsigned();
+    if (good) values.push_back((*list)[i].get<std::uint64_t>());
+  }
+  if (!good) refuse(file, "tensor " + name + ": " + field + " must be a list of whole numbers");
+  return values;
+}
+
+stored_tensor read_entry(const json &entry, const std::filesystem::path &file, const std::string &name,
+                         std::uint64_t data_size) {
+  if (!entry.is_object()) refuse(file, "tensor " + name + ": must be an object");
+  stored_tensor tensor;
+  tensor.type = read_type(entry, file, name);
+  const auto shape = numbers(entry, "shape", file, name), range = numbers(entry, "data_offsets", file, name);
+  if (range.size() != 2 || range[0] > range[1] || range[1] > data_size)
+    refuse(file, "tensor " + name + ": data_offsets lie outside the file's data");
+  std::uint64_t bytes = c10::elementSize(tensor.type);
+  bool fits = true;
+  for (const std::uint64_t size : shape) {
+    fits = fits && !__builtin_mul_overflow(bytes, size, &bytes) && size <= INT64_MAX;
+    tensor.shape.push_back(static_cast<std::int64_t>(size));
+  }
+  if (!fits || bytes != range[1] - range[0])
+    refuse(file, "tensor " + name + ": shape and dtype do not match its data_offsets");
+  tensor.begin = range[0];
+  tensor.end = range[1];
+  return tensor;
+}
+
+void check_cover(const std::map<std::string, stored_tensor> &tensors, const std::filesystem::path &file,
+                 std::uint64_t data_size) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  for (const auto &[name, tensor] : tensors) ranges.emplace_back(tensor.begin, tensor.end);
+  std::sort(ranges.begin(), ranges.end());
+  std::uint64_t next = 0;
+  for (const auto &[begin, end] : ranges) {
+    if (begin != next) refuse(file, "tensors overlap or leave gaps");
+    next = end;
+  }
+  if (next != data_size) refuse(file, "there are bytes that belong to no tensor");
+}
+
+}  // namespace
+
+safetensors_file::safetensors_file(const std::filesystem::path &file) : path_(file) {
+  const mapped_file mapped = map_file(file);
+  if (mapped.size < 8) refuse(file, "too short for a header");
+  const std::uint64_t length = little_endian(mapped.data.get());
+  if (length > mapped.size - 8 || length > largest_header)
+    refuse(file, "the header reaches beyond the file's end");
+  const json header = parse_json({mapped.data.get() + 8, static_cast<std::size_t>(length)}, file.string());
+  if (!header.is_object()) refuse(file, "the header must be an object");
+  const std::uint64_t data_size = mapped.size - 8 - length;
+  for (const auto &[name, entry] : header.items())
+    if (name != "__metadata__") tensors_.emplace(name, read_entry(entry, file, name, data_size));
+  check_cover(tensors_, file, data_size);
+  data_ = std::shared_ptr<const char>(mapped.data, mapped.data.get() + 8 + length);
+}
+
+at::Tensor safetensors_file::get(const std::string &name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) throw input_error(path_.string() + ": error: tensor " + name + " is missing");
+  const stored_tensor &tensor = found->second;
+  const at::TensorOptions options = at::TensorOptions(tensor.type);
+  const char *start = data_.get() + tensor.begin;
+  if (reinterpret_cast<std::uintptr_t>(start) % c10::elementSize(tensor.type) != 0) {
+    at::Tensor copy = at::empty(tensor.shape, options);  // a header length need not be a multiple of the type
+    if (tensor.end > tensor.begin) std::memcpy(copy.data_ptr(), start, tensor.end - tensor.begin);
+    return copy;
+  }
+  return at::from_blob(
+      const_cast<char *>(start), tensor.shape, [keep = data_](void *) {}, options);
+}
+
+void write_safetensors(const std::filesystem::path &file,
+                       const std::vector<std::pair<std::string, at::Tensor>> &tensors) {
+  json header{{"__metadata__", {{"format", "pt"}}}};
+  std::vector<at::Tensor> dense;
+  std::uint64_t next = 0;
+  for (const auto &[name, given] : tensors) {
+    dense.push_back(given.detach().cpu().contiguous());
+    const at::Tensor &tensor = dense.back();
+    const auto row = std::find_if(type_names.begin(), type_names.end(),
+                                  [&](const type_name &each) { return each.type == tensor.scalar_type(); });
+    if (row == type_names.end() || header.contains(name))
+      throw run_error(file.string() + ": tensor " + name +
+                      " has a type that cannot be stored or comes twice");
+    const std::uint64_t end = next + tensor.nbytes();
+    header[name] = {{"dtype", row->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {next, end}}};
+    next = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data are aligned
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  const std::uint64_t length = text.size();
+  for (int i = 0; i < 8; ++i) out.put(static_cast<char>(length >> (8 * i) & 0xff));
+  out << text;
+  for (const at::Tensor &tensor : dense)
+    out.write(static_cast<const char *>(tensor.data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+  out.close();
+  if (!out) throw run_error(file.string() + ": cannot be written; is the disk full or the folder read-only?");
+  sync_path(file);
+}
+
+}  // namespace slipstream

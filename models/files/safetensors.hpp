@@ -1,0 +1,44 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace slipstream {
+
+/// One tensor of a safetensors file, as its header tells: bytes begin .. end of the data that follow the
+/// header.
+struct stored_tensor {
+  at::ScalarType type{};
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0, end = 0;
+};
+
+/// A safetensors file (https://huggingface.co/docs/safetensors) mapped into memory, its header checked:
+/// length within the file, names given once, known types, sizes that match, data that neither overlap nor
+/// leave gaps.
+class safetensors_file {
+ public:
+  /// Throws input_error naming file and tensor.
+  explicit safetensors_file(const std::filesystem::path &file);
+
+  const std::filesystem::path &path() const { return path_; }
+  const std::map<std::string, stored_tensor> &tensors() const { return tensors_; }
+  /// The tensor in its own type, reading the mapped file (never write to it); it keeps the mapping alive.
+  at::Tensor get(const std::string &name) const;
+
+ private:
+  std::filesystem::path path_;
+  std::shared_ptr<const char> data_;  // the first byte after the header
+  std::map<std::string, stored_tensor> tensors_;
+};
+
+/// Writes dense copies of `tensors`, F32, F16, BF16, I64, I32 or U8, and syncs the file. Throws run_error.
+void write_safetensors(const std::filesystem::path &file,
+                       const std::vector<std::pair<std::string, at::Tensor>> &tensors);
+
+}  // namespace slipstream
