@@ -135,7 +135,8 @@ objective_result evaluate_rows(const objective_row &row, const in &i, const opti
 
 denominators count(const objective_row &row, const objective_inputs &inputs) {
   if (row.kind == tokens || row.kind == values) return count_tokens(inputs.mask);
-  const auto &units = row.kind == preference_pairs ? inputs.logp : inputs.scores;
+  const auto &computed = row.kind == preference_pairs ? inputs.logp : inputs.scores;
+  const auto &units = inputs.mask.defined() ? inputs.mask : computed;  // known before the forward pass
   return {0, static_cast<double>(units.size(0))};
 }
 

@@ -1,6 +1,7 @@
 #include "models/objectives/rows.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "models/error.hpp"
 #include "models/objectives/returns.hpp"
