@@ -1,9 +1,13 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "actors/commands/commands.hpp"
 #include "actors/threads.hpp"
 #include "models/error.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace {
 
@@ -11,6 +15,17 @@ void add_topology_arguments(CLI::App *command, slipstream::topology_arguments &a
   command->add_option("files", arguments.files, "topology files")->required();
   command->add_option("--set", arguments.overrides, "override a key: table.key=value")
       ->allow_extra_args(false);
+}
+
+/// What to say when the first word is no command; empty when it is one, or an option.
+std::string unknown_command(const CLI::App &app, int argc, char **argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  std::vector<std::string> names;
+  for (const auto *command : app.get_subcommands([](const CLI::App *) { return true; }))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return "";
+  return "error: there is no command \"" + std::string(argv[1]) + "\"." + slipstream::did_you_mean(argv[1], names) +
+         " Commands: " + slipstream::listed(names);
 }
 
 }  // namespace
@@ -58,6 +73,10 @@ int main(int argc, char **argv) {
   data->add_option("--to", folder, "folder to write to")->required();
   data->add_option("--seed", seed);
 
+  if (const auto wrong = unknown_command(app, argc, argv); !wrong.empty()) {
+    std::fprintf(stderr, "%s\n", wrong.c_str());
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &problem) {

@@ -48,8 +48,7 @@ void ask(Self *self, const run_services &services, const Handle &to, wait_names 
           },
           [self, waits = services.waits, ticket, names](const caf::error &reason) {
             waits->close(ticket);
-            self->quit(caf::make_error(caf::sec::runtime_error, names.who + " asked " + names.whom + " for " +
-                                                                    names.what + ": " + failure_text(reason)));
+            self->quit(broken_request(reason, names.who + " asked " + names.whom + " for " + names.what));
           });
 }
 

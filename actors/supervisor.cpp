@@ -14,6 +14,7 @@ struct supervisor_state {
   supervised_run_ptr run;
   std::set<std::string> expected;
   nlohmann::json result = {{"status", "running"}, {"exit_code", 0}, {"reports", nlohmann::json::object()}};
+  std::string consequence;  ///< of a death not yet told; the watchdog's beat tells it when no cause has come
   bool ending = false;
   bool ended = false;
   std::int64_t last_progress_ns = 0;
@@ -77,14 +78,19 @@ void on_down(self_pointer self, const caf::down_msg &down) {
     return caf::actor_cast<caf::actor_addr>(entry.second) == down.source;
   });
   const auto name = found == state.run->actors.end() ? std::string("an actor") : found->first;
-  const auto code = down.reason == caf::sec::invalid_argument ? 2 : 1;
-  fail(self, fmt::format("{} died: {}", name, failure_text(down.reason)), code);
+  const auto text = fmt::format("{} died: {}", name, failure_text(down.reason));
+  if (is_consequence(down.reason)) {
+    if (state.consequence.empty()) state.consequence = text;
+    return;
+  }
+  fail(self, text, down.reason == caf::sec::invalid_argument ? 2 : 1);
 }
 
 /// The watchdog: who has waited for whom, and since when.
 void check(self_pointer self) {
   auto &state = self->state;
   if (state.ended || state.ending) return;
+  if (!state.consequence.empty()) return fail(self, state.consequence, 1);
   const auto now = now_ns(self);
   const auto idle = (now - state.last_progress_ns) / 1'000'000'000;
   if (idle >= state.run->stall_seconds) {
@@ -110,6 +116,7 @@ void stop(self_pointer self) {
   auto &state = self->state;
   if (!state.run || state.ending) return;
   state.result["exit_code"] = 130;
+  if (state.expected.count(state.run->learner_name) == 0) return end(self, "stopped");  // it has finished already
   state.expected = {state.run->learner_name};
   self->send(state.run->ledger, stop_atom::value);
   self->send<caf::message_priority::high>(state.run->learner, stop_atom::value);

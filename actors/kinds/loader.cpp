@@ -30,8 +30,8 @@ row_format format_for(bool sampled, example_form form) {
   return form == example_form::rated ? row_format::scored : row_format::demonstrations;
 }
 
-void check_lengths(const dataset &data, const std::string &file, const model_description &model, std::int64_t answer,
-                   bool sampled, example_form form) {
+void check_lengths(const dataset &data, const model_description &model, std::int64_t answer, bool sampled,
+                   example_form form) {
   for (const auto &row : data.rows) {
     std::int64_t length = answer;
     try {
@@ -41,10 +41,10 @@ void check_lengths(const dataset &data, const std::string &file, const model_des
         for (const auto &entry : example_samples(row, form, *model.text).samples)
           length = std::max(length, static_cast<std::int64_t>(entry.tokens.size()));
     } catch (const input_error &problem) {
-      throw input_error(file + ": error: row " + std::to_string(row.row + 1) + ": " + problem.what());
+      throw input_error(data.place(row.row) + ": error: " + problem.what());
     }
     if (length > model.spec.max_positions)
-      throw input_error(file + ": error: row " + std::to_string(row.row + 1) + " needs " + std::to_string(length) +
+      throw input_error(data.place(row.row) + ": error: the line needs " + std::to_string(length) +
                         " tokens" + (sampled ? " (max_new_tokens included)" : "") + ", the model's context is " +
                         std::to_string(model.spec.max_positions) +
                         "; shorten the line, lower max_new_tokens or enlarge max_positions");
@@ -75,7 +75,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   const auto &model = described_model(checks, *taker);
   result.text = model.text;
   const auto answer = result.sampled ? static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16)) : 0;
-  check_lengths(result.data, file.string(), model, answer, result.sampled, result.form);
+  check_lengths(result.data, model, answer, result.sampled, result.form);
   return result;
 }
 
@@ -104,7 +104,7 @@ void add_loader_kind(registry &kinds) {
       loader_setup setup{checked->data.rows, cursor(context.plan.graph().run.seed, count, keys.shuffle),
                          checked->text, {}};
       if (!checked->sampled) setup.form = checked->form;
-      return caf::actor_cast<caf::strong_actor_ptr>(spawn_loader(context.system, std::move(setup)));
+      return context.own(name, spawn_loader(context.system, std::move(setup)));
     };
     return plan;
   };

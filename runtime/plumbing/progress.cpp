@@ -20,8 +20,9 @@ std::string duration_text(double seconds) {
 void append_metric(std::string &line, const nlohmann::json &metrics, const char *key, const char *label,
                    fmt::string_view format) {
   const auto value = metrics.find(key);
-  if (value != metrics.end() && value->is_number())
-    line += fmt::format(" {} {}", label, fmt::vformat(format, fmt::make_format_args(value->get_ref<const double &>())));
+  if (value == metrics.end() || !value->is_number()) return;
+  const auto number = value->get<double>();  // whole numbers too
+  line += fmt::format(" {} {}", label, fmt::vformat(format, fmt::make_format_args(number)));
 }
 
 }  // namespace
@@ -38,14 +39,17 @@ std::string progress_line(const progress_options &options, const progress_state 
   append_metric(line, metrics, "reward_mean", "reward", "{:.3f}");
   append_metric(line, metrics, "kl", "KL", "{:.3f}");
   append_metric(line, metrics, "staleness_mean", "staleness", "{:.2f}");
-  line += fmt::format(" queues {}+{} {:.0f} tokens/s", state.sampling, state.buffered, state.tokens_per_second);
+  line +=
+      fmt::format(" queues {}+{} {:.0f} tokens/s", state.sampling, state.buffered, state.tokens_per_second);
   if (state.update > 0)
-    line += " left " + duration_text(state.seconds / static_cast<double>(state.update) *
-                                     static_cast<double>(std::max<std::int64_t>(options.updates - state.update, 0)));
+    line += " left " +
+            duration_text(state.seconds / static_cast<double>(state.update) *
+                          static_cast<double>(std::max<std::int64_t>(options.updates - state.update, 0)));
   return line;
 }
 
-void show_progress(const progress_options &options, const progress_state &state, const nlohmann::json &metrics) {
+void show_progress(const progress_options &options, const progress_state &state,
+                   const nlohmann::json &metrics) {
   if (options.style == progress_style::none) return;
   const auto line = progress_line(options, state, metrics);
   if (options.style == progress_style::live) {

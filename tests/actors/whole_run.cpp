@@ -1,0 +1,94 @@
+#include <ATen/core/Tensor.h>
+
+#include "actors/run.hpp"
+#include "models/files/checkpoint.hpp"
+#include "tests/support/scratch.hpp"
+#include "tests/support/test.hpp"
+#include "tests/support/tiny_topology.hpp"
+#include "tests/support/virtual_time.hpp"
+
+using namespace slipstream;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What a run under virtual time leaves behind.
+struct outcome {
+  nlohmann::json result;
+  std::string metrics;
+  at::Tensor weights;
+};
+
+outcome run_tiny(const std::string &text) {
+  registry kinds;
+  register_builtin(kinds);
+  preflight plan(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds);
+  plan.verify();
+  const run_folder folder(plan.graph().run_folder());
+  test::virtual_time world;
+  run_options options;
+  options.detached = false;
+  const auto supervisor = world.own(spawn_topology(world.system(), plan, folder.paths(), options));
+  const auto ended = test::request<json_ptr>(world, supervisor, wait_atom::value);
+  REQUIRE(world.pass_until([&] { return ended->reply.has_value(); }, 1min));
+  outcome left{**ended->reply, test::read_text(folder.paths().metrics), {}};
+  INFO(left.result.dump());
+  REQUIRE(left.result["status"] == "finished");
+  left.weights = load_checkpoint(folder.paths().checkpoints / "last").flat;
+  return left;
+}
+
+std::vector<nlohmann::json> lines(const std::string &text) {
+  std::vector<nlohmann::json> result;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) result.push_back(nlohmann::json::parse(line));
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a whole fine-tuning run finishes under virtual time, the same twice") {
+  const test::scratch one, two;
+  test::write_tiny_data(one.path());
+  test::write_tiny_data(two.path());
+  const auto first = run_tiny(test::tiny_topology{.folder = one.path().string()}.sft());
+  const auto second = run_tiny(test::tiny_topology{.folder = two.path().string()}.sft());
+  CHECK(first.metrics == second.metrics);
+  CHECK(first.weights.equal(second.weights));
+  CHECK(first.result == second.result);
+  const auto updates = lines(first.metrics);
+  REQUIRE(updates.size() == 4);
+  CHECK(updates.back()["loss"] < updates.front()["loss"]);
+  CHECK(first.result["ledger"]["trained"] == 32);
+}
+
+TEST_CASE("a whole asynchronous RL run finishes under virtual time, the same twice") {
+  const test::scratch one, two;
+  test::write_tiny_data(one.path());
+  test::write_tiny_data(two.path());
+  const auto first = run_tiny(test::tiny_topology{.folder = one.path().string(), .max_staleness = 2}.grpo());
+  const auto second = run_tiny(test::tiny_topology{.folder = two.path().string(), .max_staleness = 2}.grpo());
+  CHECK(first.metrics == second.metrics);
+  CHECK(first.weights.equal(second.weights));
+  CHECK(first.result == second.result);
+  const auto updates = lines(first.metrics);
+  REQUIRE(updates.size() == 4);
+  std::int64_t oldest = 0;
+  for (const auto &update : updates) oldest = std::max(oldest, update["staleness_max"].get<std::int64_t>());
+  CHECK(oldest >= 1);  // sampling went on while the learner trained
+  CHECK(oldest <= 2);
+  const auto &books = first.result["ledger"];
+  CHECK(books["trained"] == 32);
+  CHECK(books["drawn"] == 32);
+  CHECK(books["in_flight"] == 0);
+}
+
+TEST_CASE("a run is not the same with another seed") {
+  const test::scratch one, two;
+  test::write_tiny_data(one.path());
+  test::write_tiny_data(two.path());
+  const auto first = run_tiny(test::tiny_topology{.folder = one.path().string()}.grpo());
+  auto text = test::tiny_topology{.folder = two.path().string()}.grpo();
+  text.replace(text.find("seed = 3"), 8, "seed = 4");
+  CHECK(first.metrics != run_tiny(text).metrics);
+}
