@@ -99,9 +99,7 @@ named_tensors named_parameters(const checkpoint &model) {
 
 // The hidden neighbour of a folder.
 fs::path aside(const fs::path &folder, const char *suffix) {
-  std::string name(1, '.');
-  name += folder.filename().string();
-  return folder.parent_path() / (name + suffix);
+  return folder.parent_path() / ("." + folder.filename().string() + suffix);
 }
 
 // Puts `fresh` where `folder` is. An existing folder is exchanged in one step; on a file system that cannot

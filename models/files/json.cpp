@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
+#include <memory>
 #include <set>
-#include <sstream>
 #include <vector>
 
 #include "models/error.hpp"
@@ -58,10 +59,11 @@ nlohmann::json parse_json(std::string_view text, const std::string &where) {
 
 std::string read_text(const std::filesystem::path &file) {
   std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();
-  if (!in || !text) throw input_error(file.string() + ": error: cannot be read; is the path right?");
-  return text.str();
+  std::string text;
+  if (in && !std::filesystem::is_directory(file)) text.assign(std::istreambuf_iterator<char>(in), {});
+  if (!in || std::filesystem::is_directory(file))
+    throw input_error(file.string() + ": error: cannot be read; is the path right?");
+  return text;
 }
 
 nlohmann::json read_json(const std::filesystem::path &file) {
