@@ -33,7 +33,6 @@ for package in "$folder"/*.deb; do
   dpkg -x "$package" "$folder/packages"
 done
 rm -rf "$folder/packages/usr/share/doc" "$folder/packages/usr/share/man" "$folder/packages/usr/share/lintian"
-find "$folder/packages" -name '*.a' -delete
 mkdir -p "$(dirname -- "$output")"
 tar -C "$folder" --owner=0 --group=0 --sort=name -czf "$output" packages
 echo "$output: $(du -h -- "$output" | cut -f1), ${#packages[@]} packages"

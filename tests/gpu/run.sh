@@ -79,6 +79,7 @@ if command -v ninja >/dev/null; then generator=Ninja; fi
 
 mkdir -p "$build"
 if [ -f "$packages" ]; then
+  rm -rf "$build/packages"
   tar -C "$build" -xf "$packages"
   packages=$build/packages
 fi
