@@ -46,6 +46,9 @@ using buffer_actor = caf::typed_actor<caf::reacts_to<sample_group_ptr>,
 using learner_actor = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>>;
 using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 
+struct supervised_run;
+using supervised_run_ptr = std::shared_ptr<const supervised_run>;
+
 // Parts that every topology has.
 using ledger_actor = caf::typed_actor<
     caf::reacts_to<subscribe_atom, loader_actor, sample_sink>,        // where to draw, where finished data goes
@@ -63,6 +66,8 @@ using recorder_actor = caf::typed_actor<
     caf::reacts_to<totals_atom, ledger_totals_ptr>,                   // the books after an update
     caf::replies_to<flush_atom>::with<json_ptr>>;                     // all written; totals for the summary
 using supervisor_actor = caf::typed_actor<
+    caf::reacts_to<supervised_run_ptr>,                               // the parts of the run, once spawned
+    caf::reacts_to<progress_atom>,                                    // something moved
     caf::reacts_to<report_atom, std::string, json_ptr>,               // an actor's result for the summary
     caf::reacts_to<done_atom, std::string>,                           // an actor has nothing left to do
     caf::reacts_to<stop_atom>,                                        // end the run cleanly
@@ -71,4 +76,4 @@ using supervisor_actor = caf::typed_actor<
 
 }  // namespace slipstream
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::work_sink)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::supervised_run_ptr)

@@ -1,1 +1,90 @@
-int main() { return 0; }
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "actors/commands/commands.hpp"
+#include "models/error.hpp"
+
+namespace {
+
+/// OpenMP and OpenBLAS read these when they are loaded, so the program starts itself once more with them set:
+/// waiting threads that spin would take the cores from the other actors.
+void set_thread_environment(char **argv) {
+  if (std::getenv("SLIPSTREAM_THREADS_SET")) return;
+  setenv("OMP_WAIT_POLICY", "passive", 0);
+  setenv("OPENBLAS_NUM_THREADS", "1", 0);
+  setenv("SLIPSTREAM_THREADS_SET", "1", 1);
+  execv("/proc/self/exe", argv);  // on failure: go on without
+}
+
+void add_topology_arguments(CLI::App *command, slipstream::topology_arguments &arguments) {
+  command->add_option("files", arguments.files, "topology files")->required();
+  command->add_option("--set", arguments.overrides, "override a key: table.key=value")->allow_extra_args(false);
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  set_thread_environment(argv);
+  CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
+  app.require_subcommand(1);
+  slipstream::topology_arguments topologies;
+  slipstream::generate_arguments generate;
+  std::filesystem::path model, folder;
+  std::string format = "mermaid", task;
+  std::uint64_t seed = 1;
+
+  auto *run = app.add_subcommand("run", "run one topology, or several in a row");
+  add_topology_arguments(run, topologies);
+  run->add_flag("--resume", topologies.resume, "go on where an interrupted run stopped");
+  auto *check = app.add_subcommand("check", "check a topology before anything is loaded");
+  add_topology_arguments(check, topologies);
+  check->add_flag("--json", topologies.json, "print the result as JSON");
+  auto *graph = app.add_subcommand("graph", "draw a topology");
+  add_topology_arguments(graph, topologies);
+  graph->add_option("--format", format, "mermaid, dot or svg")->check(CLI::IsMember({"mermaid", "dot", "svg"}));
+  auto *eval = app.add_subcommand("eval", "the held-out evaluation of a topology");
+  add_topology_arguments(eval, topologies);
+  eval->add_option("--model", model, "checkpoint folder (default: the run's last checkpoint)");
+  auto *gen = app.add_subcommand("generate", "continue a prompt");
+  gen->add_option("--model", generate.model, "Hugging Face folder")->required();
+  auto *prompt = gen->add_option("--prompt", generate.prompt, "text to continue");
+  auto *ids = gen->add_option("--ids", generate.ids, "token ids to continue: 1,2,3")->delimiter(',');
+  prompt->excludes(ids);
+  gen->add_option("--max-new-tokens", generate.max_new_tokens)->check(CLI::PositiveNumber);
+  gen->add_option("--min-new-tokens", generate.min_new_tokens)->check(CLI::NonNegativeNumber);
+  gen->add_option("--temperature", generate.temperature, "0 is greedy")->check(CLI::NonNegativeNumber);
+  gen->add_option("--top-k", generate.top_k)->check(CLI::NonNegativeNumber);
+  gen->add_option("--top-p", generate.top_p)->check(CLI::Range(0.0, 1.0));
+  gen->add_option("--min-p", generate.min_p)->check(CLI::Range(0.0, 1.0));
+  gen->add_option("--seed", generate.seed);
+  gen->add_option("--device", generate.device, "cpu or cuda:N");
+  gen->add_flag("--exact", generate.exact, "sum in an order that depends on nothing else (CPU)");
+  gen->add_flag("--json", generate.json, "print ids, log-probabilities and finish reason");
+  auto *data = app.add_subcommand("data", "write the files of a made-up task");
+  data->add_option("name", task, "the task: sort")->required();
+  data->add_option("--to", folder, "folder to write to")->required();
+  data->add_option("--seed", seed);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &problem) {
+    return app.exit(problem) == 0 ? 0 : 2;
+  }
+  try {
+    if (*run) return slipstream::run_command(topologies);
+    if (*check) return slipstream::check_command(topologies);
+    if (*graph) return slipstream::graph_command(topologies, format);
+    if (*eval) return slipstream::eval_command(topologies, model);
+    if (*gen) return slipstream::generate_command(generate);
+    return slipstream::data_command(task, folder, seed);
+  } catch (const slipstream::input_error &problem) {
+    std::fprintf(stderr, "%s\n", problem.what());
+    return 2;
+  } catch (const std::exception &problem) {
+    std::fprintf(stderr, "error: %s\n", problem.what());
+    return 1;
+  }
+}

@@ -19,6 +19,7 @@ struct recorder_state {
   std::ofstream trace;
   span_totals spans;
   progress_state progress;
+  std::int64_t told_ns = 0;
 };
 
 using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
@@ -30,6 +31,11 @@ void write_line(std::ofstream &file, const std::filesystem::path &path, const st
 
 void record_span(self_pointer self, const span &done) {
   auto &state = self->state;
+  // the watchdog hears of work at most four times a second
+  if (state.setup.supervisor && done.end_ns - state.told_ns > 250'000'000) {
+    state.told_ns = done.end_ns;
+    self->send(state.setup.supervisor, progress_atom::value);
+  }
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
   if (state.trace.is_open()) state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
 }

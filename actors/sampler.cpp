@@ -38,7 +38,7 @@ void grant(self_pointer self, std::int64_t prompts) {
 
 void submit(self_pointer self, const work_ptr &prompt) {
   auto &state = self->state;
-  if (state.version < prompt->min_version)
+  if (state.setup.follows && state.version < prompt->min_version)
     throw run_error("sampler: prompt " + std::to_string(prompt->source->id) + " needs weights of version " +
                     std::to_string(prompt->min_version) + ", held are " + std::to_string(state.version));
   auto request = state.setup.request;

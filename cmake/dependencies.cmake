@@ -1,11 +1,26 @@
-# Everything comes from Debian packages; `dev` holds the list. LibTorch is wrapped so that its flags
+# Everything comes from Debian packages (cmake/packages.txt). LibTorch is wrapped so that its flags
 # stay out of our targets and its headers count as system headers.
-find_package(Torch REQUIRED)
-add_library(torch_libraries INTERFACE IMPORTED)
-target_link_libraries(torch_libraries INTERFACE ${TORCH_LIBRARIES})
-target_include_directories(torch_libraries SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+set(SLIPSTREAM_TORCH_FOLDER "" CACHE PATH "A LibTorch folder to use as it lies there, without its CMake package")
+if(SLIPSTREAM_TORCH_FOLDER)  # the CMake package of a CUDA build wants nvcc, which nothing here needs
+  set(TORCH_INCLUDE_DIRS ${SLIPSTREAM_TORCH_FOLDER}/include ${SLIPSTREAM_TORCH_FOLDER}/include/torch/csrc/api/include)
+  set(TORCH_LIBRARIES "-Wl,--allow-shlib-undefined")
+  foreach(library c10 torch_cpu c10_cuda torch_cuda torch)
+    find_library(torch_${library} ${library} PATHS ${SLIPSTREAM_TORCH_FOLDER}/lib NO_DEFAULT_PATH)
+    if(torch_${library})  # backends register themselves, so no symbol of theirs asks for them
+      list(APPEND TORCH_LIBRARIES "-Wl,--no-as-needed,\"${torch_${library}}\" -Wl,--as-needed")
+    endif()
+  endforeach()
+  list(APPEND TORCH_LIBRARIES "-Wl,-rpath,\"${SLIPSTREAM_TORCH_FOLDER}/lib\"")
+else()
+  find_package(Torch REQUIRED)
+endif()
+find_package(OpenMP REQUIRED COMPONENTS CXX)  # without its flag at::parallel_for is serial, silently
+if(NOT TARGET torch_libraries)                # an installed package may be found twice
+  add_library(torch_libraries INTERFACE IMPORTED)
+  target_link_libraries(torch_libraries INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
+  target_include_directories(torch_libraries SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+endif()
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(CAF REQUIRED COMPONENTS core)
 find_package(nlohmann_json REQUIRED)
 find_package(tomlplusplus REQUIRED)

@@ -1,5 +1,7 @@
 # `find_package(slipstream)` and `#include "runtime/types.hpp"` work from an installed tree as in this one.
 include(CMakePackageConfigHelpers)
+set_target_properties(slipstream slipstream_program PROPERTIES
+  INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS slipstream slipstream_program EXPORT slipstream_targets
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY models runtime actors DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/slipstream

@@ -78,6 +78,7 @@ using update_atom = caf::atom_constant<caf::atom("update")>;
 using wait_atom = caf::atom_constant<caf::atom("wait")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using done_atom = caf::atom_constant<caf::atom("done")>;
+using progress_atom = caf::atom_constant<caf::atom("progress")>;
 using check_atom = caf::atom_constant<caf::atom("check")>;
 
 }  // namespace slipstream

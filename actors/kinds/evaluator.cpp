@@ -1,6 +1,7 @@
 #include "actors/evaluator.hpp"
 
 #include "actors/context.hpp"
+#include "actors/kinds/evaluator_plan.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/error.hpp"
 #include "runtime/data/jsonl.hpp"
@@ -51,6 +52,22 @@ std::vector<example> read_rows(preflight &checks, const actor_config &self, cons
   return data.rows;
 }
 
+using evaluation_maker = std::function<std::unique_ptr<evaluation>(const std::shared_ptr<const transformer> &)>;
+
+evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
+  auto s = self.settings();
+  const bool pairs = self.kind == "evaluator.pairs";
+  const auto keys = read_keys(s, pairs);
+  auto options = keys.options;
+  options.rows = read_rows(checks, self, keys);
+  options.seed = checks.graph().run.seed ^ 0x6576616c;  // other numbers than training draws
+  const auto text = checks.models().describe(checks.learned_model()).text;
+  const auto generator = pairs ? checks.models().load(keys.generator) : nullptr;
+  return [=](const std::shared_ptr<const transformer> &model) {
+    return pairs ? evaluate_pairs(model, generator, text, options) : evaluate_generation(model, text, options);
+  };
+}
+
 actor_kind evaluator_kind(bool pairs) {
   actor_kind kind;
   kind.name = pairs ? "evaluator.pairs" : "evaluator.generation";
@@ -63,24 +80,17 @@ actor_kind evaluator_kind(bool pairs) {
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
-    auto rows = std::make_shared<std::vector<example>>();
     node_plan plan;
-    plan.verify = [=](preflight &checks) { *rows = read_rows(checks, *checks.graph().find_actor(name), keys); };
+    plan.verify = [=](preflight &checks) { read_rows(checks, *checks.graph().find_actor(name), keys); };
     plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {
-      auto &models = context.plan.models();
-      auto options = keys.options;
-      options.rows = *rows;
-      options.seed = context.plan.graph().run.seed ^ 0x6576616c;  // other numbers than training draws
-      const auto text = models.describe(context.plan.learned_model()).text;
-      const auto generator = pairs ? models.load(keys.generator) : nullptr;
+      auto &checks = context.plan;
+      const auto &self = *checks.graph().find_actor(name);
       evaluator_setup setup;
       setup.share = context.share(name, keys.threads);
       setup.every = keys.every;
-      setup.last = context.plan.graph().run.updates;
+      setup.last = checks.graph().run.updates;
       setup.weights = context.weights;
-      setup.begin = [=](const std::shared_ptr<const transformer> &model) {
-        return pairs ? evaluate_pairs(model, generator, text, options) : evaluate_generation(model, text, options);
-      };
+      setup.begin = evaluation_of(checks, self);
       context.expected.insert(name);
       context.own(name, spawn_evaluator(context.system, context.detached, setup));
       return nullptr;  // it follows the weights
@@ -91,6 +101,13 @@ actor_kind evaluator_kind(bool pairs) {
 }
 
 }  // namespace
+
+bool is_evaluator(const actor_config &actor) { return actor.kind.rfind("evaluator.", 0) == 0; }
+
+std::unique_ptr<evaluation> begin_evaluation(preflight &checks, const actor_config &actor,
+                                             std::shared_ptr<const transformer> model) {
+  return evaluation_of(checks, actor)(std::move(model));
+}
 
 void add_evaluator_kinds(registry &kinds) {
   kinds.add(evaluator_kind(false));

@@ -24,23 +24,25 @@ bool has_wide_vectors() {
 #endif
 }
 
-template <class T>
+template <bool masked, class T>
 SLIPSTREAM_INLINE void adamw_body(T *__restrict p, const T *__restrict g, T *__restrict m, T *__restrict v,
-                                  const bool *__restrict decays, std::int64_t n, const adamw_factors &f) {
+                                  const unsigned char *__restrict decays, std::int64_t n,
+                                  const adamw_factors &f) {
   const T scale = static_cast<T>(f.scale), beta1 = static_cast<T>(f.beta1), beta2 = static_cast<T>(f.beta2);
   const T one_beta1 = static_cast<T>(1 - f.beta1), one_beta2 = static_cast<T>(1 - f.beta2);
   const T rate = static_cast<T>(f.rate), correction = static_cast<T>(f.root_correction);
-  const T eps = static_cast<T>(f.eps), keep = static_cast<T>(f.keep);
-  const auto update = [&](std::int64_t i, T kept) {
+  const T eps = static_cast<T>(f.eps), lost = static_cast<T>(1 - f.keep), keep = T(1) - lost;
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < n; ++i) {
     const T gradient = g[i] * scale;
-    m[i] = beta1 * m[i] + one_beta1 * gradient;
-    v[i] = beta2 * v[i] + one_beta2 * (gradient * gradient);
-    p[i] = kept * p[i] - rate * (m[i] / (std::sqrt(v[i]) * correction + eps));
-  };
-  if (decays)
-    for (std::int64_t i = 0; i < n; ++i) update(i, decays[i] ? keep : T(1));
-  else
-    for (std::int64_t i = 0; i < n; ++i) update(i, keep);
+    const T first = beta1 * m[i] + one_beta1 * gradient;
+    const T second = beta2 * v[i] + one_beta2 * (gradient * gradient);
+    // arithmetic rather than a choice, which would keep the loop from being vectorised
+    const T kept = masked ? T(1) - lost * static_cast<T>(decays[i]) : keep;
+    m[i] = first;
+    v[i] = second;
+    p[i] = kept * p[i] - rate * (first / (std::sqrt(second) * correction + eps));
+  }
 }
 
 template <class T>
@@ -55,19 +57,24 @@ SLIPSTREAM_INLINE double squares_body(const T *x, std::int64_t n) {
   return total;
 }
 
-template <class T>
-SLIPSTREAM_WIDE void adamw_wide(T *p, const T *g, T *m, T *v, const bool *d, std::int64_t n,
+template <bool masked, class T>
+SLIPSTREAM_WIDE void adamw_wide(T *p, const T *g, T *m, T *v, const unsigned char *d, std::int64_t n,
                                 const adamw_factors &f) {
-  adamw_body(p, g, m, v, d, n, f);
+  adamw_body<masked>(p, g, m, v, d, n, f);
 }
 template <class T>
 SLIPSTREAM_WIDE double squares_wide(const T *x, std::int64_t n) {
   return squares_body(x, n);
 }
 
+template <bool masked, class T>
+void adamw_chosen(T *p, const T *g, T *m, T *v, const unsigned char *d, std::int64_t n,
+                  const adamw_factors &f) {
+  has_wide_vectors() ? adamw_wide<masked>(p, g, m, v, d, n, f) : adamw_body<masked>(p, g, m, v, d, n, f);
+}
 template <class T>
-void adamw(T *p, const T *g, T *m, T *v, const bool *d, std::int64_t n, const adamw_factors &f) {
-  has_wide_vectors() ? adamw_wide(p, g, m, v, d, n, f) : adamw_body(p, g, m, v, d, n, f);
+void adamw(T *p, const T *g, T *m, T *v, const unsigned char *d, std::int64_t n, const adamw_factors &f) {
+  d ? adamw_chosen<true>(p, g, m, v, d, n, f) : adamw_chosen<false>(p, g, m, v, d, n, f);
 }
 template <class T>
 double squares(const T *x, std::int64_t n) {
@@ -78,11 +85,11 @@ double squares(const T *x, std::int64_t n) {
 
 void adamw_range(float *p, const float *g, float *m, float *v, const bool *decays, std::int64_t n,
                  const adamw_factors &factors) {
-  adamw(p, g, m, v, decays, n, factors);
+  adamw(p, g, m, v, reinterpret_cast<const unsigned char *>(decays), n, factors);
 }
 void adamw_range(double *p, const double *g, double *m, double *v, const bool *decays, std::int64_t n,
                  const adamw_factors &factors) {
-  adamw(p, g, m, v, decays, n, factors);
+  adamw(p, g, m, v, reinterpret_cast<const unsigned char *>(decays), n, factors);
 }
 double sum_of_squares(const float *x, std::int64_t n) {
   return squares(x, n);

@@ -1,6 +1,7 @@
 #include "models/objectives/corrections.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <numeric>

@@ -114,7 +114,7 @@ objective_result evaluate(const objective_row &row, const objective_inputs &inpu
 /// Metrics of an update, added up over its micro-batches (and data-parallel ranks).
 struct metric_total {
   metric_kind kind = metric_kind::sum;
-  double value = 0;
+  double value = 0;   ///< largest ones are of ratios and weights, which are never negative
   double weight = 0;  ///< of a mean
 };
 using metric_totals = std::map<std::string, metric_total, std::less<>>;

@@ -131,6 +131,10 @@ std::string_view to_string(row_format format) {
   return "unknown";
 }
 
+std::string dataset::place(std::int64_t row) const {
+  return fmt::format("{}:{}", file.string(), lines.at(static_cast<std::size_t>(row)));
+}
+
 dataset parse_jsonl(std::string_view text, const std::filesystem::path &file) {
   dataset data;
   data.file = file;
@@ -146,6 +150,7 @@ dataset parse_jsonl(std::string_view text, const std::filesystem::path &file) {
     if (data.rows.empty()) data.format = reader.format_of(row);
     data.rows.push_back(reader.read(row, data.format));
     reader.check_format(row, data.format);
+    data.lines.push_back(reader.line);
     data.rows.back().row = static_cast<std::int64_t>(data.rows.size()) - 1;
   }
   if (data.rows.empty())

@@ -23,7 +23,11 @@ std::string_view to_string(row_format format);
 struct dataset {
   std::filesystem::path file;
   row_format format = row_format::prompts;
-  std::vector<example> rows;  ///< `row` is set, `id` and `epoch` are the cursor's
+  std::vector<example> rows;       ///< `row` is set, `id` and `epoch` are the cursor's
+  std::vector<std::size_t> lines;  ///< where each row stands, from 1
+
+  /// "FILE:LINE" of a row, for messages.
+  std::string place(std::int64_t row) const;
 };
 
 /// Reads JSON Lines in UTF-8: one object a line, all of one format; blank lines, CRLF and a byte-order mark

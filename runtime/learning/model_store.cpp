@@ -19,8 +19,8 @@ model_description describe_fresh(const model_config &config) {
 }
 
 model_description describe_folder(const model_config &config, const std::string &run_folder) {
+  const auto folder = resolve_model(config.from, run_folder, config.at);
   try {
-    const auto folder = resolve_model(config.from, run_folder);
     verify_checkpoint(folder);
     return {checkpoint_spec(folder, config.labels), load_tokenizer(folder), folder};
   } catch (const input_error &problem) {

@@ -1,6 +1,7 @@
 #include "runtime/learning/trainer.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -79,7 +80,6 @@ void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
   for (const auto &part : split_by_length(useful, unit_of(row.kind), options_.micro_batch)) {
     auto micro = collate(part, pad, parameters_.device());
     result.totals += count(row, micro.inputs);
-    tokens_ += micro.token_count;
     result.parts.push_back(std::move(micro));
   }
   mini_batches_.push_back(std::move(result));
@@ -125,6 +125,7 @@ bool trainer::slice() {
 
 void trainer::train(mini_batch &group, micro_batch &part, bool last) {
   const auto &row = *options_.objective;
+  tokens_ += part.token_count;
   auto inputs = part.inputs;
   if (per_token(row.kind)) {
     inputs.logp = logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);

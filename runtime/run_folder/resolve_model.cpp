@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void refuse(const source_position &at, const std::string &message) {
-  if (at.file.empty()) throw input_error("error: " + message);
+  if (at.file.empty()) throw input_error(message);
   fail_at(at, message);
 }
 

@@ -133,8 +133,4 @@ run_folder::~run_folder() {
   ::close(lock_);
 }
 
-void run_folder::set_last_checkpoint(const std::string &name) const {
-  replace_link(paths_.checkpoints / "last", name);
-}
-
 }  // namespace slipstream

@@ -30,9 +30,6 @@ class run_folder {
 
   const run_paths &paths() const { return paths_; }
 
-  /// Points checkpoints/last at checkpoints/`name`, atomically. The checkpoint is whole and synced by then.
-  void set_last_checkpoint(const std::string &name) const;
-
  private:
   run_paths paths_;
   int lock_ = -1;

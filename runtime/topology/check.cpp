@@ -112,7 +112,10 @@ std::vector<std::string> bridge(const kind_table &kinds, const std::string &port
     const auto from = open.front();
     open.pop_front();
     for (const auto &[kind, ports] : kinds) {
-      if (ports.gives.empty() || !contains(ports.accepts, from) || chains.count(ports.gives) != 0) continue;
+      // What a kind cannot do without is what it is for: a reference alone does not lead through an
+      // advantage.
+      const auto &entries = ports.needs.empty() ? ports.accepts : ports.needs;
+      if (ports.gives.empty() || !contains(entries, from) || chains.count(ports.gives) != 0) continue;
       auto chain = chains[from];
       chain.push_back(kind);
       if (contains(accepted, ports.gives)) return chain;

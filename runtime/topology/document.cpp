@@ -16,6 +16,20 @@ namespace {
 constexpr int deepest = 64;                  // levels of nesting; the readers of the tree are recursive
 constexpr std::uintmax_t largest = 1 << 20;  // bytes of a topology file
 
+// A message is one line, whatever the input holds.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      line += fmt::format("\\x{:02X}", static_cast<unsigned>(byte));
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 source_position position_of(const toml::source_region &region, const std::string &file) {
   return {file, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
 }
@@ -114,7 +128,7 @@ std::string to_string(const source_position &at) {
 }
 
 void fail_at(const source_position &at, std::string_view message) {
-  throw input_error(fmt::format("{}: error: {}", to_string(at), message));
+  throw input_error(one_line(fmt::format("{}: error: {}", to_string(at), message)));
 }
 
 const node *node::find(std::string_view key) const {
@@ -150,8 +164,8 @@ node read_document(const std::filesystem::path &file) {
 
 std::vector<std::string> override_path(std::string_view assignment) {
   const auto usage = [&] {
-    throw input_error(
-        fmt::format("--set {}: error: write --set table.key=value, as in --set run.seed=2", assignment));
+    fail_at({fmt::format("--set {}", assignment), 0, 0},
+            "write --set table.key=value, as in --set run.seed=2");
   };
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos) usage();

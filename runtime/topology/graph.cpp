@@ -6,17 +6,38 @@ namespace slipstream {
 
 namespace {
 
-// Mermaid reads entities in labels; DOT wants backslashes.
-std::string escaped(std::string_view text, std::string_view quote) {
+// Mermaid takes labels as HTML, with entities that begin with # instead of &.
+std::string mermaid_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '"') {
-      out += quote;
-    } else if (c == '\\' && quote == "\\\"") {
-      out += "\\\\";
-    } else {
-      out += c;
+    switch (c) {
+      case '"':
+        out += "#quot;";
+        break;
+      case '<':
+        out += "#lt;";
+        break;
+      case '>':
+        out += "#gt;";
+        break;
+      case '&':
+        out += "#amp;";
+        break;
+      case '#':
+        out += "#35;";
+        break;
+      default:
+        out += c;
     }
+  }
+  return out;
+}
+
+std::string dot_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
   }
   return out;
 }
@@ -43,11 +64,11 @@ picture picture_of(const topology &graph, const kind_table &kinds) {
 std::string to_mermaid(const picture &drawing) {
   std::string out = "flowchart LR\n";
   for (std::size_t i = 0; i < drawing.boxes.size(); ++i)
-    out += fmt::format("  a{}[\"{}<br/>{}\"]\n", i, escaped(drawing.boxes[i].name, "#quot;"),
-                       escaped(second_line(drawing.boxes[i]), "#quot;"));
+    out += fmt::format("  a{}[\"{}<br/>{}\"]\n", i, mermaid_text(drawing.boxes[i].name),
+                       mermaid_text(second_line(drawing.boxes[i])));
   for (const auto &arrow : drawing.arrows) {
     const auto line = arrow.feedback ? "-.->" : "-->";
-    const auto label = arrow.label.empty() ? "" : fmt::format("|\"{}\"|", escaped(arrow.label, "#quot;"));
+    const auto label = arrow.label.empty() ? "" : fmt::format("|\"{}\"|", mermaid_text(arrow.label));
     out += fmt::format("  a{} {}{} a{}\n", arrow.from, line, label, arrow.to);
   }
   return out;
@@ -58,10 +79,10 @@ std::string to_dot(const picture &drawing) {
       "digraph topology {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
       "  edge [fontname=\"sans-serif\", fontsize=10];\n";
   for (std::size_t i = 0; i < drawing.boxes.size(); ++i)
-    out += fmt::format("  a{} [label=\"{}\\n{}\"];\n", i, escaped(drawing.boxes[i].name, "\\\""),
-                       escaped(second_line(drawing.boxes[i]), "\\\""));
+    out += fmt::format("  a{} [label=\"{}\\n{}\"];\n", i, dot_text(drawing.boxes[i].name),
+                       dot_text(second_line(drawing.boxes[i])));
   for (const auto &arrow : drawing.arrows)
-    out += fmt::format("  a{} -> a{} [label=\"{}\"{}];\n", arrow.from, arrow.to, escaped(arrow.label, "\\\""),
+    out += fmt::format("  a{} -> a{} [label=\"{}\"{}];\n", arrow.from, arrow.to, dot_text(arrow.label),
                        arrow.feedback ? ", style=dashed, constraint=false" : "");
   return out + "}\n";
 }

@@ -50,7 +50,9 @@ settings::settings(node table, std::vector<std::string> also_known)
 
 const node *settings::find(const std::string &key) {
   if (!contains(asked_, key)) asked_.push_back(key);
-  return table_.find(key);
+  const node *value = table_.find(key);
+  if (value != nullptr && resolved_.find(key) == nullptr) keep_node(key, *value);
+  return value;
 }
 
 bool settings::has(const std::string &key) {
@@ -72,17 +74,21 @@ const node *settings::require(const std::string &key, std::string_view example) 
   return value;
 }
 
-template <class Value>
-Value settings::keep(const std::string &key, Value value) {
-  node kept{value, at(key), table_.path.empty() ? key : fmt::format("{}.{}", table_.path, key)};
+void settings::keep_node(const std::string &key, node value) {
   auto &entries = std::get<node::table>(resolved_.value);
   const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const auto &e) { return e.key == key; });
-  if (found == entries.end()) {
-    entries.push_back({key, kept.at, kept});
+      std::find_if(entries.begin(), entries.end(), [&](const node_entry &entry) { return entry.key == key; });
+  if (found != entries.end()) {
+    found->content = std::move(value);
   } else {
-    found->content = kept;
+    const auto place = value.at;
+    entries.push_back({key, place, std::move(value)});
   }
+}
+
+template <class Value>
+Value settings::keep(const std::string &key, Value value) {
+  keep_node(key, {value, at(key), table_.path.empty() ? key : fmt::format("{}.{}", table_.path, key)});
   return value;
 }
 

@@ -58,6 +58,7 @@ class settings {
 
  private:
   const node *require(const std::string &key, std::string_view example);
+  void keep_node(const std::string &key, node value);
   template <class Value>
   Value keep(const std::string &key, Value value);
 

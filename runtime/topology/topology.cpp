@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "models/error.hpp"
+#include "runtime/data/make.hpp"
 #include "runtime/topology/checks.hpp"
+#include "runtime/topology/models.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -87,6 +88,11 @@ data_config read_data(const node &document) {
   data_config data;
   data.at = s.at("make");
   data.make = s.text("make", "");
+  try {
+    if (!data.make.empty()) find_maker(data.make);
+  } catch (const input_error &unknown) {
+    s.fail("make", unknown.what());
+  }
   data.folder = s.text("folder", data.make.empty() ? "" : "data/" + data.make);
   data.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0));
   s.finish();
@@ -94,84 +100,6 @@ data_config read_data(const node &document) {
     s.fail("folder",
            "folder says where made files go, but nothing is made; add make = \"sort\" or remove folder");
   return data;
-}
-
-void check_shape(const settings &s, const model_spec &spec) {
-  if (spec.hidden_size % spec.heads != 0 && spec.head_dim * spec.heads != spec.hidden_size)
-    s.fail("heads",
-           fmt::format("hidden_size = {} is not divisible by heads = {}; change one of them, or give "
-                       "head_dim",
-                       spec.hidden_size, spec.heads));
-  if (spec.heads % spec.kv_heads != 0)
-    s.fail("kv_heads",
-           fmt::format("heads = {} is not divisible by kv_heads = {}; every key-value head serves the "
-                       "same number of heads",
-                       spec.heads, spec.kv_heads));
-  if (spec.head_dim % 2 != 0)
-    s.fail("heads", fmt::format("a head has {} channels, but rotary positions need an even number; change "
-                                "hidden_size or heads",
-                                spec.head_dim));
-}
-
-void read_network(settings &s, model_config &model) {
-  s.required_choice("architecture", {"llama"});
-  auto &spec = model.spec;
-  spec.hidden_size = s.required_integer("hidden_size", 1, 1 << 17);
-  spec.layers = s.required_integer("layers", 1, 1 << 12);
-  spec.heads = s.required_integer("heads", 1, 1 << 12);
-  spec.kv_heads = s.integer("kv_heads", spec.heads, 1, spec.heads);
-  spec.head_dim = s.integer("head_dim", std::max<std::int64_t>(1, spec.hidden_size / spec.heads), 1, 1 << 14);
-  // SwiGLU has three matrices where a plain layer of 4 d has two: 8/3 d, rounded up to a multiple of 8.
-  spec.intermediate_size = s.integer("intermediate_size", (spec.hidden_size * 8 / 3 + 7) / 8 * 8, 1, 1 << 20);
-  spec.max_positions = s.integer("max_positions", 256, 1, 1 << 24);
-  spec.tied_embeddings = s.flag("tied_embeddings", true);
-  spec.norm_eps = s.number("norm_eps", spec.norm_eps, 0.0, 1.0);
-  spec.rope_theta = s.number("rope_theta", spec.rope_theta, 1.0);
-  spec.initializer_range = s.number("initializer_range", spec.initializer_range, 0.0, 10.0);
-  model.alphabet = s.required_text("alphabet");
-  check_shape(s, spec);
-}
-
-model_config read_model(const std::string &name, const node &table) {
-  settings s(table);
-  model_config model;
-  model.name = name;
-  model.at = table.at;
-  const bool from = s.has("from"), copy = s.has("copy_of"), fresh = s.has("architecture");
-  if (from + copy + fresh == 0)
-    s.fail("",
-           "does not say where its weights come from; add one of from = \"run:…\", copy_of = \"…\" or "
-           "architecture = "
-           "\"llama\"");
-  if (from + copy + fresh > 1)
-    s.fail(copy ? "copy_of" : "architecture",
-           "from, copy_of and architecture exclude each other; keep the one that says where the weights come "
-           "from");
-  if (from) {
-    model.source = model_config::origin::from;
-    model.from = s.required_text("from");
-    if (model.from == "run:") s.fail("from", "from = \"run:\" names no run; write from = \"run:NAME\"");
-    model.at = s.at("from");
-  } else if (copy) {
-    model.source = model_config::origin::copy_of;
-    model.copy_of = s.required_text("copy_of");
-    model.at = s.at("copy_of");
-  } else {
-    read_network(s, model);
-  }
-  if (!copy) model.labels = s.choice("head", {"tokens", "score"}) == "score" ? 1 : 0;
-  model.spec.labels = model.labels;
-  s.finish();
-  return model;
-}
-
-std::vector<model_config> read_models(const node &document) {
-  std::vector<model_config> models;
-  const auto s = open_table(document, "models");
-  const node *table = document.find("models");
-  if (table == nullptr) return models;
-  for (const auto &entry : *table->as_table()) models.push_back(read_model(entry.key, entry.content));
-  return models;
 }
 
 std::vector<taken> read_takes(settings &s) {
@@ -219,7 +147,7 @@ std::vector<actor_config> read_actors(const node &document, const source_positio
   const node *table = document.find("actors");
   if (table == nullptr)
     fail_at(file, "[actors] is missing; add at least a loader and a learner, as in [actors.learner]");
-  const auto s = open_table(document, "actors");
+  const settings is_table(*table);
   std::vector<actor_config> actors;
   for (const auto &entry : *table->as_table()) {
     if (!is_name(entry.key))

@@ -2,6 +2,7 @@
 // full recomputation of every sequence for every token. One thread.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <chrono>
 #include <cstdio>

@@ -6,7 +6,11 @@
 #undef INFO
 #undef WARN
 #undef FAIL
+#if __has_include(<catch2/catch_all.hpp>)  // Catch2 3
+#include <catch2/catch_all.hpp>
+#else
 #include <catch2/catch.hpp>
+#endif
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// The commands of the program. Each returns the exit code; input_error (code 2) and run_error (1) pass through.
+namespace slipstream {
+
+struct topology_arguments {
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> overrides;  ///< table.key=value
+  bool resume = false;
+  bool json = false;
+};
+int run_command(const topology_arguments &arguments);
+int check_command(const topology_arguments &arguments);
+int eval_command(const topology_arguments &arguments, const std::filesystem::path &model);
+int graph_command(const topology_arguments &arguments, const std::string &format);
+
+struct generate_arguments {
+  std::filesystem::path model;
+  std::string prompt;
+  std::vector<std::int64_t> ids;
+  std::int64_t max_new_tokens = 64, min_new_tokens = 0, top_k = 0;
+  double temperature = 1.0, top_p = 1.0, min_p = 0.0;
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  bool exact = false;
+  bool json = false;
+};
+int generate_command(const generate_arguments &arguments);
+
+int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
+
+}  // namespace slipstream

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/commands/commands.hpp"
+#include "actors/preflight.hpp"
+#include "models/error.hpp"
+#include "runtime/topology/graph.hpp"
+
+namespace slipstream {
+namespace {
+
+nlohmann::json describe(preflight &plan) {
+  const auto &graph = plan.graph();
+  nlohmann::json result = {{"file", graph.source.string()},
+                           {"run", graph.run.name},
+                           {"max_staleness", nullptr},
+                           {"group", plan.group()},
+                           {"rollouts_in_flight_max", graph.schedule.batch * (graph.schedule.max_staleness + 1)}};
+  if (const auto bound = plan.staleness_bound()) {
+    result["max_staleness"] = *bound;
+    result["admission_lead"] = *bound;
+  }
+  for (const auto &model : graph.models) {
+    const auto parameters = parameter_count(plan.models().describe(model.name).spec);
+    result["models"][model.name] = {{"parameters", parameters}, {"bytes", parameters * 4}};
+  }
+  return result;
+}
+
+void print(const nlohmann::json &checked) {
+  fmt::print("{}: ok\n", checked["file"].get<std::string>());
+  if (checked["max_staleness"].is_null())
+    fmt::print("  staleness: nothing ages here (no sampler follows the learner)\n");
+  else
+    fmt::print("  staleness: at most {} versions; strict order, so the admission lead is {} as well: a group is "
+               "admitted for batch b only while b <= version + {}\n",
+               checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
+               checked["admission_lead"].get<int>());
+  fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
+  for (const auto &[name, model] : checked["models"].items())
+    fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),
+               model["bytes"].get<double>() / 1e6);
+}
+
+}  // namespace
+
+int check_command(const topology_arguments &arguments) {
+  registry kinds;
+  register_builtin(kinds);
+  std::set<std::string> earlier;
+  auto all = nlohmann::json::array();
+  for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
+    preflight plan(std::move(graph), kinds);
+    if (plan.waits_for(earlier)) {
+      fmt::print(stderr, "{}: ok so far; models of earlier runs are looked at when those have ended\n",
+                 plan.graph().source.string());
+    } else {
+      plan.verify();
+      all.push_back(describe(plan));
+      if (!arguments.json) print(all.back());
+    }
+    earlier.insert(plan.graph().run.name);
+  }
+  if (arguments.json) fmt::print("{}\n", all.size() == 1 ? all[0].dump(2) : all.dump(2));
+  return 0;
+}
+
+int graph_command(const topology_arguments &arguments, const std::string &format) {
+  registry kinds;
+  register_builtin(kinds);
+  for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
+    const preflight plan(std::move(graph), kinds);
+    auto drawing = picture_of(plan.graph(), kinds.ports());
+    const auto box = [&](const actor_config &actor) {
+      return static_cast<std::size_t>(&actor - plan.graph().actors.data());
+    };
+    if (plan.samples_own_policy())
+      drawing.arrows.push_back({box(plan.learner()), box(*plan.upstream(plan.learner(), "sampler")), "weights", true});
+    fmt::print("{}", format == "dot" ? to_dot(drawing) : format == "svg" ? to_svg(drawing) : to_mermaid(drawing));
+  }
+  return 0;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,142 @@
+#include "actors/run.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "actors/context.hpp"
+#include "actors/kinds/evaluator_plan.hpp"
+#include "actors/ledger.hpp"
+#include "actors/recorder.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/weights.hpp"
+#include "runtime/run_folder/json_lines.hpp"
+#include "runtime/run_folder/write.hpp"
+#include "runtime/topology/resolved.hpp"
+
+namespace slipstream {
+namespace {
+
+std::int64_t core_count(const topology &graph) {
+  if (graph.run.threads > 0) return graph.run.threads;
+  return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
+}
+
+ledger open_books(const preflight &plan) {
+  const auto &schedule = plan.graph().schedule;
+  return {admission(schedule.batch, schedule.max_staleness), plan.group(),
+          schedule.batch * plan.graph().run.updates};
+}
+
+run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
+                            const run_options &options) {
+  const auto &graph = plan.graph();
+  run_services services;
+  services.supervisor = spawn_supervisor(system);
+  services.slots = std::make_shared<compute_slots>(core_count(graph));
+  services.waits = std::make_shared<wait_table>();
+  services.deadline = std::chrono::seconds(options.stall_seconds + 5);  // the watchdog speaks first
+  services.recorder = spawn_recorder(
+      system, {paths.metrics, paths.trace, {options.progress, graph.run.name, graph.run.updates}, services.supervisor});
+  return services;
+}
+
+/// The figures that everybody reads first stand at the top of the summary.
+nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
+  nlohmann::json summary = {{"name", plan.graph().run.name},
+                            {"seed", plan.graph().run.seed},
+                            {"status", result.at("status")},
+                            {"exit_code", result.at("exit_code")},
+                            {"staleness_bound", nullptr},
+                            {"eval", nlohmann::json::object()}};
+  if (const auto bound = plan.staleness_bound()) summary["staleness_bound"] = *bound;
+  if (result.contains("error")) summary["error"] = result["error"];
+  if (result.contains("ledger")) summary["ledger"] = result["ledger"];
+  if (result.contains("record")) summary.update(result["record"]);
+  for (const auto &actor : plan.graph().actors) {
+    const auto report = result.at("reports").find(actor.name);
+    if (report == result.at("reports").end()) continue;
+    if (is_evaluator(actor))
+      summary["eval"].update(*report);
+    else
+      summary.update(*report);
+  }
+  return summary;
+}
+
+json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
+                  const std::function<bool()> &interrupted) {
+  caf::scoped_actor self{system};
+  json_ptr result;
+  bool told = false;
+  self->send(supervisor, wait_atom::value);
+  while (!result) {
+    self->receive([&](const json_ptr &ended) { result = ended; },
+                  [&](const caf::error &reason) {
+                    result = std::make_shared<const nlohmann::json>(
+                        nlohmann::json{{"status", "failed"},
+                                       {"exit_code", 1},
+                                       {"error", "the supervisor died: " + failure_text(reason)},
+                                       {"reports", nlohmann::json::object()}});
+                  },
+                  caf::after(std::chrono::milliseconds(100)) >> [&] {
+                    if (!told && interrupted && interrupted()) {
+                      told = true;
+                      self->send(supervisor, stop_atom::value);
+                    }
+                  });
+  }
+  return result;
+}
+
+}  // namespace
+
+void configure(caf::actor_system_config &config) {
+  // Compute actors have threads of their own; what is left for the scheduler are short messages.
+  config.set("scheduler.max-threads", std::size_t{2});
+}
+
+supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
+                                const run_options &options) {
+  const auto &graph = plan.graph();
+  const auto services = spawn_services(system, plan, paths, options);
+  auto first = std::make_shared<snapshot>(snapshot{0, plan.models().load(plan.learned_model())});
+  spawn_context context{system, plan, services, spawn_weights(system, std::move(first)),
+                        spawn_ledger(system, open_books(plan), plan.samples_own_policy(), services), paths,
+                        options.detached};
+  context.own("recorder", services.recorder);
+  context.own("weights", context.weights);
+  context.own("ledger", context.ledger);
+  for (const auto index : plan.spawn_order())
+    context.inboxes[graph.actors[index].name] = plan.plans()[index].spawn(context);
+
+  auto run = std::make_shared<supervised_run>();
+  run->actors = context.owned;
+  run->expected = context.expected;
+  run->learner_name = plan.learner().name;
+  run->learner = context.learner;
+  run->ledger = context.ledger;
+  run->services = services;
+  run->stall_seconds = options.stall_seconds;
+  caf::anon_send(services.supervisor, supervised_run_ptr(run));
+  const auto direct = context.sinks<sample_sink>(plan.loader().name);  // empty unless a learner takes from the loader
+  caf::anon_send(context.ledger, subscribe_atom::value,
+                 caf::actor_cast<loader_actor>(context.inboxes.at(plan.loader().name)),
+                 direct.empty() ? sample_sink() : direct.front());
+  return services.supervisor;
+}
+
+nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
+  const run_folder folder(plan.graph().run_folder());
+  write_aside(folder.paths().topology, write_resolved(plan.graph()));
+  const auto supervisor = spawn_topology(system, plan, folder.paths(), options);
+  const auto result = wait_for(system, supervisor, options.interrupted);
+  caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+  auto summary = summarise(plan, *result);
+  write_summary(folder.paths().summary, summary);
+  return summary;
+}
+
+}  // namespace slipstream

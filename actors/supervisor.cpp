@@ -1,0 +1,149 @@
+#include "actors/supervisor.hpp"
+
+#include <caf/all.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace slipstream {
+namespace {
+
+struct supervisor_state {
+  static inline const char *name = "supervisor";
+  supervised_run_ptr run;
+  std::set<std::string> expected;
+  nlohmann::json result = {{"status", "running"}, {"exit_code", 0}, {"reports", nlohmann::json::object()}};
+  bool ending = false;
+  bool ended = false;
+  std::int64_t last_progress_ns = 0;
+  std::vector<caf::typed_response_promise<json_ptr>> waiting;
+};
+
+using self_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
+
+nlohmann::json ledger_json(const ledger_totals &totals) {
+  return {{"drawn", totals.drawn},         {"trained", totals.trained},     {"dropped", totals.dropped},
+          {"in_flight", totals.in_flight()}, {"reissued", totals.reissued}};
+}
+
+/// Everybody else ends before the answer goes out, so that files are closed and the folder can be read.
+void answer(self_pointer self) {
+  auto &state = self->state;
+  state.ended = true;
+  for (const auto &[name, actor] : state.run->actors)
+    self->send_exit(caf::actor_cast<caf::actor>(actor), caf::exit_reason::user_shutdown);
+  const json_ptr result = std::make_shared<const nlohmann::json>(state.result);
+  for (auto &promise : state.waiting) promise.deliver(result);
+  state.waiting.clear();
+}
+
+void collect_record(self_pointer self) {
+  const auto keep = [self](const json_ptr &record) {
+    self->state.result["record"] = *record;
+    answer(self);
+  };
+  const auto &services = self->state.run->services;
+  self->request(services.recorder, caf::duration{services.deadline}, flush_atom::value)
+      .then([keep](const json_ptr &record) { keep(record); }, [self](const caf::error &) { answer(self); });
+}
+
+/// Reads the books and the record, then answers; parts that died are left out.
+void end(self_pointer self, const std::string &status) {
+  auto &state = self->state;
+  if (std::exchange(state.ending, true)) return;
+  state.result["status"] = status;
+  self->request(state.run->ledger, caf::duration{state.run->services.deadline}, totals_atom::value)
+      .then(
+          [self](const ledger_totals_ptr &totals) {
+            self->state.result["ledger"] = ledger_json(*totals);
+            collect_record(self);
+          },
+          [self](const caf::error &) { collect_record(self); });
+}
+
+void fail(self_pointer self, const std::string &text, int exit_code) {
+  auto &state = self->state;
+  if (state.ending) return;
+  state.result["error"] = text;
+  state.result["exit_code"] = exit_code;
+  end(self, "failed");
+}
+
+void on_down(self_pointer self, const caf::down_msg &down) {
+  auto &state = self->state;
+  if (state.ending || !state.run) return;
+  const auto found = std::find_if(state.run->actors.begin(), state.run->actors.end(), [&](const auto &entry) {
+    return caf::actor_cast<caf::actor_addr>(entry.second) == down.source;
+  });
+  const auto name = found == state.run->actors.end() ? std::string("an actor") : found->first;
+  const auto code = down.reason == caf::sec::invalid_argument ? 2 : 1;
+  fail(self, fmt::format("{} died: {}", name, failure_text(down.reason)), code);
+}
+
+/// The watchdog: who has waited for whom, and since when.
+void check(self_pointer self) {
+  auto &state = self->state;
+  if (state.ended || state.ending) return;
+  const auto now = now_ns(self);
+  const auto idle = (now - state.last_progress_ns) / 1'000'000'000;
+  if (idle >= state.run->stall_seconds) {
+    auto text = fmt::format("nothing has moved for {} s", idle);
+    for (const auto &line : state.run->services.waits->describe(now)) text += "; " + line;
+    return fail(self, text, 1);
+  }
+  self->delayed_send(self, std::chrono::seconds(1), check_atom::value);
+}
+
+void begin(self_pointer self, const supervised_run_ptr &run) {
+  auto &state = self->state;
+  state.run = run;
+  state.expected = run->expected;
+  state.expected.insert(run->learner_name);
+  state.last_progress_ns = now_ns(self);
+  for (const auto &[name, actor] : run->actors) self->monitor(caf::actor_cast<caf::actor_addr>(actor));
+  self->delayed_send(self, std::chrono::seconds(1), check_atom::value);
+}
+
+/// Ends early: nothing more is drawn, and once the learner is done nobody else is waited for.
+void stop(self_pointer self) {
+  auto &state = self->state;
+  if (!state.run || state.ending) return;
+  state.result["exit_code"] = 130;
+  state.expected = {state.run->learner_name};
+  self->send(state.run->ledger, stop_atom::value);
+  self->send<caf::message_priority::high>(state.run->learner, stop_atom::value);
+}
+
+supervisor_actor::behavior_type behave(self_pointer self) {
+  fail_with_text(self);
+  self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
+  return {
+      [self](const supervised_run_ptr &run) { begin(self, run); },
+      [self](report_atom, const std::string &name, const json_ptr &report) {
+        self->state.result["reports"][name] = *report;
+      },
+      [self](progress_atom) { self->state.last_progress_ns = now_ns(self); },
+      [self](done_atom, const std::string &name) {
+        auto &state = self->state;
+        state.expected.erase(name);
+        if (state.expected.empty()) end(self, state.result["exit_code"] == 130 ? "stopped" : "finished");
+      },
+      [self](stop_atom) { stop(self); },
+      [self](check_atom) { check(self); },
+      [self](wait_atom) -> caf::typed_response_promise<json_ptr> {
+        auto promise = self->make_response_promise<json_ptr>();
+        if (self->state.ended)
+          promise.deliver(json_ptr(std::make_shared<const nlohmann::json>(self->state.result)));
+        else
+          self->state.waiting.push_back(promise);
+        return promise;
+      },
+  };
+}
+
+}  // namespace
+
+supervisor_actor spawn_supervisor(caf::actor_system &system) { return system.spawn(behave); }
+
+}  // namespace slipstream

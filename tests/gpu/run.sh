@@ -1,0 +1,121 @@
+#!/bin/bash
+# Builds, tests and times Slipstream on a machine with a GPU, a LibTorch 2.x Python wheel and no package registry.
+# docs/gpu.md says how to come by the packages. Nothing outside the build folder is written.
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+usage: tests/gpu/run.sh [OPTIONS]
+  --packages FILE_OR_FOLDER  what tests/gpu/pack.sh made (build/gpu-packages.tar.xz)
+  --python PROGRAM           the Python that has torch (python3)
+  --device DEVICE            where the quickstart computes (cuda:0)
+  --build FOLDER             (build/gpu)
+  --jobs N                   compile and test jobs (all cores)
+  --only LIST                comma-separated steps: build, test, quickstart (all)
+HELP
+}
+
+root=$(cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
+packages=$root/build/gpu-packages.tar.xz python=python3 device=cuda:0 build=$root/build/gpu jobs=$(nproc)
+only=build,test,quickstart
+while [ $# -gt 0 ]; do
+  case $1 in
+    --packages) packages=$2 ;;
+    --python) python=$2 ;;
+    --device) device=$2 ;;
+    --build) build=$2 ;;
+    --jobs) jobs=$2 ;;
+    --only) only=$2 ;;
+    -h | --help) usage; exit ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift 2 || { usage >&2; exit 2; }
+done
+packages=$(realpath -m -- "$packages")
+build=$(realpath -m -- "$build")
+cd "$root"
+
+fail() { echo "gpu/run.sh: error: $*" >&2; exit 1; }
+rows=()
+failures=0
+# timed NAME COMMAND... : runs it, keeps its result and seconds for the table.
+timed() {
+  local name=$1 started=$SECONDS result=passed
+  shift
+  printf '\n==> %s\n' "$name"
+  "$@" || { result="FAILED ($?)"; failures=$((failures + 1)); }
+  rows+=("$(printf '| %-26s | %-12s | %7d |' "$name" "$result" $((SECONDS - started)))")
+}
+wanted() { [[ ,$only, == *,$1,* ]]; }
+
+# What torch says of itself, in one call: it takes seconds to load.
+described=$("$python" - "$device" <<'PYTHON'
+import os
+import sys
+import torch
+device = sys.argv[1]
+print(torch.__version__)
+print(int(torch._C._GLIBCXX_USE_CXX11_ABI))
+print(os.path.dirname(os.path.dirname(os.path.dirname(os.path.join(torch.utils.cmake_prefix_path, "")))))
+print(torch.cuda.get_device_name(device) if device.startswith("cuda") and torch.cuda.is_available() else "none")
+PYTHON
+) || fail "$python has no torch that loads (above); choose another with --python"
+mapfile -t facts <<<"$described"
+version=${facts[0]} abi=${facts[1]} torch=${facts[2]} gpu=${facts[3]}
+case $version in
+  2.*) ;;
+  *) fail "torch $version: 2.x is needed" ;;
+esac
+[ "$abi" = 1 ] || fail "torch $version was built with the old C++ ABI, which Debian's libraries do not have: take a wheel
+built with _GLIBCXX_USE_CXX11_ABI=1 (PyPI's are, from 2.7 on)"
+[ -e "$torch/lib/libtorch.so" ] || fail "no libtorch.so in $torch/lib"
+[[ $device != cuda* || $gpu != none ]] || fail "torch $version sees no GPU for $device; --device cpu runs without one"
+echo "torch $version in $torch, $device: $gpu"
+
+command -v cmake >/dev/null || fail "no cmake; 'pip install cmake' has one"
+printf '3.25\n%s\n' "$(cmake --version | awk 'NR == 1 {print $3}')" | sort -C -V || fail "cmake 3.25 or later is needed"
+generator='Unix Makefiles'
+if command -v ninja >/dev/null; then generator=Ninja; fi
+
+mkdir -p "$build"
+if [ -f "$packages" ]; then
+  tar -C "$build" -xf "$packages"
+  packages=$build/packages
+fi
+[ -d "$packages/usr/include/caf" ] || fail "no packages in $packages: make them with tests/gpu/pack.sh on Debian 12"
+libraries=$packages/usr/lib/x86_64-linux-gnu
+# A wheel brings an OpenMP library of its own; the same file under the usual name makes it the only one.
+mkdir -p "$build/openmp"
+for library in "$torch"/lib/libgomp*.so* "$torch"/../torch.libs/libgomp*.so*; do
+  if [ -e "$library" ]; then ln -sf "$library" "$build/openmp/libgomp.so.1"; fi
+done
+export LD_LIBRARY_PATH=$build/openmp:$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+
+# shellcheck disable=SC2317  # called through timed
+configure_and_build() {
+  cmake -S . -B "$build/tree" -G "$generator" -DCMAKE_BUILD_TYPE=Release -DSLIPSTREAM_WERROR=OFF \
+    "-DCMAKE_PREFIX_PATH=$packages/usr" -DCMAKE_LIBRARY_ARCHITECTURE=x86_64-linux-gnu \
+    "-DCMAKE_INCLUDE_PATH=$packages/usr/include" "-DCMAKE_LIBRARY_PATH=$libraries" \
+    "-DSLIPSTREAM_TORCH_FOLDER=$torch" -DPython3_EXECUTABLE="$(command -v "$python")" &&
+    cmake --build "$build/tree" -j "$jobs"
+}
+# stage NAME: one topology of the quickstart, its compute actors on the device.
+# shellcheck disable=SC2317
+stage() {
+  local options
+  mapfile -t options < <("$python" tests/gpu/stages.py "configs/quickstart/$1.toml" "$device")
+  "$build/tree/slipstream" run "configs/quickstart/$1.toml" --set "run.folder=$build/runs" "${options[@]}"
+}
+
+if wanted build; then timed build configure_and_build; fi
+[ "$failures" -eq 0 ] || fail "the build failed (above)"
+if wanted test; then timed tests ctest --test-dir "$build/tree" --output-on-failure -j "$jobs"; fi
+if wanted quickstart; then
+  rm -rf "$build/runs"
+  for name in sft reward rlhf; do timed "quickstart $name, $device" stage "$name"; done
+fi
+
+printf '\ntorch %s, %s, %s cores\n| %-26s | %-12s | %7s |\n|%s|%s|%s|\n' "$version" "$gpu" "$(nproc)" \
+  what result seconds "$(printf -- '-%.0s' {1..28})" "$(printf -- '-%.0s' {1..14})" "$(printf -- '-%.0s' {1..8}):"
+printf '%s\n' "${rows[@]}"
+exit $((failures > 0))
