@@ -14,6 +14,7 @@
 #include "runtime/data/jsonl.hpp"
 #include "runtime/learning/samples.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "runtime/scoring/text_scores.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
