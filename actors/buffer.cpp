@@ -24,8 +24,8 @@ void serve(self_pointer self) {
   if (!self->state.pull.pending()) return;
   auto batch = self->state.groups->take();
   if (!batch) return;
-  std::exchange(self->state.pull, {}).deliver(batch_ptr(
-      std::make_shared<const std::vector<sample_group_ptr>>(std::move(*batch))));
+  std::exchange(self->state.pull, {})
+      .deliver(batch_ptr(std::make_shared<const std::vector<sample_group_ptr>>(std::move(*batch))));
 }
 
 buffer_actor::behavior_type behave(self_pointer self, std::int64_t batch, const ledger_actor &ledger) {

@@ -21,8 +21,9 @@ struct compute_share {
   run_services services;
 };
 
-/// Runs one slice of work (about 100 ms at most): holds the actor's cores, sets its LibTorch threads (they are
-/// per thread) and reports the time spent, waiting for cores left out. `body` returns the tokens it handled.
+/// Runs one slice of work (about 100 ms at most): holds the actor's cores, sets its LibTorch threads (they
+/// are per thread) and reports the time spent, waiting for cores left out. `body` returns the tokens it
+/// handled.
 template <class Self, class Body>
 void compute(Self *self, const compute_share &share, const char *what, Body &&body) {
   const slot_lease lease(*share.services.slots, share.threads);

@@ -23,10 +23,11 @@ struct spawn_context {
   weights_actor weights;  ///< of the learner's model
   ledger_actor ledger;
   run_paths paths;
-  bool detached = true;   ///< compute actors get threads of their own
+  bool detached = true;                                    ///< compute actors get threads of their own
   std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
-  std::vector<std::pair<std::string, caf::strong_actor_ptr>> owned{};  ///< all actors spawned, for the supervisor
-  std::set<std::string> expected{};                        ///< besides the learner, who must be done at the end
+  std::vector<std::pair<std::string, caf::strong_actor_ptr>>
+      owned{};                       ///< all actors spawned, for the supervisor
+  std::set<std::string> expected{};  ///< besides the learner, who must be done at the end
   learner_actor learner{};
 
   /// Puts an actor under the supervisor's care and gives back its handle.
@@ -44,7 +45,9 @@ struct spawn_context {
       if (const auto &inbox = inboxes.at(taker->name)) result.push_back(caf::actor_cast<Sink>(inbox));
     return result;
   }
-  compute_share share(const std::string &actor, std::int64_t threads) const { return {actor, threads, services}; }
+  compute_share share(const std::string &actor, std::int64_t threads) const {
+    return {actor, threads, services};
+  }
 };
 
 }  // namespace slipstream

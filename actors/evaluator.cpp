@@ -62,7 +62,8 @@ evaluator_actor::behavior_type behave(self_pointer self, const evaluator_setup &
 
 }  // namespace
 
-caf::strong_actor_ptr spawn_evaluator(caf::actor_system &system, bool detached, const evaluator_setup &setup) {
+caf::strong_actor_ptr spawn_evaluator(caf::actor_system &system, bool detached,
+                                      const evaluator_setup &setup) {
   return spawn_compute(system, detached, behave, setup);
 }
 

@@ -19,7 +19,8 @@ struct evaluator_setup {
   weights_actor weights;
 };
 
-/// Evaluates the versions that are due, in slices, and reports each to the supervisor; done after the last one.
+/// Evaluates the versions that are due, in slices, and reports each to the supervisor; done after the last
+/// one.
 caf::strong_actor_ptr spawn_evaluator(caf::actor_system &system, bool detached, const evaluator_setup &setup);
 
 }  // namespace slipstream

@@ -14,8 +14,8 @@ namespace slipstream {
 /// becomes sec::invalid_argument (exit code 2), anything else sec::runtime_error (exit code 1).
 caf::error to_exit_reason(const std::exception_ptr &thrown);
 
-/// The exit reason of an actor whose request (in words: "learner asked buffer for a batch") failed by `reason`. It
-/// tells of a consequence unless the answer is only late.
+/// The exit reason of an actor whose request (in words: "learner asked buffer for a batch") failed by
+/// `reason`. It tells of a consequence unless the answer is only late.
 caf::error broken_request(const caf::error &reason, const std::string &request);
 
 /// Whether an actor ended because another one had: that one's reason is the one to tell.

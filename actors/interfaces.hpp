@@ -35,8 +35,8 @@ using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
 
 // Nodes of the graph.
 using loader_actor = caf::typed_actor<caf::replies_to<draw_atom, std::int64_t>::with<drawn_batch_ptr>>;
-using sampler_actor = caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>,
-                                       caf::reacts_to<step_atom>>;
+using sampler_actor =
+    caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 using scorer_actor = rollout_sink;
 using reference_actor = rollout_sink;
 using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
@@ -51,28 +51,30 @@ using supervised_run_ptr = std::shared_ptr<const supervised_run>;
 
 // Parts that every topology has.
 using ledger_actor = caf::typed_actor<
-    caf::reacts_to<subscribe_atom, loader_actor, sample_sink>,        // where to draw, where finished data goes
-    caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version held
-    caf::reacts_to<finished_atom, std::uint64_t>,                     // sampled whole
-    caf::reacts_to<buffered_atom, std::uint64_t>,                     // stands in the learner's buffer
-    caf::reacts_to<dropped_atom, std::uint64_t, std::string>,         // with the reason
-    caf::reacts_to<trained_atom, ids_ptr, std::int64_t>,              // ids; the version they made
-    caf::reacts_to<stop_atom>,                                        // draw no more
+    caf::reacts_to<subscribe_atom, loader_actor, sample_sink>,  // where to draw, where finished data goes
+    caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
+                                                                         // held
+    caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
+    caf::reacts_to<buffered_atom, std::uint64_t>,                        // stands in the learner's buffer
+    caf::reacts_to<dropped_atom, std::uint64_t, std::string>,            // with the reason
+    caf::reacts_to<trained_atom, ids_ptr, std::int64_t>,                 // ids; the version they made
+    caf::reacts_to<stop_atom>,                                           // draw no more
     caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
-using weights_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;
-using recorder_actor = caf::typed_actor<
-    caf::reacts_to<span>,                                             // a stretch of computation
-    caf::reacts_to<update_atom, json_ptr>,                            // a learner update's metrics
-    caf::reacts_to<totals_atom, ledger_totals_ptr>,                   // the books after an update
-    caf::replies_to<flush_atom>::with<json_ptr>>;                     // all written; totals for the summary
-using supervisor_actor = caf::typed_actor<
-    caf::reacts_to<supervised_run_ptr>,                               // the parts of the run, once spawned
-    caf::reacts_to<progress_atom>,                                    // something moved
-    caf::reacts_to<report_atom, std::string, json_ptr>,               // an actor's result for the summary
-    caf::reacts_to<done_atom, std::string>,                           // an actor has nothing left to do
-    caf::reacts_to<stop_atom>,                                        // end the run cleanly
-    caf::reacts_to<check_atom>,                                       // the watchdog's beat
-    caf::replies_to<wait_atom>::with<json_ptr>>;                      // the summary, once the run has ended
+using weights_actor =
+    caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;
+using recorder_actor =
+    caf::typed_actor<caf::reacts_to<span>,                            // a stretch of computation
+                     caf::reacts_to<update_atom, json_ptr>,           // a learner update's metrics
+                     caf::reacts_to<totals_atom, ledger_totals_ptr>,  // the books after an update
+                     caf::replies_to<flush_atom>::with<json_ptr>>;    // all written; totals for the summary
+using supervisor_actor =
+    caf::typed_actor<caf::reacts_to<supervised_run_ptr>,  // the parts of the run, once spawned
+                     caf::reacts_to<progress_atom>,       // something moved
+                     caf::reacts_to<report_atom, std::string, json_ptr>,  // an actor's result for the summary
+                     caf::reacts_to<done_atom, std::string>,              // an actor has nothing left to do
+                     caf::reacts_to<stop_atom>,                           // end the run cleanly
+                     caf::reacts_to<check_atom>,                          // the watchdog's beat
+                     caf::replies_to<wait_atom>::with<json_ptr>>;  // the summary, once the run has ended
 
 }  // namespace slipstream
 

@@ -19,8 +19,8 @@ struct join_setup {
   sample_sink sink;
 };
 
-/// Waits until a group has all its figures, whatever order they arrive in, then makes samples of it: advantages
-/// (advantage.*) or pairs.
+/// Waits until a group has all its figures, whatever order they arrive in, then makes samples of it:
+/// advantages (advantage.*) or pairs.
 join_actor spawn_join(caf::actor_system &system, join_setup setup);
 
 }  // namespace slipstream

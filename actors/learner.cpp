@@ -40,8 +40,8 @@ void complete(self_pointer self) {
   state.training = false;
   if (done.version % setup.publish_every == 0 || done.version == setup.updates)
     self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
-  self->send(setup.ledger, trained_atom::value, std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)),
-             done.version);
+  self->send(setup.ledger, trained_atom::value,
+             std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
   self->send(setup.share.services.recorder, update_atom::value,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
   if (done.version >= setup.updates || state.stopping) return finish(self);

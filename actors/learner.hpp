@@ -21,13 +21,13 @@ struct learner_setup {
   ledger_actor ledger;
   weights_actor weights;
   std::int64_t updates = 0;
-  std::int64_t publish_every = 1;         ///< versions
-  std::int64_t checkpoint_every = 0;      ///< versions; 0: only at the end
-  std::filesystem::path checkpoints;      ///< folder of checkpoints; empty writes none
+  std::int64_t publish_every = 1;     ///< versions
+  std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
+  std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
 };
 
-/// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are done or
-/// it is told to stop, when it writes a checkpoint and reports.
+/// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are
+/// done or it is told to stop, when it writes a checkpoint and reports.
 learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup);
 
 }  // namespace slipstream

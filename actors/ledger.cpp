@@ -90,8 +90,8 @@ void pump(self_pointer self) {
     book(self, *prompts);
     pump(self);
   };
-  ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts", "loader"}, on_reply, draw_atom::value,
-      std::min<std::int64_t>(room, 256));
+  ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts", "loader"}, on_reply,
+                       draw_atom::value, std::min<std::int64_t>(room, 256));
 }
 
 void take_credit(self_pointer self, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
@@ -141,7 +141,8 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
 
 }  // namespace
 
-ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows, run_services services) {
+ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows,
+                          run_services services) {
   return system.spawn(behave, std::move(books), version_follows, std::move(services));
 }
 

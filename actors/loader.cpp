@@ -26,7 +26,8 @@ drawn draw_one(loader_setup &setup) {
   return result;
 }
 
-loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> self, const loader_setup &setup) {
+loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> self,
+                                   const loader_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   return {[self](draw_atom, std::int64_t count) -> drawn_batch_ptr {

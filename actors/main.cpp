@@ -24,8 +24,8 @@ std::string unknown_command(const CLI::App &app, int argc, char **argv) {
   for (const auto *command : app.get_subcommands([](const CLI::App *) { return true; }))
     names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return "";
-  return "error: there is no command \"" + std::string(argv[1]) + "\"." + slipstream::did_you_mean(argv[1], names) +
-         " Commands: " + slipstream::listed(names);
+  return "error: there is no command \"" + std::string(argv[1]) + "\"." +
+         slipstream::did_you_mean(argv[1], names) + " Commands: " + slipstream::listed(names);
 }
 
 }  // namespace

@@ -18,11 +18,12 @@ void check_one(const topology &graph, const std::string &kind) {
   for (const auto &actor : graph.actors) {
     if (actor.kind != kind) continue;
     if (first)
-      fail_at(actor.kind_at, "[actors." + actor.name + "] is a second " + kind + " beside [actors." + first->name +
-                                 "]; this version runs one " + kind + " a topology");
+      fail_at(actor.kind_at, "[actors." + actor.name + "] is a second " + kind + " beside [actors." +
+                                 first->name + "]; this version runs one " + kind + " a topology");
     first = &actor;
   }
-  if (!first) throw input_error(graph.source.string() + ": error: there is no actor of kind \"" + kind + "\"; add one");
+  if (!first)
+    throw input_error(graph.source.string() + ": error: there is no actor of kind \"" + kind + "\"; add one");
 }
 
 void check_devices(const topology &graph) {
@@ -46,7 +47,8 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
 }
 
 void preflight::verify() {
-  if (!graph_.data.make.empty()) make_data(find_maker(graph_.data.make), graph_.data.folder, graph_.data.seed);
+  if (!graph_.data.make.empty())
+    make_data(find_maker(graph_.data.make), graph_.data.folder, graph_.data.seed);
   for (const auto &plan : plans_)
     if (plan.verify) plan.verify(*this);
 }
@@ -71,14 +73,18 @@ std::vector<std::size_t> preflight::spawn_order() const {
 }
 
 const actor_config &preflight::learner() const {
-  return *std::find_if(graph_.actors.begin(), graph_.actors.end(), [](const auto &a) { return a.kind == "learner"; });
+  return *std::find_if(graph_.actors.begin(), graph_.actors.end(),
+                       [](const auto &a) { return a.kind == "learner"; });
 }
 
 const actor_config &preflight::loader() const {
-  return *std::find_if(graph_.actors.begin(), graph_.actors.end(), [](const auto &a) { return a.kind == "loader"; });
+  return *std::find_if(graph_.actors.begin(), graph_.actors.end(),
+                       [](const auto &a) { return a.kind == "loader"; });
 }
 
-std::string preflight::learned_model() const { return text_key(learner(), "model"); }
+std::string preflight::learned_model() const {
+  return text_key(learner(), "model");
+}
 
 std::vector<const actor_config *> preflight::takers(const std::string &name) const {
   std::vector<const actor_config *> result;
@@ -137,9 +143,9 @@ const model_description &described_model(preflight &checks, const actor_config &
     const auto *value = actor.node.find("model");
     std::string known;
     for (const auto &model : checks.graph().models) known += (known.empty() ? "" : ", ") + model.name;
-    fail_at(value ? value->at : actor.at, "[actors." + actor.name + "] model = \"" + name +
-                                              "\" is not among [models]: " + (known.empty() ? "none" : known) +
-                                              "; add [models." + name + "] or name one of these");
+    fail_at(value ? value->at : actor.at,
+            "[actors." + actor.name + "] model = \"" + name + "\" is not among [models]: " +
+                (known.empty() ? "none" : known) + "; add [models." + name + "] or name one of these");
   }
   return checks.models().describe(name);
 }

@@ -11,7 +11,8 @@
 
 namespace slipstream {
 
-/// A topology made ready to spawn: kinds found, keys read, edges checked; with verify(), files and models too.
+/// A topology made ready to spawn: kinds found, keys read, edges checked; with verify(), files and models
+/// too.
 class preflight {
  public:
   /// Checks all that needs no file but the topology. Throws input_error.
@@ -27,7 +28,7 @@ class preflight {
   const topology &graph() const { return graph_; }
   model_store &models() { return models_; }
   const std::vector<node_plan> &plans() const { return plans_; }  ///< in the order of graph().actors
-  std::vector<std::size_t> spawn_order() const;                  ///< consumers first
+  std::vector<std::size_t> spawn_order() const;                   ///< consumers first
 
   const actor_config &learner() const;
   const actor_config &loader() const;

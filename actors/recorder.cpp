@@ -1,7 +1,7 @@
 #include "actors/recorder.hpp"
 
-#include <caf/all.hpp>
 #include <fmt/format.h>
+#include <caf/all.hpp>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -37,7 +37,8 @@ void record_span(self_pointer self, const span &done) {
     self->send(state.setup.supervisor, progress_atom::value);
   }
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
-  if (state.trace.is_open()) state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
+  if (state.trace.is_open())
+    state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
 }
 
 void record_update(self_pointer self, const nlohmann::json &metrics) {

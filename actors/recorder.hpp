@@ -14,7 +14,7 @@ struct recorder_setup {
   std::filesystem::path metrics;  ///< metrics.jsonl: one line an update
   std::filesystem::path trace;    ///< trace.json: spans, in the trace event format of Chromium and Perfetto
   progress_options progress;
-  supervisor_actor supervisor;    ///< told when something moves; may be empty
+  supervisor_actor supervisor;  ///< told when something moves; may be empty
 };
 
 /// Writes what happens: metrics, spans, and the progress line. Answers flush with the run's totals: seconds,

@@ -53,8 +53,8 @@ std::vector<std::string> ports() {
 struct node_plan {
   /// Looks at files, models and neighbours, before anything is loaded; throws input_error. May be empty.
   std::function<void(preflight &)> verify;
-  /// Spawns the actor (its consumers are there already) and answers with what receives its inputs; replicas share
-  /// one plan. An invalid pointer when nothing sends to it.
+  /// Spawns the actor (its consumers are there already) and answers with what receives its inputs; replicas
+  /// share one plan. An invalid pointer when nothing sends to it.
   std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
 };
 
@@ -63,7 +63,8 @@ struct actor_kind {
   std::string name;
   std::string summary;
   kind_ports ports;
-  std::function<node_plan(actor_config &)> read;  ///< throws input_error; leaves the defaults in the config's node
+  std::function<node_plan(actor_config &)>
+      read;  ///< throws input_error; leaves the defaults in the config's node
 };
 
 /// The kinds that topologies may name: a value, so that a program can have its own.

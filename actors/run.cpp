@@ -1,5 +1,7 @@
 #include "actors/run.hpp"
 
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/spdlog.h>
 #include <caf/all.hpp>
 
 #include <algorithm>
@@ -38,19 +40,18 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   services.slots = std::make_shared<compute_slots>(core_count(graph));
   services.waits = std::make_shared<wait_table>();
   services.deadline = std::chrono::seconds(options.stall_seconds + 5);  // the watchdog speaks first
-  services.recorder = spawn_recorder(
-      system, {paths.metrics, paths.trace, {options.progress, graph.run.name, graph.run.updates}, services.supervisor});
+  services.recorder = spawn_recorder(system, {paths.metrics,
+                                              paths.trace,
+                                              {options.progress, graph.run.name, graph.run.updates},
+                                              services.supervisor});
   return services;
 }
 
 /// The figures that everybody reads first stand at the top of the summary.
 nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
-  nlohmann::json summary = {{"name", plan.graph().run.name},
-                            {"seed", plan.graph().run.seed},
-                            {"status", result.at("status")},
-                            {"exit_code", result.at("exit_code")},
-                            {"staleness_bound", nullptr},
-                            {"eval", nlohmann::json::object()}};
+  nlohmann::json summary = {{"name", plan.graph().run.name}, {"seed", plan.graph().run.seed},
+                            {"status", result.at("status")}, {"exit_code", result.at("exit_code")},
+                            {"staleness_bound", nullptr},    {"eval", nlohmann::json::object()}};
   if (const auto bound = plan.staleness_bound()) summary["staleness_bound"] = *bound;
   if (result.contains("error")) summary["error"] = result["error"];
   if (result.contains("ledger")) summary["ledger"] = result["ledger"];
@@ -58,12 +59,27 @@ nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
   for (const auto &actor : plan.graph().actors) {
     const auto report = result.at("reports").find(actor.name);
     if (report == result.at("reports").end()) continue;
-    if (is_evaluator(actor))
+    if (is_evaluator(actor)) {
       summary["eval"].update(*report);
-    else
+      summary["eval_history"][actor.name] = result.at("history").at(actor.name);
+    } else {
       summary.update(*report);
+    }
   }
   return summary;
+}
+
+/// log.txt: what happened to the run as a whole; the figures are in metrics.jsonl and trace.json.
+std::shared_ptr<spdlog::logger> open_log(const run_paths &paths, const topology &graph) {
+  auto log = std::make_shared<spdlog::logger>(
+      graph.run.name, std::make_shared<spdlog::sinks::basic_file_sink_mt>(paths.log.string()));
+  log->flush_on(spdlog::level::info);
+  log->info("run begins: {} updates of {} rollouts, staleness at most {}, seed {}, from {}",
+            graph.run.updates, graph.schedule.batch, graph.schedule.max_staleness, graph.run.seed,
+            graph.source.string());
+  for (const auto &actor : graph.actors)
+    log->info("actor {}: {} on {}", actor.name, actor.kind, actor.device);
+  return log;
 }
 
 json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
@@ -81,12 +97,13 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
                                        {"error", "the supervisor died: " + failure_text(reason)},
                                        {"reports", nlohmann::json::object()}});
                   },
-                  caf::after(std::chrono::milliseconds(100)) >> [&] {
-                    if (!told && interrupted && interrupted()) {
-                      told = true;
-                      self->send(supervisor, stop_atom::value);
-                    }
-                  });
+                  caf::after(std::chrono::milliseconds(100)) >>
+                      [&] {
+                        if (!told && interrupted && interrupted()) {
+                          told = true;
+                          self->send(supervisor, stop_atom::value);
+                        }
+                      });
   }
   return result;
 }
@@ -103,8 +120,12 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   const auto &graph = plan.graph();
   const auto services = spawn_services(system, plan, paths, options);
   auto first = std::make_shared<snapshot>(snapshot{0, plan.models().load(plan.learned_model())});
-  spawn_context context{system, plan, services, spawn_weights(system, std::move(first)),
-                        spawn_ledger(system, open_books(plan), plan.samples_own_policy(), services), paths,
+  spawn_context context{system,
+                        plan,
+                        services,
+                        spawn_weights(system, std::move(first)),
+                        spawn_ledger(system, open_books(plan), plan.samples_own_policy(), services),
+                        paths,
                         options.detached};
   context.own("recorder", services.recorder);
   context.own("weights", context.weights);
@@ -121,7 +142,8 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   run->services = services;
   run->stall_seconds = options.stall_seconds;
   caf::anon_send(services.supervisor, supervised_run_ptr(run));
-  const auto direct = context.sinks<sample_sink>(plan.loader().name);  // empty unless a learner takes from the loader
+  const auto direct =
+      context.sinks<sample_sink>(plan.loader().name);  // empty unless a learner takes from the loader
   caf::anon_send(context.ledger, subscribe_atom::value,
                  caf::actor_cast<loader_actor>(context.inboxes.at(plan.loader().name)),
                  direct.empty() ? sample_sink() : direct.front());
@@ -131,11 +153,15 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
   const run_folder folder(plan.graph().run_folder());
   write_aside(folder.paths().topology, write_resolved(plan.graph()));
+  const auto log = open_log(folder.paths(), plan.graph());
   const auto supervisor = spawn_topology(system, plan, folder.paths(), options);
   const auto result = wait_for(system, supervisor, options.interrupted);
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);
   write_summary(folder.paths().summary, summary);
+  if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
+  log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),
+            summary.contains("ledger") ? summary["ledger"].dump() : "unknown");
   return summary;
 }
 

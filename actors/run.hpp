@@ -17,19 +17,19 @@ void configure(caf::actor_system_config &config);
 
 struct run_options {
   progress_style progress = progress_style::none;
-  bool detached = true;       ///< compute actors on threads of their own; false for virtual time
+  bool detached = true;  ///< compute actors on threads of their own; false for virtual time
   std::int64_t stall_seconds = 300;
   std::function<bool()> interrupted;  ///< asked ten times a second; true ends the run cleanly; may be empty
 };
 
-/// Spawns the actors of a verified topology and their supervisor, ready to wait on. The run's folder is written if
-/// `paths` names one.
+/// Spawns the actors of a verified topology and their supervisor, ready to wait on. The run's folder is
+/// written if `paths` names one.
 supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
                                 const run_options &options);
 
 /// Runs a verified topology to its end in its run folder and writes the summary, which it returns (see
-/// DESIGN: summary.json; "status", "exit_code", "error" among its keys). Throws input_error when the folder cannot be
-/// had.
+/// DESIGN: summary.json; "status", "exit_code", "error" among its keys). Throws input_error when the folder
+/// cannot be had.
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options);
 
 }  // namespace slipstream

@@ -33,7 +33,8 @@ void hold(self_pointer self, const snapshot_ptr &published) {
 /// Tells the ledger of `prompts` places that became free and of the weights held.
 void grant(self_pointer self, std::int64_t prompts) {
   const auto &state = self->state;
-  self->send(state.setup.ledger, credit_atom::value, caf::actor_cast<work_sink>(self), prompts, state.version);
+  self->send(state.setup.ledger, credit_atom::value, caf::actor_cast<work_sink>(self), prompts,
+             state.version);
 }
 
 void submit(self_pointer self, const work_ptr &prompt) {

@@ -27,7 +27,8 @@ struct sampler_setup {
   std::vector<rollout_sink> sinks;
 };
 
-/// Draws answers for the prompts that the ledger hands it, one decode step a slice, and passes finished groups on.
+/// Draws answers for the prompts that the ledger hands it, one decode step a slice, and passes finished
+/// groups on.
 caf::strong_actor_ptr spawn_sampler(caf::actor_system &system, bool detached, const sampler_setup &setup);
 
 }  // namespace slipstream

@@ -24,12 +24,13 @@ struct model_scorer_setup {
   std::vector<logprob_sink> logprob_sinks;
 };
 
-/// Scores every rollout of a group with a reward model's head. One group is one forward pass, so that a group's
-/// figures do not depend on what else waits.
+/// Scores every rollout of a group with a reward model's head. One group is one forward pass, so that a
+/// group's figures do not depend on what else waits.
 caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detached,
                                           const model_scorer_setup &setup);
 
 /// Log-probabilities of every rollout under a fixed model; one group is one forward pass.
-caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached, const model_scorer_setup &setup);
+caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,
+                                      const model_scorer_setup &setup);
 
 }  // namespace slipstream

@@ -34,8 +34,8 @@ std::int64_t now_ns(Self *self) {
   return self->clock().now().time_since_epoch().count();
 }
 
-/// The one way to send a request: it has the run's deadline, stands in the wait table until it is answered, and
-/// ends the asking actor with a clear text when it is not.
+/// The one way to send a request: it has the run's deadline, stands in the wait table until it is answered,
+/// and ends the asking actor with a clear text when it is not.
 template <class Reply, class Self, class Handle, class OnReply, class... Args>
 void ask(Self *self, const run_services &services, const Handle &to, wait_names names, OnReply on_reply,
          Args &&...args) {

@@ -1,7 +1,7 @@
 #include "actors/supervisor.hpp"
 
-#include <caf/all.hpp>
 #include <fmt/format.h>
+#include <caf/all.hpp>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -24,8 +24,11 @@ struct supervisor_state {
 using self_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
 
 nlohmann::json ledger_json(const ledger_totals &totals) {
-  return {{"drawn", totals.drawn},         {"trained", totals.trained},     {"dropped", totals.dropped},
-          {"in_flight", totals.in_flight()}, {"reissued", totals.reissued}};
+  return {{"drawn", totals.drawn},
+          {"trained", totals.trained},
+          {"dropped", totals.dropped},
+          {"in_flight", totals.in_flight()},
+          {"reissued", totals.reissued}};
 }
 
 /// Everybody else ends before the answer goes out, so that files are closed and the folder can be read.
@@ -116,7 +119,8 @@ void stop(self_pointer self) {
   auto &state = self->state;
   if (!state.run || state.ending) return;
   state.result["exit_code"] = 130;
-  if (state.expected.count(state.run->learner_name) == 0) return end(self, "stopped");  // it has finished already
+  if (state.expected.count(state.run->learner_name) == 0)
+    return end(self, "stopped");  // it has finished already
   state.expected = {state.run->learner_name};
   self->send(state.run->ledger, stop_atom::value);
   self->send<caf::message_priority::high>(state.run->learner, stop_atom::value);
@@ -129,6 +133,7 @@ supervisor_actor::behavior_type behave(self_pointer self) {
       [self](const supervised_run_ptr &run) { begin(self, run); },
       [self](report_atom, const std::string &name, const json_ptr &report) {
         self->state.result["reports"][name] = *report;
+        self->state.result["history"][name].push_back(*report);
       },
       [self](progress_atom) { self->state.last_progress_ns = now_ns(self); },
       [self](done_atom, const std::string &name) {
@@ -151,6 +156,8 @@ supervisor_actor::behavior_type behave(self_pointer self) {
 
 }  // namespace
 
-supervisor_actor spawn_supervisor(caf::actor_system &system) { return system.spawn(behave); }
+supervisor_actor spawn_supervisor(caf::actor_system &system) {
+  return system.spawn(behave);
+}
 
 }  // namespace slipstream

@@ -15,7 +15,7 @@ namespace slipstream {
 /// The parts of a run, handed to the supervisor once they are spawned.
 struct supervised_run {
   std::vector<std::pair<std::string, caf::strong_actor_ptr>> actors;  ///< producers last
-  std::set<std::string> expected;  ///< who must be done before the run is
+  std::set<std::string> expected;                                     ///< who must be done before the run is
   std::string learner_name;
   learner_actor learner;
   ledger_actor ledger;
@@ -24,9 +24,9 @@ struct supervised_run {
 };
 
 /// Watches every actor of a run. Ends the run when all that is expected is done, when it is told to stop (the
-/// learner finishes its batch and writes a checkpoint), when an actor dies, or when nothing moves for too long: then
-/// it says who waits for whom. Answers wait with {"status": "finished" | "stopped" | "failed", "error",
-/// "exit_code", "reports": {actor: figures}, "ledger": {…}, "record": {…}}.
+/// learner finishes its batch and writes a checkpoint), when an actor dies, or when nothing moves for too
+/// long: then it says who waits for whom. Answers wait with {"status": "finished" | "stopped" | "failed",
+/// "error", "exit_code", "reports": {actor: figures}, "ledger": {…}, "record": {…}}.
 supervisor_actor spawn_supervisor(caf::actor_system &system);
 
 }  // namespace slipstream

@@ -4,9 +4,12 @@ namespace slipstream {
 
 std::string_view to_string(finish_reason reason) {
   switch (reason) {
-    case finish_reason::stop: return "stop";
-    case finish_reason::length: return "length";
-    case finish_reason::aborted: return "aborted";
+    case finish_reason::stop:
+      return "stop";
+    case finish_reason::length:
+      return "length";
+    case finish_reason::aborted:
+      return "aborted";
   }
   return "unknown";
 }

@@ -29,7 +29,7 @@ struct sampling_options {
 /// One sampled answer. Arrays run over the generated tokens (the end token included).
 struct generation {
   std::vector<std::int64_t> tokens;
-  std::vector<float> logprobs;         ///< log-probability under the temperature and filters it was drawn with
+  std::vector<float> logprobs;  ///< log-probability under the temperature and filters it was drawn with
   std::vector<std::int64_t> versions;  ///< version of the weights that made each token
   finish_reason reason = finish_reason::length;
 };

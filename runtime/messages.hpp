@@ -15,8 +15,8 @@
 #include "runtime/schedule/ledger.hpp"
 #include "runtime/types.hpp"
 
-/// What actors say to each other: immutable values behind shared pointers (never copied in a process), and plain
-/// structs of integers and strings. No floating-point number stands in a message itself.
+/// What actors say to each other: immutable values behind shared pointers (never copied in a process), and
+/// plain structs of integers and strings. No floating-point number stands in a message itself.
 namespace slipstream {
 
 /// Weights as published: nobody writes them again.
@@ -49,7 +49,8 @@ using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
 using ids_ptr = std::shared_ptr<const std::vector<std::uint64_t>>;
 
-/// A stretch of computation: who, what, from when to when (nanoseconds of the system's clock), tokens handled.
+/// A stretch of computation: who, what, from when to when (nanoseconds of the system's clock), tokens
+/// handled.
 struct span {
   std::string actor;
   std::string what;

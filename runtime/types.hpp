@@ -10,8 +10,8 @@
 
 namespace slipstream {
 
-/// One line of a dataset as drawn: `id` counts draws (0, 1, 2 …) and never repeats in a run; `row` is the line's
-/// index in the file and `epoch` how often the file was gone through before.
+/// One line of a dataset as drawn: `id` counts draws (0, 1, 2 …) and never repeats in a run; `row` is the
+/// line's index in the file and `epoch` how often the file was gone through before.
 struct example {
   std::uint64_t id = 0;
   std::int64_t epoch = 0;
@@ -52,8 +52,8 @@ struct group_logprobs {
 struct sample {
   std::vector<std::int64_t> tokens;  ///< prompt and response
   std::int64_t prompt_length = 0;
-  std::vector<float> behaviour;      ///< log-probability under the weights that drew each token
-  std::vector<float> reference;      ///< log-probability under the reference model; empty without one
+  std::vector<float> behaviour;  ///< log-probability under the weights that drew each token
+  std::vector<float> reference;  ///< log-probability under the reference model; empty without one
   std::vector<float> advantages;
   std::vector<std::int64_t> versions;
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-/// The commands of the program. Each returns the exit code; input_error (code 2) and run_error (1) pass through.
+/// The commands of the program. Each returns the exit code; input_error (code 2) and run_error (1) pass
+/// through.
 namespace slipstream {
 
 struct topology_arguments {

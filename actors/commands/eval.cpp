@@ -32,7 +32,8 @@ int eval_command(const topology_arguments &arguments, const std::filesystem::pat
       any = true;
     }
     if (!any)
-      throw input_error(plan.graph().source.string() + ": error: there is no evaluator; add an actor of kind " +
+      throw input_error(plan.graph().source.string() +
+                        ": error: there is no evaluator; add an actor of kind " +
                         "\"evaluator.generation\" or \"evaluator.pairs\" that takes the learner");
     fmt::print("{}\n", result.dump(2));
   }

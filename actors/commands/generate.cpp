@@ -22,7 +22,8 @@ generation_request make_request(const generate_arguments &arguments, const check
                           std::to_string(model.spec.vocab_size - 1));
   } else {
     if (!model.text)
-      throw input_error(arguments.model.string() + ": there is no tokenizer.json; give --ids instead of --prompt");
+      throw input_error(arguments.model.string() +
+                        ": there is no tokenizer.json; give --ids instead of --prompt");
     request.prompt = model.text->encode(arguments.prompt);
   }
   if (request.prompt.empty()) throw input_error("the prompt is empty; give --prompt TEXT or --ids 1,2,3");
@@ -41,7 +42,8 @@ int generate_command(const generate_arguments &arguments) {
   auto request = make_request(arguments, model);
   engine decoder(engine_options{.slots = 1});
   const auto weights = std::make_shared<const transformer>(model.spec, model.flat, numerics::fast);
-  decoder.set_weights(place(weights, arguments.device, arguments.exact ? numerics::exact : numerics::fast), 0);
+  decoder.set_weights(place(weights, arguments.device, arguments.exact ? numerics::exact : numerics::fast),
+                      0);
   decoder.submit(std::move(request));
   std::vector<finished_request> finished;
   while (finished.empty()) finished = decoder.step();

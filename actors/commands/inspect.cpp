@@ -12,11 +12,12 @@ namespace {
 
 nlohmann::json describe(preflight &plan) {
   const auto &graph = plan.graph();
-  nlohmann::json result = {{"file", graph.source.string()},
-                           {"run", graph.run.name},
-                           {"max_staleness", nullptr},
-                           {"group", plan.group()},
-                           {"rollouts_in_flight_max", graph.schedule.batch * (graph.schedule.max_staleness + 1)}};
+  nlohmann::json result = {
+      {"file", graph.source.string()},
+      {"run", graph.run.name},
+      {"max_staleness", nullptr},
+      {"group", plan.group()},
+      {"rollouts_in_flight_max", graph.schedule.batch * (graph.schedule.max_staleness + 1)}};
   if (const auto bound = plan.staleness_bound()) {
     result["max_staleness"] = *bound;
     result["admission_lead"] = *bound;
@@ -33,10 +34,11 @@ void print(const nlohmann::json &checked) {
   if (checked["max_staleness"].is_null())
     fmt::print("  staleness: nothing ages here (no sampler follows the learner)\n");
   else
-    fmt::print("  staleness: at most {} versions; strict order, so the admission lead is {} as well: a group is "
-               "admitted for batch b only while b <= version + {}\n",
-               checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
-               checked["admission_lead"].get<int>());
+    fmt::print(
+        "  staleness: at most {} versions; strict order, so the admission lead is {} as well: a group is "
+        "admitted for batch b only while b <= version + {}\n",
+        checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
+        checked["admission_lead"].get<int>());
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),
@@ -76,8 +78,11 @@ int graph_command(const topology_arguments &arguments, const std::string &format
       return static_cast<std::size_t>(&actor - plan.graph().actors.data());
     };
     if (plan.samples_own_policy())
-      drawing.arrows.push_back({box(plan.learner()), box(*plan.upstream(plan.learner(), "sampler")), "weights", true});
-    fmt::print("{}", format == "dot" ? to_dot(drawing) : format == "svg" ? to_svg(drawing) : to_mermaid(drawing));
+      drawing.arrows.push_back(
+          {box(plan.learner()), box(*plan.upstream(plan.learner(), "sampler")), "weights", true});
+    fmt::print("{}", format == "dot"   ? to_dot(drawing)
+                     : format == "svg" ? to_svg(drawing)
+                                       : to_mermaid(drawing));
   }
   return 0;
 }

@@ -21,13 +21,15 @@ std::string results_table(const stage_results &results) {
   for (const auto &summary : results) {
     const auto largest = figure(summary, "/staleness_max", "{:.0f}");
     const auto bound = figure(summary, "/staleness_bound", "{:.0f}");
-    const auto staleness = summary["staleness_bound"].is_null() ? bound : fmt::format("{} of {}", largest, bound);
-    text += fmt::format(row, summary.value("name", "?"), figure(summary, "/updates", "{:.0f}"),
-                        figure(summary, "/eval/accuracy_greedy", "{:.3f}"),
-                        figure(summary, "/eval/accuracy_sampled", "{:.3f}"),
-                        figure(summary, "/eval/accuracy_pairs", "{:.3f}"), figure(summary, "/reward_mean", "{:.3f}"),
-                        figure(summary, "/kl", "{:.3f}"), staleness,
-                        figure(summary, "/tokens_per_second", "{:.0f}"), figure(summary, "/seconds", "{:.1f}"));
+    const auto staleness =
+        summary["staleness_bound"].is_null() ? bound : fmt::format("{} of {}", largest, bound);
+    text +=
+        fmt::format(row, summary.value("name", "?"), figure(summary, "/updates", "{:.0f}"),
+                    figure(summary, "/eval/accuracy_greedy", "{:.3f}"),
+                    figure(summary, "/eval/accuracy_sampled", "{:.3f}"),
+                    figure(summary, "/eval/accuracy_pairs", "{:.3f}"),
+                    figure(summary, "/reward_mean", "{:.3f}"), figure(summary, "/kl", "{:.3f}"), staleness,
+                    figure(summary, "/tokens_per_second", "{:.0f}"), figure(summary, "/seconds", "{:.1f}"));
   }
   return text;
 }

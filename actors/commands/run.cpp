@@ -1,7 +1,7 @@
-#include <caf/all.hpp>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
+#include <caf/all.hpp>
 
 #include <atomic>
 #include <nlohmann/json.hpp>
@@ -39,14 +39,15 @@ std::vector<std::unique_ptr<preflight>> prepare(const topology_arguments &argume
     if (!stages.back()->waits_for(earlier)) stages.back()->verify();
     if (!earlier.insert(stages.back()->graph().run.name).second)
       throw input_error(stages.back()->graph().source.string() + ": error: [run] name = \"" +
-                        stages.back()->graph().run.name + "\" is another stage's name too; give each run its own");
+                        stages.back()->graph().run.name +
+                        "\" is another stage's name too; give each run its own");
   }
   return stages;
 }
 
 int run_stage(preflight &stage, stage_results &results) {
-  fmt::print(stderr, "{}: {} updates, batch {}, folder {}\n", stage.graph().run.name, stage.graph().run.updates,
-             stage.graph().schedule.batch, stage.graph().run_folder().string());
+  fmt::print(stderr, "{}: {} updates, batch {}, folder {}\n", stage.graph().run.name,
+             stage.graph().run.updates, stage.graph().schedule.batch, stage.graph().run_folder().string());
   caf::actor_system_config config;
   configure(config);
   caf::actor_system system{config};

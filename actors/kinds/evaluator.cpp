@@ -24,9 +24,8 @@ evaluator_keys read_keys(settings &s, bool pairs) {
   keys.options.samples = s.integer("samples", 8, pairs ? 2 : 1, 1024);
   keys.options.max_new_tokens = s.integer("max_new_tokens", 16, 1);
   keys.options.slots = s.integer("slots", 64, 1, 65536);
-  keys.options.rule =
-      find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match"})
-                            : s.choice("rule", {"exact_match", "edit_similarity"}));
+  keys.options.rule = find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match"})
+                                            : s.choice("rule", {"exact_match", "edit_similarity"}));
   keys.every = s.integer("every", 0, 0);
   keys.threads = s.integer("threads", 1, 1, 1024);
   return keys;
@@ -40,19 +39,20 @@ std::vector<example> read_rows(preflight &checks, const actor_config &self, cons
                                              : described_model(checks, self);
   for (const auto &row : data.rows) {
     if (row.answer.empty())
-      throw input_error(file.string() + ": error: row " + std::to_string(row.row + 1) +
-                        " has no \"answer\", which the evaluation compares with; add it");
+      throw input_error(data.place(row.row) +
+                        ": error: the line has no \"answer\", which the evaluation compares with; add it");
     const auto length =
         static_cast<std::int64_t>(model.text->encode(row.prompt).size()) + keys.options.max_new_tokens;
     if (length > model.spec.max_positions)
-      throw input_error(file.string() + ": error: row " + std::to_string(row.row + 1) + " needs " +
-                        std::to_string(length) + " tokens (max_new_tokens included), the model's context is " +
+      throw input_error(data.place(row.row) + ": error: the line needs " + std::to_string(length) +
+                        " tokens (max_new_tokens included), the model's context is " +
                         std::to_string(model.spec.max_positions) + "; shorten it or lower max_new_tokens");
   }
   return data.rows;
 }
 
-using evaluation_maker = std::function<std::unique_ptr<evaluation>(const std::shared_ptr<const transformer> &)>;
+using evaluation_maker =
+    std::function<std::unique_ptr<evaluation>(const std::shared_ptr<const transformer> &)>;
 
 evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
   auto s = self.settings();
@@ -64,7 +64,8 @@ evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
   const auto text = checks.models().describe(checks.learned_model()).text;
   const auto generator = pairs ? checks.models().load(keys.generator) : nullptr;
   return [=](const std::shared_ptr<const transformer> &model) {
-    return pairs ? evaluate_pairs(model, generator, text, options) : evaluate_generation(model, text, options);
+    return pairs ? evaluate_pairs(model, generator, text, options)
+                 : evaluate_generation(model, text, options);
   };
 }
 
@@ -102,7 +103,9 @@ actor_kind evaluator_kind(bool pairs) {
 
 }  // namespace
 
-bool is_evaluator(const actor_config &actor) { return actor.kind.rfind("evaluator.", 0) == 0; }
+bool is_evaluator(const actor_config &actor) {
+  return actor.kind.rfind("evaluator.", 0) == 0;
+}
 
 std::unique_ptr<evaluation> begin_evaluation(preflight &checks, const actor_config &actor,
                                              std::shared_ptr<const transformer> model) {

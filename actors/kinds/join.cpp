@@ -17,7 +17,9 @@ std::map<std::string, double> read_weights(settings &s, const actor_config &conf
   for (const auto &entry : *table->as_table()) {
     const auto taken = std::any_of(config.takes.begin(), config.takes.end(),
                                    [&](const auto &input) { return input.name == entry.key; });
-    if (!taken) fail_at(entry.at, "[actors." + config.name + "] weights names \"" + entry.key + "\", which is not in takes");
+    if (!taken)
+      fail_at(entry.at,
+              "[actors." + config.name + "] weights names \"" + entry.key + "\", which is not in takes");
     weights[entry.key] = entries.required_number(entry.key);
   }
   return weights;
@@ -47,6 +49,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
     s.finish();
+    config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=, &row](preflight &checks) {
@@ -60,7 +63,9 @@ actor_kind advantage_kind(const advantage_row &row) {
     plan.spawn = [=, &row](spawn_context &context) {
       auto setup = make_join(context, name);
       setup.finish = [&row, weights](const joined_group &joined) {
-        const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+        const auto rule = [&row](const std::vector<double> &rewards) {
+          return group_advantages(row, rewards);
+        };
         return advantage_samples(joined, combine_scores(joined, weights), rule);
       };
       return context.own(name, spawn_join(context.system, std::move(setup)));
@@ -80,12 +85,14 @@ actor_kind pairs_kind() {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
     s.finish();
+    config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=](preflight &checks) {
       if (checks.group() < 2)
-        fail_at(checks.graph().find_actor(name)->kind_at,
-                "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
+        fail_at(
+            checks.graph().find_actor(name)->kind_at,
+            "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
     };
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name);

@@ -14,10 +14,13 @@ const objective_row &read_objective(settings &s) {
   const auto name = s.required_text("loss");
   std::vector<std::string> known;
   for (const auto &row : objective_rows()) {
+    // a critic and preference pairs need parts that no topology can draw yet
+    if (row.kind == input_kind::values || row.kind == input_kind::preference_pairs) continue;
     if (row.name == name) return row;
-    if (row.kind != input_kind::values) known.emplace_back(row.name);
+    known.emplace_back(row.name);
   }
-  s.fail("loss", "loss = \"" + name + "\" is not a loss." + did_you_mean(name, known) + " There are " + listed(known));
+  s.fail("loss", "loss = \"" + name + "\" is not a loss." + did_you_mean(name, known) + " There are " +
+                     listed(known));
 }
 
 objective_options read_loss(settings &s, const objective_row &row) {
@@ -26,6 +29,10 @@ objective_options read_loss(settings &s, const objective_row &row) {
       s.choice("aggregation", {std::string(to_string(loss.aggregate)), "token_mean", "seq_mean_token_mean",
                                "seq_mean_token_sum", "seq_mean_token_sum_norm"}));
   loss.horizon = s.number("horizon", loss.horizon, 0);
+  if (loss.aggregate == aggregation::seq_mean_token_sum_norm && loss.horizon <= 0)
+    s.fail("horizon",
+           "aggregation = \"seq_mean_token_sum_norm\" divides by horizon; write horizon = the sampler's " +
+               std::string("max_new_tokens"));
   loss.clip.low = s.number("eps_low", loss.clip.low, 0);
   loss.clip.high = s.number("eps_high", loss.clip.high, 0);
   loss.dual_clip = s.number("dual_clip", loss.dual_clip, 1);
@@ -77,18 +84,22 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   const auto &at = self.node.find("loss")->at;
   const auto needs = needs_of(row, keys.training.loss);
   const auto *giver = checks.givers(self).front();
-  const auto said = [&](const std::string &text) { fail_at(at, "[actors." + self.name + "] loss = \"" + std::string(row.name) + "\" " + text); };
+  const auto said = [&](const std::string &text) {
+    fail_at(at, "[actors." + self.name + "] loss = \"" + std::string(row.name) + "\" " + text);
+  };
   const bool from_advantage = giver->kind.rfind("advantage.", 0) == 0;
   if (needs.advantages && !from_advantage)
     said("needs advantages; take from an advantage.* actor, not from \"" + giver->name + "\"");
   if (!needs.advantages && from_advantage)
-    said("makes no use of the advantages that \"" + giver->name + "\" gives; use a policy loss such as decoupled_ppo");
+    said("makes no use of the advantages that \"" + giver->name +
+         "\" gives; use a policy loss such as decoupled_ppo");
   const bool pairs = row.kind == input_kind::score_pairs || row.kind == input_kind::preference_pairs;
   if (giver->kind == "pairs" && !pairs)
     said("does not learn from pairs; use reward_pairs, or take from another actor");
   if (needs.reference && !(from_advantage && checks.upstream(self, "reference")))
     said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
-         " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name + "\"");
+         " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
+         "\"");
   const bool head = row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
   const auto labels = described_model(checks, self).spec.labels;
   if (head != (labels == 1))
@@ -101,11 +112,13 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
   const auto &schedule = checks.graph().schedule;
   const auto group = checks.group();
   if (schedule.batch % group != 0)
-    fail_at(schedule.at, "[schedule] batch = " + std::to_string(schedule.batch) + " is not a multiple of group = " +
-                             std::to_string(group) + "; groups are consumed whole");
+    fail_at(schedule.at, "[schedule] batch = " + std::to_string(schedule.batch) +
+                             " is not a multiple of group = " + std::to_string(group) +
+                             "; groups are consumed whole");
   if (schedule.batch / group < keys.training.mini_batches)
-    fail_at(self.at, "[actors." + self.name + "] mini_batches = " + std::to_string(keys.training.mini_batches) +
-                         " cannot be cut from a batch of " + std::to_string(schedule.batch / group) + " groups");
+    fail_at(self.at,
+            "[actors." + self.name + "] mini_batches = " + std::to_string(keys.training.mini_batches) +
+                " cannot be cut from a batch of " + std::to_string(schedule.batch / group) + " groups");
   if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.correction == "none" && !keys.i_know)
     fail_at(self.node.find("loss")->at,
             "[actors." + self.name + "] loss = \"" + std::string(row.name) +

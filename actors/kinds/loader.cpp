@@ -18,9 +18,12 @@ struct loader_keys {
 example_form form_for(const preflight &checks) {
   switch (find_objective(text_key(checks.learner(), "loss")).kind) {
     case input_kind::score_pairs:
-    case input_kind::preference_pairs: return example_form::pair;
-    case input_kind::scores: return example_form::rated;
-    default: return example_form::demonstration;
+    case input_kind::preference_pairs:
+      return example_form::pair;
+    case input_kind::scores:
+      return example_form::rated;
+    default:
+      return example_form::demonstration;
   }
 }
 
@@ -45,8 +48,8 @@ void check_lengths(const dataset &data, const model_description &model, std::int
     }
     if (length > model.spec.max_positions)
       throw input_error(data.place(row.row) + ": error: the line needs " + std::to_string(length) +
-                        " tokens" + (sampled ? " (max_new_tokens included)" : "") + ", the model's context is " +
-                        std::to_string(model.spec.max_positions) +
+                        " tokens" + (sampled ? " (max_new_tokens included)" : "") +
+                        ", the model's context is " + std::to_string(model.spec.max_positions) +
                         "; shorten the line, lower max_new_tokens or enlarge max_positions");
   }
 }
@@ -69,12 +72,13 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   const auto wanted = format_for(result.sampled, result.form);
   if (result.data.format != wanted && !(result.sampled && result.data.format == row_format::demonstrations))
     fail_at(self.node.find("dataset")->at,
-            "[actors." + self.name + "] dataset holds " + std::string(to_string(result.data.format)) + ", but \"" +
-                taker->name + "\" needs " + std::string(to_string(wanted)) +
+            "[actors." + self.name + "] dataset holds " + std::string(to_string(result.data.format)) +
+                ", but \"" + taker->name + "\" needs " + std::string(to_string(wanted)) +
                 "; name a file with the fields that configs/README.md lists for them");
   const auto &model = described_model(checks, *taker);
   result.text = model.text;
-  const auto answer = result.sampled ? static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16)) : 0;
+  const auto answer =
+      result.sampled ? static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16)) : 0;
   check_lengths(result.data, model, answer, result.sampled, result.form);
   return result;
 }
@@ -101,8 +105,8 @@ void add_loader_kind(registry &kinds) {
     };
     plan.spawn = [=](spawn_context &context) {
       const auto count = static_cast<std::int64_t>(checked->data.rows.size());
-      loader_setup setup{checked->data.rows, cursor(context.plan.graph().run.seed, count, keys.shuffle),
-                         checked->text, {}};
+      loader_setup setup{
+          checked->data.rows, cursor(context.plan.graph().run.seed, count, keys.shuffle), checked->text, {}};
       if (!checked->sampled) setup.form = checked->form;
       return context.own(name, spawn_loader(context.system, std::move(setup)));
     };

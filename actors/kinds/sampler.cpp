@@ -34,8 +34,9 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
   const auto name = text_key(self, "model");
   sampler_setup setup;
   setup.engine.slots = keys.slots;
-  setup.engine.on_new_weights = graph.schedule.on_new_weights == new_weights::finish ? weight_change::finish
-                                                                                     : weight_change::keep_cache;
+  setup.engine.on_new_weights = graph.schedule.on_new_weights == new_weights::finish
+                                    ? weight_change::finish
+                                    : weight_change::keep_cache;
   setup.request = keys.request;
   setup.request.seed = graph.run.seed;
   setup.mode = graph.run.numerics;

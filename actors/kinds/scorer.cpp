@@ -17,7 +17,8 @@ actor_kind text_scorer_kind(const std::string &rule_name, const std::string &sum
     config.settings().finish();
     node_plan plan;
     plan.spawn = [rule, name = config.name](spawn_context &context) {
-      return context.own(name, spawn_text_scorer(context.system, name, rule, context.sinks<score_sink>(name)));
+      return context.own(name,
+                         spawn_text_scorer(context.system, name, rule, context.sinks<score_sink>(name)));
     };
     return plan;
   };
@@ -39,7 +40,8 @@ node_plan read_model_scorer(actor_config &config, model_spawner spawn, bool need
     const auto &self = *checks.graph().find_actor(name);
     const auto labels = described_model(checks, self).spec.labels;
     if (needs_head && labels != 1)
-      fail_at(self.node.find("model")->at, "[actors." + name + "] needs a model with a score head; give a reward " +
+      fail_at(self.node.find("model")->at, "[actors." + name +
+                                               "] needs a model with a score head; give a reward " +
                                                "model, or head = \"score\" in its [models] table");
   };
   plan.spawn = [=](spawn_context &context) {

@@ -8,13 +8,14 @@
 
 namespace slipstream {
 
-/// The answers to one prompt in one forward pass without gradients, so that the figures depend on nothing else.
-/// Scores of the model's head at each answer's last token.
+/// The answers to one prompt in one forward pass without gradients, so that the figures depend on nothing
+/// else. Scores of the model's head at each answer's last token.
 std::vector<double> answer_scores(const transformer &model, const std::vector<std::int64_t> &prompt,
                                   const std::vector<generation> &answers);
 
 /// Log-probabilities [answer][token] of the answers' tokens at `temperature`.
-std::vector<std::vector<float>> answer_logprobs(const transformer &model, const std::vector<std::int64_t> &prompt,
+std::vector<std::vector<float>> answer_logprobs(const transformer &model,
+                                                const std::vector<std::int64_t> &prompt,
                                                 const std::vector<generation> &answers, double temperature);
 
 }  // namespace slipstream

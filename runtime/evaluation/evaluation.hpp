@@ -39,11 +39,12 @@ std::unique_ptr<evaluation> evaluate_generation(std::shared_ptr<const transforme
                                                 std::shared_ptr<const tokenizer> text,
                                                 const held_out_options &options);
 
-/// How often a reward model ranks the better rated of two answers first. The answers are `generator`'s samples,
-/// the best and the worst by the rule; prompts whose answers tie are left out: {"accuracy_pairs", "pairs",
-/// "margin_mean"}.
+/// How often a reward model ranks the better rated of two answers first. The answers are `generator`'s
+/// samples, the best and the worst by the rule; prompts whose answers tie are left out: {"accuracy_pairs",
+/// "pairs", "margin_mean"}.
 std::unique_ptr<evaluation> evaluate_pairs(std::shared_ptr<const transformer> reward_model,
                                            std::shared_ptr<const transformer> generator,
-                                           std::shared_ptr<const tokenizer> text, const held_out_options &options);
+                                           std::shared_ptr<const tokenizer> text,
+                                           const held_out_options &options);
 
 }  // namespace slipstream

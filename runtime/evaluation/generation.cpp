@@ -42,8 +42,8 @@ class generation_evaluation : public evaluation {
   nlohmann::json result() const override {
     const auto greedy = figures(greedy_);
     const auto sampled = figures(sampled_);
-    return {{"accuracy_greedy", greedy.score},    {"accuracy_sampled", sampled.score},
-            {"length_mean", sampled.length},      {"truncated", sampled.truncated},
+    return {{"accuracy_greedy", greedy.score}, {"accuracy_sampled", sampled.score},
+            {"length_mean", sampled.length},   {"truncated", sampled.truncated},
             {"prompts", options_.rows.size()}, {"samples", options_.samples}};
   }
 

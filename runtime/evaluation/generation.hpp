@@ -12,8 +12,8 @@ namespace slipstream {
 class held_out_answers {
  public:
   /// `greedy`: one greedy answer a prompt; otherwise `options.samples` sampled ones.
-  held_out_answers(std::shared_ptr<const transformer> model, const tokenizer &text, const held_out_options &options,
-                   bool greedy);
+  held_out_answers(std::shared_ptr<const transformer> model, const tokenizer &text,
+                   const held_out_options &options, bool greedy);
   bool step();
   const std::vector<generation> &answers(std::size_t row) const { return finished_.at(row); }
   const std::vector<std::int64_t> &prompt(std::size_t row) const { return prompts_.at(row); }

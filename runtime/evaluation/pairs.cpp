@@ -9,8 +9,9 @@ namespace {
 
 class pair_evaluation : public evaluation {
  public:
-  pair_evaluation(std::shared_ptr<const transformer> reward_model, std::shared_ptr<const transformer> generator,
-                  std::shared_ptr<const tokenizer> text, const held_out_options &options)
+  pair_evaluation(std::shared_ptr<const transformer> reward_model,
+                  std::shared_ptr<const transformer> generator, std::shared_ptr<const tokenizer> text,
+                  const held_out_options &options)
       : reward_model_(std::move(reward_model)),
         text_(std::move(text)),
         options_(options),
@@ -64,7 +65,8 @@ std::unique_ptr<evaluation> evaluate_pairs(std::shared_ptr<const transformer> re
                                            std::shared_ptr<const transformer> generator,
                                            std::shared_ptr<const tokenizer> text,
                                            const held_out_options &options) {
-  return std::make_unique<pair_evaluation>(std::move(reward_model), std::move(generator), std::move(text), options);
+  return std::make_unique<pair_evaluation>(std::move(reward_model), std::move(generator), std::move(text),
+                                           options);
 }
 
 }  // namespace slipstream

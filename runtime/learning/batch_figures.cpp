@@ -40,8 +40,8 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
 }
 
 bool has_advantage(const sample &entry) {
-  return entry.advantages.empty() ||
-         std::any_of(entry.advantages.begin(), entry.advantages.end(), [](float value) { return value != 0.0F; });
+  return entry.advantages.empty() || std::any_of(entry.advantages.begin(), entry.advantages.end(),
+                                                 [](float value) { return value != 0.0F; });
 }
 
 nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version) {

@@ -16,11 +16,12 @@ struct staleness_figures {
 };
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version);
 
-/// Throws run_error with the group's history when a token is older than `bound` versions, or newer than `version`.
+/// Throws run_error with the group's history when a token is older than `bound` versions, or newer than
+/// `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
-/// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose advantages
-/// are all zero), staleness_mean, staleness_max. Keys without data are absent.
+/// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose
+/// advantages are all zero), staleness_mean, staleness_max. Keys without data are absent.
 nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version);
 
 /// Whether any token of the sample has an advantage other than zero, or there are no advantages at all.

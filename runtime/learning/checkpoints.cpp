@@ -11,8 +11,8 @@ void write_checkpoint(const std::filesystem::path &folder, const trainer &core,
                       const std::shared_ptr<const tokenizer> &text) {
   const auto name = fmt::format("step-{:06}", core.version());
   const nlohmann::json extra = {{"format", 1}, {"version", core.version()}};
-  save_checkpoint(folder / name, {core.model().spec(), core.model().flat(), text}, to_tensors(core.optimizer()),
-                  extra.dump(2));
+  save_checkpoint(folder / name, {core.model().spec(), core.model().flat(), text},
+                  to_tensors(core.optimizer()), extra.dump(2));
   replace_link(folder / "last", name);
 }
 

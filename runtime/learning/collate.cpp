@@ -72,10 +72,12 @@ std::vector<std::vector<const sample *>> split_by_length(const std::vector<const
     for (std::size_t i = first; i < first + step; ++i) longest = std::max(longest, samples[i]->tokens.size());
     units.emplace_back(longest, first);
   }
-  std::stable_sort(units.begin(), units.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::stable_sort(units.begin(), units.end(),
+                   [](const auto &a, const auto &b) { return a.first < b.first; });
   std::vector<std::vector<const sample *>> result;
   for (const auto &[longest, first] : units) {
-    if (result.empty() || static_cast<std::int64_t>(result.back().size()) + unit > rows) result.emplace_back();
+    if (result.empty() || static_cast<std::int64_t>(result.back().size()) + unit > rows)
+      result.emplace_back();
     for (std::size_t i = first; i < first + step; ++i) result.back().push_back(samples[i]);
   }
   return result;

@@ -16,7 +16,8 @@ struct micro_batch {
   std::int64_t token_count = 0;
 };
 
-/// Pads on the right with `pad`. Arrays that no sample has stay undefined; the mask covers the response tokens.
+/// Pads on the right with `pad`. Arrays that no sample has stay undefined; the mask covers the response
+/// tokens.
 micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad, const at::Device &device);
 
 /// Splits samples into micro-batches of about equal length: units (single samples, or pairs that must stay

@@ -48,8 +48,12 @@ const model_description &model_store::describe(const std::string &name) {
       if (wanted.labels > 0) result.spec.labels = wanted.labels;
       break;
     }
-    case model_config::origin::fresh: result = describe_fresh(wanted); break;
-    case model_config::origin::from: result = describe_folder(wanted, graph_.run.folder); break;
+    case model_config::origin::fresh:
+      result = describe_fresh(wanted);
+      break;
+    case model_config::origin::from:
+      result = describe_folder(wanted, graph_.run.folder);
+      break;
   }
   return descriptions_.emplace(name, std::move(result)).first->second;
 }

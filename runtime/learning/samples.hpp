@@ -27,15 +27,15 @@ using advantage_rule = std::function<std::vector<double>(const std::vector<doubl
 sample_group advantage_samples(const joined_group &joined, const std::vector<double> &rewards,
                                const advantage_rule &rule);
 
-/// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when all
-/// are rated alike.
+/// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when
+/// all are rated alike.
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings);
 
 /// What a learner makes of a dataset's line.
 enum class example_form { demonstration, pair, rated };
 
-/// A demonstration (prompt, response), a pair (chosen, rejected) or a rated answer (response, score), each answer
-/// closed by the end token.
+/// A demonstration (prompt, response), a pair (chosen, rejected) or a rated answer (response, score), each
+/// answer closed by the end token.
 sample_group example_samples(const example &line, example_form form, const tokenizer &text);
 
 }  // namespace slipstream

@@ -24,7 +24,9 @@ at::Tensor decay_mask(const model_spec &spec, const at::Tensor &flat) {
   return mask.to(flat.device());
 }
 
-bool per_token(input_kind kind) { return kind == input_kind::tokens || kind == input_kind::preference_pairs; }
+bool per_token(input_kind kind) {
+  return kind == input_kind::tokens || kind == input_kind::preference_pairs;
+}
 
 std::int64_t unit_of(input_kind kind) {
   return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
@@ -60,8 +62,8 @@ void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
   }
 }
 
-/// Samples without advantage are left out where no other term of the loss reaches them; their tokens stay in the
-/// denominators.
+/// Samples without advantage are left out where no other term of the loss reaches them; their tokens stay in
+/// the denominators.
 void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
   const auto &row = *options_.objective;
   const bool only_advantage =
@@ -72,7 +74,8 @@ void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
     if (!only_advantage || has_advantage(*entry)) {
       useful.push_back(entry);
     } else {
-      result.totals.tokens += static_cast<double>(entry->tokens.size()) - static_cast<double>(entry->prompt_length);
+      result.totals.tokens +=
+          static_cast<double>(entry->tokens.size()) - static_cast<double>(entry->prompt_length);
       result.totals.sequences += 1;
     }
   }
@@ -128,14 +131,16 @@ void trainer::train(mini_batch &group, micro_batch &part, bool last) {
   tokens_ += part.token_count;
   auto inputs = part.inputs;
   if (per_token(row.kind)) {
-    inputs.logp = logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);
+    inputs.logp =
+        logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);
     if (row.needs.proximal && !inputs.proximal.defined()) inputs.proximal = inputs.logp.detach();
   } else {
     inputs.scores = batch_scores(model_, part.tokens);
   }
   const auto result = evaluate(row, inputs, options_.loss, group.totals);
   if (!std::isfinite(result.loss.item<double>()))
-    throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) + "; batch: " + batch_ids());
+    throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) +
+                    "; batch: " + batch_ids());
   result.loss.backward();
   add_metrics(metrics_, result);
   if (last) optimizer_step();
@@ -165,6 +170,9 @@ trained_version trainer::complete(std::int64_t now_ns) {
                     {"learning_rate", rate_}};
   result.metrics.update(figures);
   for (const auto &[name, value] : finish_metrics(metrics_)) result.metrics[name] = value;
+  if (result.metrics.contains("loss"))  // a sum over the optimizer's steps
+    result.metrics["loss"] =
+        result.metrics["loss"].get<double>() / static_cast<double>(options_.mini_batches * options_.epochs);
   for (const auto &group : batch_) result.ids.push_back(group->id);
   auto reusable = std::find_if(published_.begin(), published_.end(),
                                [](const auto &buffer) { return buffer.use_count() == 1; });
@@ -177,7 +185,8 @@ trained_version trainer::complete(std::int64_t now_ns) {
   buffer.copy_(parameters_);
   result.weights = *reusable;
   newest_metrics_ = result.metrics;
-  for (const char *of_one_update : {"update", "version", "seconds", "tokens"}) newest_metrics_.erase(of_one_update);
+  for (const char *of_one_update : {"update", "version", "seconds", "tokens"})
+    newest_metrics_.erase(of_one_update);
   batch_.clear();
   mini_batches_.clear();
   return result;

@@ -18,12 +18,12 @@ struct trainer_options {
   const objective_row *objective = nullptr;
   objective_options loss;
   adamw_options optimizer;
-  learning_rate_schedule rate;   ///< in optimizer steps
-  double max_grad_norm = 1.0;    ///< 0 or less: no clipping
-  std::int64_t micro_batch = 32; ///< samples a slice trains on
-  std::int64_t mini_batches = 1; ///< optimizer steps one pass over the batch is cut into
-  std::int64_t epochs = 1;       ///< passes over the batch
-  double temperature = 1.0;      ///< of the distribution that the samples were drawn from
+  learning_rate_schedule rate;                  ///< in optimizer steps
+  double max_grad_norm = 1.0;                   ///< 0 or less: no clipping
+  std::int64_t micro_batch = 32;                ///< samples a slice trains on
+  std::int64_t mini_batches = 1;                ///< optimizer steps one pass over the batch is cut into
+  std::int64_t epochs = 1;                      ///< passes over the batch
+  double temperature = 1.0;                     ///< of the distribution that the samples were drawn from
   std::optional<std::int64_t> staleness_bound;  ///< asserted on every token; none: not promised
 };
 
@@ -35,8 +35,8 @@ struct trained_version {
   nlohmann::json metrics;                      ///< one line of metrics.jsonl
 };
 
-/// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous loops use
-/// it as it stands: begin(); while (slice()); complete().
+/// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
+/// loops use it as it stands: begin(); while (slice()); complete().
 class trainer {
  public:
   /// Trains a copy of `initial`; its device and numerics are the trainer's.
@@ -49,9 +49,9 @@ class trainer {
 
   /// Takes a batch (any order: it is sorted by id). Throws run_error when a token breaks the staleness bound.
   void begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns);
-  /// One slice: a forward pass for proximal log-probabilities, or forward and backward of one micro-batch and, after
-  /// the last of a mini-batch, the optimizer's step. False when the batch is done. Throws run_error with the
-  /// batch's ids when a loss or gradient is not finite.
+  /// One slice: a forward pass for proximal log-probabilities, or forward and backward of one micro-batch
+  /// and, after the last of a mini-batch, the optimizer's step. False when the batch is done. Throws
+  /// run_error with the batch's ids when a loss or gradient is not finite.
   bool slice();
   trained_version complete(std::int64_t now_ns);
 
@@ -78,7 +78,8 @@ class trainer {
   at::Tensor decays_;
   transformer model_;
   adamw_state optimizer_;
-  std::vector<std::shared_ptr<const transformer>> published_;  ///< buffers to reuse once nobody else holds them
+  std::vector<std::shared_ptr<const transformer>>
+      published_;  ///< buffers to reuse once nobody else holds them
 
   std::int64_t version_ = 0;
   std::int64_t tokens_ = 0;

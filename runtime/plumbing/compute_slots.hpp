@@ -28,7 +28,9 @@ class compute_slots {
 /// Holds slots for a scope.
 class slot_lease {
  public:
-  slot_lease(compute_slots &slots, std::int64_t count) : slots_(slots), count_(count) { slots_.acquire(count_); }
+  slot_lease(compute_slots &slots, std::int64_t count) : slots_(slots), count_(count) {
+    slots_.acquire(count_);
+  }
   ~slot_lease() { slots_.release(count_); }
   slot_lease(const slot_lease &) = delete;
   slot_lease &operator=(const slot_lease &) = delete;

@@ -26,13 +26,14 @@ struct progress_state {
 /// `live` on a terminal, otherwise `plain`.
 progress_style detect_progress_style();
 
-/// One line, without its end: run, update, loss, reward, KL, staleness, queues, tokens/s, time left. Metrics that
-/// the learner did not report are left out.
+/// One line, without its end: run, update, loss, reward, KL, staleness, queues, tokens/s, time left. Metrics
+/// that the learner did not report are left out.
 std::string progress_line(const progress_options &options, const progress_state &state,
                           const nlohmann::json &metrics);
 
 /// Writes the line to standard error: over the last one (live), or as one more line at the tenths of the run.
-void show_progress(const progress_options &options, const progress_state &state, const nlohmann::json &metrics);
+void show_progress(const progress_options &options, const progress_state &state,
+                   const nlohmann::json &metrics);
 /// Ends a live line.
 void end_progress(const progress_options &options);
 

@@ -7,7 +7,8 @@
 
 namespace slipstream {
 
-void span_totals::add(const std::string &actor, std::int64_t begin_ns, std::int64_t end_ns, std::int64_t tokens) {
+void span_totals::add(const std::string &actor, std::int64_t begin_ns, std::int64_t end_ns,
+                      std::int64_t tokens) {
   if (actors_.empty()) first_ns_ = begin_ns;
   first_ns_ = std::min(first_ns_, begin_ns);
   last_ns_ = std::max(last_ns_, end_ns);
@@ -16,7 +17,9 @@ void span_totals::add(const std::string &actor, std::int64_t begin_ns, std::int6
   entry.tokens += tokens;
 }
 
-double span_totals::seconds() const { return static_cast<double>(last_ns_ - first_ns_) / 1e9; }
+double span_totals::seconds() const {
+  return static_cast<double>(last_ns_ - first_ns_) / 1e9;
+}
 
 double span_totals::tokens_per_second() const {
   std::int64_t most = 0;  // every token passes several actors; the busiest one's count is the pipeline's
@@ -31,14 +34,15 @@ nlohmann::json span_totals::summary() const {
     busy[actor] = seconds() > 0 ? static_cast<double>(entry.busy_ns) / 1e9 / seconds() : 0.0;
     tokens[actor] = entry.tokens;
   }
-  return {{"seconds", seconds()}, {"busy", busy}, {"tokens", tokens}, {"tokens_per_second", tokens_per_second()}};
+  return {
+      {"seconds", seconds()}, {"busy", busy}, {"tokens", tokens}, {"tokens_per_second", tokens_per_second()}};
 }
 
 std::string trace_event(const std::string &actor, const std::string &what, std::int64_t begin_ns,
                         std::int64_t end_ns) {
   return fmt::format(R"({{"ph":"X","pid":"slipstream","tid":{},"name":{},"ts":{:.3f},"dur":{:.3f}}})",
-                     nlohmann::json(actor).dump(), nlohmann::json(what).dump(), static_cast<double>(begin_ns) / 1e3,
-                     static_cast<double>(end_ns - begin_ns) / 1e3);
+                     nlohmann::json(actor).dump(), nlohmann::json(what).dump(),
+                     static_cast<double>(begin_ns) / 1e3, static_cast<double>(end_ns - begin_ns) / 1e3);
 }
 
 }  // namespace slipstream

@@ -7,7 +7,8 @@
 
 namespace slipstream {
 
-/// Adds up spans of computation: how busy each actor was between the first span's begin and the last one's end.
+/// Adds up spans of computation: how busy each actor was between the first span's begin and the last one's
+/// end.
 class span_totals {
  public:
   void add(const std::string &actor, std::int64_t begin_ns, std::int64_t end_ns, std::int64_t tokens);

@@ -5,9 +5,9 @@
 
 namespace slipstream {
 
-/// AReaL's staleness control (arXiv:2505.24298) on the version that the sampler holds: with `counted` rollouts
-/// accepted (trained ones included) or running, one more is admitted while floor(counted/batch) <= version + lead.
-/// Groups may be admitted whole where `batch` is a multiple of their size.
+/// AReaL's staleness control (arXiv:2505.24298) on the version that the sampler holds: with `counted`
+/// rollouts accepted (trained ones included) or running, one more is admitted while floor(counted/batch) <=
+/// version + lead. Groups may be admitted whole where `batch` is a multiple of their size.
 class admission {
  public:
   admission(std::int64_t batch, std::int64_t lead) : batch_(batch), lead_(lead) {}

@@ -11,13 +11,20 @@ namespace {
 bool allowed(rollout_state from, rollout_state to) {
   using s = rollout_state;
   switch (to) {
-    case s::waiting: return from == s::running;
-    case s::running: return from == s::waiting || from == s::partial;
-    case s::partial: return from == s::running;
-    case s::finished: return from == s::running;
-    case s::buffered: return from == s::finished;
-    case s::trained: return from == s::buffered;
-    case s::dropped: return true;
+    case s::waiting:
+      return from == s::running;
+    case s::running:
+      return from == s::waiting || from == s::partial;
+    case s::partial:
+      return from == s::running;
+    case s::finished:
+      return from == s::running;
+    case s::buffered:
+      return from == s::finished;
+    case s::trained:
+      return from == s::buffered;
+    case s::dropped:
+      return true;
   }
   return false;
 }
@@ -57,10 +64,18 @@ std::int64_t ledger::draw(std::uint64_t id) {
   return std::max<std::int64_t>(min_version, 0);
 }
 
-void ledger::start(std::uint64_t id) { move(id, rollout_state::running); }
-void ledger::finish(std::uint64_t id) { move(id, rollout_state::finished); }
-void ledger::buffer(std::uint64_t id) { move(id, rollout_state::buffered); }
-void ledger::train(std::uint64_t id) { move(id, rollout_state::trained); }
+void ledger::start(std::uint64_t id) {
+  move(id, rollout_state::running);
+}
+void ledger::finish(std::uint64_t id) {
+  move(id, rollout_state::finished);
+}
+void ledger::buffer(std::uint64_t id) {
+  move(id, rollout_state::buffered);
+}
+void ledger::train(std::uint64_t id) {
+  move(id, rollout_state::trained);
+}
 
 void ledger::drop(std::uint64_t id, const std::string &reason) {
   move(id, rollout_state::dropped);
@@ -90,12 +105,18 @@ void ledger::move(std::uint64_t id, rollout_state to) {
 
 std::int64_t &ledger::count(rollout_state state) {
   switch (state) {
-    case rollout_state::waiting: return totals_.waiting;
-    case rollout_state::running: return totals_.running;
-    case rollout_state::partial: return totals_.partial;
-    case rollout_state::finished: return totals_.finished;
-    case rollout_state::buffered: return totals_.buffered;
-    default: return totals_.trained;
+    case rollout_state::waiting:
+      return totals_.waiting;
+    case rollout_state::running:
+      return totals_.running;
+    case rollout_state::partial:
+      return totals_.partial;
+    case rollout_state::finished:
+      return totals_.finished;
+    case rollout_state::buffered:
+      return totals_.buffered;
+    default:
+      return totals_.trained;
   }
 }
 

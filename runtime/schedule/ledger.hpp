@@ -37,12 +37,12 @@ class ledger {
   /// Books a prompt just drawn as waiting; returns the oldest version that may make its tokens.
   std::int64_t draw(std::uint64_t id);
 
-  void start(std::uint64_t id);    ///< waiting, partial → running
-  void finish(std::uint64_t id);   ///< running → finished
-  void buffer(std::uint64_t id);   ///< finished → buffered
-  void train(std::uint64_t id);    ///< buffered → trained
+  void start(std::uint64_t id);                            ///< waiting, partial → running
+  void finish(std::uint64_t id);                           ///< running → finished
+  void buffer(std::uint64_t id);                           ///< finished → buffered
+  void train(std::uint64_t id);                            ///< buffered → trained
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
-  void reissue(std::uint64_t id);  ///< running → waiting: whoever ran it is gone
+  void reissue(std::uint64_t id);                          ///< running → waiting: whoever ran it is gone
 
   /// Throws run_error when the sums do not close (a defect, never a user's mistake).
   const ledger_totals &totals() const;

@@ -14,7 +14,9 @@ void order_buffer::put(sample_group_ptr group) {
     throw run_error("buffer: group " + std::to_string(id) + " arrived twice");
 }
 
-void order_buffer::drop(std::uint64_t id) { dropped_.insert(id); }
+void order_buffer::drop(std::uint64_t id) {
+  dropped_.insert(id);
+}
 
 void order_buffer::advance() {
   while (taken_rollouts_ < batch_) {

@@ -10,8 +10,8 @@
 
 namespace slipstream {
 
-/// Finished groups in strict order: they leave in the order their prompts were drawn, whatever order they arrive
-/// in; dropped ones are passed over. Pure.
+/// Finished groups in strict order: they leave in the order their prompts were drawn, whatever order they
+/// arrive in; dropped ones are passed over. Pure.
 class order_buffer {
  public:
   /// `batch` counts rollouts.

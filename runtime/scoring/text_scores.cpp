@@ -6,7 +6,9 @@
 
 namespace slipstream {
 
-double exact_match(std::string_view answer, std::string_view expected) { return answer == expected ? 1.0 : 0.0; }
+double exact_match(std::string_view answer, std::string_view expected) {
+  return answer == expected ? 1.0 : 0.0;
+}
 
 double edit_similarity(std::string_view answer, std::string_view expected) {
   const auto longest = std::max(answer.size(), expected.size());

@@ -28,20 +28,24 @@ std::string topology_text(const std::filesystem::path &folder, const std::string
                           std::int64_t replicas, bool delayed) {
   const auto quoted = [](const std::filesystem::path &path) { return "\"" + path.string() + "\""; };
   return "[run]\nname = \"" + run + "\"\nseed = 7\nupdates = " + std::to_string(updates) +
-         "\nnumerics = \"exact\"\nfolder = " + quoted(folder) + "\n[schedule]\nbatch = " + std::to_string(batch) +
-         "\nmax_staleness = " + std::to_string(staleness) +
+         "\nnumerics = \"exact\"\nfolder = " + quoted(folder) +
+         "\n[schedule]\nbatch = " + std::to_string(batch) + "\nmax_staleness = " + std::to_string(staleness) +
          "\n[models.policy]\narchitecture = \"llama\"\nalphabet = \"0123456789=\"\nhidden_size = 24\n"
-         "intermediate_size = 40\nlayers = 2\nheads = 2\nkv_heads = 1\nmax_positions = 32\ninitializer_range = 0.3\n"
+         "intermediate_size = 40\nlayers = 2\nheads = 2\nkv_heads = 1\nmax_positions = 32\ninitializer_range "
+         "= 0.3\n"
          "[models.reference]\ncopy_of = \"policy\"\n"
-         "[actors.prompts]\nkind = \"loader\"\ndataset = " + quoted(folder / "prompts.jsonl") +
-         "\n[actors.sampler]\nkind = \"sampler\"\ntakes = \"prompts\"\nmodel = \"policy\"\nslots = 8\ngroup = " +
-         std::to_string(group) + "\nmax_new_tokens = " + std::to_string(answer_tokens) + "\nreplicas = " +
-         std::to_string(replicas) + "\n" +
+         "[actors.prompts]\nkind = \"loader\"\ndataset = " +
+         quoted(folder / "prompts.jsonl") +
+         "\n[actors.sampler]\nkind = \"sampler\"\ntakes = \"prompts\"\nmodel = \"policy\"\nslots = 8\ngroup "
+         "= " +
+         std::to_string(group) + "\nmax_new_tokens = " + std::to_string(answer_tokens) +
+         "\nreplicas = " + std::to_string(replicas) + "\n" +
          (delayed ? "[actors.delay]\nkind = \"test.delay\"\ntakes = \"sampler\"\n" : "") +
          "[actors.near]\nkind = \"scorer.edit_similarity\"\ntakes = \"" + (delayed ? "delay" : "sampler") +
          "\"\n[actors.reference]\nkind = \"reference\"\ntakes = \"sampler\"\nmodel = \"reference\"\n"
          "[actors.advantage]\nkind = \"advantage.grpo\"\ntakes = [\"near\", \"reference\"]\n"
-         "[actors.learner]\nkind = \"learner\"\ntakes = \"advantage\"\nmodel = \"policy\"\nloss = \"decoupled_ppo\"\n"
+         "[actors.learner]\nkind = \"learner\"\ntakes = \"advantage\"\nmodel = \"policy\"\nloss = "
+         "\"decoupled_ppo\"\n"
          "learning_rate = 1e-2\nkl = 0.1\nmicro_batch = 10\nmini_batches = 2\nepochs = 2\n";
 }
 
@@ -77,7 +81,9 @@ registry test_kinds() {
   return kinds;
 }
 
-topology make(const std::string &text) { return make_topology(parse_document(text, "test.toml"), "test.toml"); }
+topology make(const std::string &text) {
+  return make_topology(parse_document(text, "test.toml"), "test.toml");
+}
 
 nlohmann::json run_actors(const std::string &text) {
   preflight plan(make(text), test_kinds());
@@ -105,7 +111,8 @@ trainer_options plain_options() {
   return options;
 }
 
-/// Synchronous GRPO as one writes it down: draw, sample, score, train, repeat. No actors, no ledger, no buffer.
+/// Synchronous GRPO as one writes it down: draw, sample, score, train, repeat. No actors, no ledger, no
+/// buffer.
 at::Tensor plain_loop(const topology &graph, const std::filesystem::path &prompts) {
   model_store models(graph);
   const auto policy = models.load("policy");
@@ -125,15 +132,19 @@ at::Tensor plain_loop(const topology &graph, const std::filesystem::path &prompt
       auto drawn = std::make_shared<rollout_group>();
       drawn->source = line;
       drawn->prompt_tokens = text.encode(line->prompt);
-      decoder.submit({.id = next.id, .prompt = drawn->prompt_tokens, .samples = group,
-                      .max_new_tokens = answer_tokens, .seed = graph.run.seed});
+      decoder.submit({.id = next.id,
+                      .prompt = drawn->prompt_tokens,
+                      .samples = group,
+                      .max_new_tokens = answer_tokens,
+                      .seed = graph.run.seed});
       groups.emplace(next.id, std::move(drawn));
     }
     while (decoder.running() + decoder.queued() > 0)
       for (auto &done : decoder.step()) groups.at(done.id)->rollouts = std::move(done.samples);
     std::vector<sample_group_ptr> trained;
     for (const auto &[id, sampled] : groups) {
-      joined_group joined{sampled, {}, answer_logprobs(*policy, sampled->prompt_tokens, sampled->rollouts, 1.0)};
+      joined_group joined{
+          sampled, {}, answer_logprobs(*policy, sampled->prompt_tokens, sampled->rollouts, 1.0)};
       std::vector<double> rewards;
       for (const auto &answer : sampled->rollouts)
         rewards.push_back(edit_similarity(text.decode(answer.tokens), sampled->source->answer));
@@ -153,15 +164,15 @@ at::Tensor plain_loop(const topology &graph, const std::filesystem::path &prompt
 TEST_CASE("with a staleness bound of 0 the actors' weights equal a plain loop's bit for bit") {
   const test::scratch folder;
   write_prompts(folder.path() / "prompts.jsonl");
-  const auto expected = plain_loop(make(topology_text(folder.path(), "plain", 0, 1, false)),
-                                   folder.path() / "prompts.jsonl");
+  const auto expected =
+      plain_loop(make(topology_text(folder.path(), "plain", 0, 1, false)), folder.path() / "prompts.jsonl");
   struct variant {
     std::string name;
     std::int64_t samplers;
     bool delayed;
   };
-  for (const auto &[name, samplers, delayed] :
-       {variant{"one", 1, false}, variant{"two", 2, false}, variant{"delayed", 1, true}, variant{"both", 2, true}}) {
+  for (const auto &[name, samplers, delayed] : {variant{"one", 1, false}, variant{"two", 2, false},
+                                                variant{"delayed", 1, true}, variant{"both", 2, true}}) {
     INFO(name);
     const auto summary = run_actors(topology_text(folder.path(), name, 0, samplers, delayed));
     CHECK(summary.value("error", "") == "");
@@ -170,7 +181,8 @@ TEST_CASE("with a staleness bound of 0 the actors' weights equal a plain loop's 
     const auto weights = trained_weights(folder.path(), name);
     CHECK(at::equal(weights, expected));
   }
-  const auto untrained = model_store(make(topology_text(folder.path(), "fresh", 0, 1, false))).load("policy")->flat();
+  const auto untrained =
+      model_store(make(topology_text(folder.path(), "fresh", 0, 1, false))).load("policy")->flat();
   CHECK_FALSE(at::equal(untrained, expected));  // the comparison can fail
 }
 
@@ -188,6 +200,7 @@ TEST_CASE("staleness stays within the bound and the ledger closes") {
     std::int64_t dropped = 0;
     for (const auto &[reason, count] : books["dropped"].items()) dropped += count.get<std::int64_t>();
     CHECK(books["trained"] == updates * batch);
-    CHECK(books["drawn"] == books["trained"].get<std::int64_t>() + dropped + books["in_flight"].get<std::int64_t>());
+    CHECK(books["drawn"] ==
+          books["trained"].get<std::int64_t>() + dropped + books["in_flight"].get<std::int64_t>());
   }
 }
