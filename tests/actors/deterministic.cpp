@@ -289,6 +289,7 @@ TEST_CASE("a recorder that cannot write says so, as its last word") {
   world.own(world.system().spawn([=](caf::event_based_actor *self) {
     self->set_down_handler([=](const caf::down_msg &down) { *died = failure_text(down.reason); });
     self->monitor(recorder);
+    return caf::behavior{[](int) {}};  // stays to hear of it
   }));
   world.settle();
   CHECK(*died == (folder / "missing/metrics.jsonl").string() +
