@@ -1,31 +1,20 @@
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "actors/commands/commands.hpp"
+#include "actors/threads.hpp"
 #include "models/error.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace {
 
-/// OpenMP and OpenBLAS read these when they are loaded, so the program starts itself once more with them set:
-/// waiting threads that spin would take the cores from the other actors.
-void set_thread_environment(char **argv) {
-  if (std::getenv("SLIPSTREAM_THREADS_SET")) return;
-  setenv("OMP_WAIT_POLICY", "passive", 0);
-  setenv("OPENBLAS_NUM_THREADS", "1", 0);
-  setenv("SLIPSTREAM_THREADS_SET", "1", 1);
-  execv("/proc/self/exe", argv);  // on failure: go on without
-}
-
 void add_topology_arguments(CLI::App *command, slipstream::topology_arguments &arguments) {
   command->add_option("files", arguments.files, "topology files")->required();
-  command->add_option("--set", arguments.overrides, "override a key: table.key=value")->allow_extra_args(false);
+  command->add_option("--set", arguments.overrides, "override a key: table.key=value")
+      ->allow_extra_args(false);
 }
 
 /// What to say when the first word is no command; empty when it is one, or an option.
@@ -42,7 +31,7 @@ std::string unknown_command(const CLI::App &app, int argc, char **argv) {
 }  // namespace
 
 int main(int argc, char **argv) {
-  set_thread_environment(argv);
+  slipstream::set_thread_environment(argv);
   CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
   app.require_subcommand(1);
   slipstream::topology_arguments topologies;
@@ -59,7 +48,8 @@ int main(int argc, char **argv) {
   check->add_flag("--json", topologies.json, "print the result as JSON");
   auto *graph = app.add_subcommand("graph", "draw a topology");
   add_topology_arguments(graph, topologies);
-  graph->add_option("--format", format, "mermaid, dot or svg")->check(CLI::IsMember({"mermaid", "dot", "svg"}));
+  graph->add_option("--format", format, "mermaid, dot or svg")
+      ->check(CLI::IsMember({"mermaid", "dot", "svg"}));
   auto *eval = app.add_subcommand("eval", "the held-out evaluation of a topology");
   add_topology_arguments(eval, topologies);
   eval->add_option("--model", model, "checkpoint folder (default: the run's last checkpoint)");

@@ -78,15 +78,22 @@ SLIPSTREAM_INLINE void gate_rows(const float *gate_up, std::int64_t rows, std::i
                                  float *g) {
   for (std::int64_t row = 0; row < rows; ++row, gate_up += 2 * width, gy += width, g += 2 * width) {
     lanes8 gate, up, out, g_gate, g_up;
-    for (std::int64_t i = 0; i < width; i += 8) {
-      const std::int64_t n = std::min<std::int64_t>(8, width - i);
-      load_some(gate, gate_up + i, n);
-      load_some(up, gate_up + width + i, n);
-      load_some(out, gy + i, n);
+    std::int64_t i = 0;
+    for (; i + 8 <= width; i += 8) {
+      load(gate, gate_up + i);
+      load(up, gate_up + width + i);
+      load(out, gy + i);
       gate_lanes(gate, up, out, g_gate, g_up);
-      store_some(g + i, g_gate, n);
-      store_some(g + width + i, g_up, n);
+      store(g + i, g_gate);
+      store(g + width + i, g_up);
     }
+    if (i == width) continue;
+    load_some(gate, gate_up + i, width - i);
+    load_some(up, gate_up + width + i, width - i);
+    load_some(out, gy + i, width - i);
+    gate_lanes(gate, up, out, g_gate, g_up);
+    store_some(g + i, g_gate, width - i);
+    store_some(g + width + i, g_up, width - i);
   }
 }
 void gate_base(const float *gate_up, std::int64_t rows, std::int64_t width, const float *gy, float *g) {

@@ -25,11 +25,13 @@ token_batch join(const transformer &model, const std::vector<std::int64_t> &prom
 std::vector<double> answer_scores(const transformer &model, const std::vector<std::int64_t> &prompt,
                                   const std::vector<generation> &answers) {
   const at::NoGradGuard no_gradients;
-  const auto scores = batch_scores(model, join(model, prompt, answers)).to(at::kCPU, at::kDouble).contiguous();
+  const auto scores =
+      batch_scores(model, join(model, prompt, answers)).to(at::kCPU, at::kDouble).contiguous();
   return {scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel()};
 }
 
-std::vector<std::vector<float>> answer_logprobs(const transformer &model, const std::vector<std::int64_t> &prompt,
+std::vector<std::vector<float>> answer_logprobs(const transformer &model,
+                                                const std::vector<std::int64_t> &prompt,
                                                 const std::vector<generation> &answers, double temperature) {
   const at::NoGradGuard no_gradients;
   const auto all = batch_logprobs(model, join(model, prompt, answers), temperature, false)
@@ -37,8 +39,8 @@ std::vector<std::vector<float>> answer_logprobs(const transformer &model, const 
                        .contiguous();
   std::vector<std::vector<float>> result;
   for (std::size_t row = 0; row < answers.size(); ++row) {
-    const auto *first =
-        all.data_ptr<float>() + static_cast<std::int64_t>(row) * all.size(1) + static_cast<std::int64_t>(prompt.size());
+    const auto *first = all.data_ptr<float>() + static_cast<std::int64_t>(row) * all.size(1) +
+                        static_cast<std::int64_t>(prompt.size());
     result.emplace_back(first, first + answers[row].tokens.size());
   }
   return result;

@@ -294,9 +294,9 @@ void rotary_frequencies(std::int64_t head_dim, double theta, float *frequencies)
 void rotary_angles(std::int64_t position, std::int64_t head_dim, const float *frequencies, float *cosines,
                    float *sines) {
   for (std::int64_t i = 0; i < head_dim / 2; ++i) {
-    const float angle = static_cast<float>(position) * frequencies[i];
-    cosines[i] = std::cos(angle);
-    sines[i] = std::sin(angle);
+    const double angle = static_cast<float>(position) * frequencies[i];  // rounded as transformers rounds it
+    cosines[i] = static_cast<float>(std::cos(angle));
+    sines[i] = static_cast<float>(std::sin(angle));
   }
 }
 
@@ -332,7 +332,7 @@ void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
   for (std::int64_t i = 0; i < n; ++i) greatest = std::max(greatest, logits[i] * scale);
   const float total = (chosen == instructions::base ? exponential_sum_base : exponential_sum_wide)(
       logits, n, scale, greatest);
-  const float shift = greatest + std::log(total);
+  const float shift = greatest + static_cast<float>(std::log(static_cast<double>(total)));
   for (std::int64_t i = 0; i < n; ++i) out[i] = logits[i] * scale - shift;
 }
 

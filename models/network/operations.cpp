@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 #include "models/error.hpp"
 #include "models/network/functions.hpp"
@@ -97,14 +98,22 @@ rotary rotary_angles(const at::Tensor &positions, std::int64_t head_dim, double 
     const at::Tensor angles = positions.to(at::kFloat).unsqueeze(1) * frequencies.to(positions.device());
     return {angles.cos().to(options), angles.sin().to(options)};
   }
-  const at::Tensor at_row = positions.contiguous();
-  const std::int64_t *position = at_row.data_ptr<std::int64_t>();
-  const at::Tensor cosines = at::empty({positions.size(0), head_dim / 2}, at::kFloat);
-  const at::Tensor sines = at::empty_like(cosines);
-  for (std::int64_t i = 0; i < positions.size(0); ++i)
-    kernels::rotary_angles(position[i], head_dim, frequencies.data_ptr<float>(),
-                           cosines.data_ptr<float>() + i * head_dim / 2,
-                           sines.data_ptr<float>() + i * head_dim / 2);
+  const at::Tensor dense = positions.contiguous();
+  const std::int64_t *position = dense.data_ptr<std::int64_t>(), half = head_dim / 2;
+  const at::Tensor cosines = at::empty({positions.size(0), half}, at::kFloat),
+                   sines = at::empty_like(cosines);
+  float *c = cosines.data_ptr<float>(), *s = sines.data_ptr<float>();
+  std::unordered_map<std::int64_t, std::int64_t> known;  // the sequences of a batch share their positions
+  for (std::int64_t i = 0; i < positions.size(0); ++i) {
+    const auto [row, fresh] = known.try_emplace(position[i], i);
+    if (fresh) {
+      kernels::rotary_angles(position[i], head_dim, frequencies.data_ptr<float>(), c + i * half,
+                             s + i * half);
+    } else {
+      std::copy_n(c + row->second * half, half, c + i * half);
+      std::copy_n(s + row->second * half, half, s + i * half);
+    }
+  }
   return {cosines.to(options), sines.to(options)};
 }
 

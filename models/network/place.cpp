@@ -15,14 +15,16 @@ void require_device(const std::string &device) {
     throw input_error("device \"" + device + "\" is not a device; use \"cpu\", \"cuda\" or \"cuda:N\"");
   }
   if (parsed.is_cpu()) return;
-  if (!parsed.is_cuda()) throw input_error("device \"" + device + "\" is not supported; use \"cpu\" or \"cuda:N\"");
+  if (!parsed.is_cuda())
+    throw input_error("device \"" + device + "\" is not supported; use \"cpu\" or \"cuda:N\"");
   const auto count = at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
   if (count == 0)
-    throw input_error("device \"" + device + "\": this LibTorch sees no GPU; use device = \"cpu\", or a LibTorch " +
+    throw input_error("device \"" + device +
+                      "\": this LibTorch sees no GPU; use device = \"cpu\", or a LibTorch " +
                       "built with CUDA on a machine with a GPU (docs/gpu.md)");
   if (parsed.has_index() && parsed.index() >= count)
-    throw input_error("device \"" + device + "\": there are only " + std::to_string(count) + " GPUs (cuda:0 to cuda:" +
-                      std::to_string(count - 1) + ")");
+    throw input_error("device \"" + device + "\": there are only " + std::to_string(count) +
+                      " GPUs (cuda:0 to cuda:" + std::to_string(count - 1) + ")");
 }
 
 std::shared_ptr<const transformer> place(std::shared_ptr<const transformer> model, const std::string &device,

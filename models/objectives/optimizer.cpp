@@ -117,12 +117,13 @@ void adamw_step(const at::Tensor &parameters, const at::Tensor &gradients, adamw
       .eps = options.eps,
       .keep = 1 - rate * options.weight_decay,
   };
-  if (!parameters.is_cpu())
-    step_anywhere(parameters, gradients, state, factors, decays);
-  else if (parameters.scalar_type() == at::kFloat)
+  const auto type = parameters.scalar_type();
+  if (parameters.is_cpu() && type == at::kFloat)
     step_on_cpu<float>(parameters, gradients, state, factors, decays);
-  else
+  else if (parameters.is_cpu() && type == at::kDouble)
     step_on_cpu<double>(parameters, gradients, state, factors, decays);
+  else
+    step_anywhere(parameters, gradients, state, factors, decays);
 }
 
 schedule_shape parse_schedule_shape(std::string_view name) {

@@ -37,7 +37,8 @@ double gradient_norm(const at::Tensor &gradients);
 /// What gradients are multiplied by so that their norm is at most `max_norm` (0 or less: no clipping).
 double clip_scale(double norm, double max_norm, double eps = 1e-6);
 
-/// One step of AdamW (arXiv:1711.05101) in place over a flat buffer [n], float32 or float64. Gradients count
+/// One step of AdamW (arXiv:1711.05101) in place over a flat buffer [n] of any floating type, in one pass for
+/// float32 and float64 on the CPU. Gradients count
 /// times `scale` and are left as they are. Where `decays` [n] bool is given, weight decay acts only where it
 /// is true (norms and biases are commonly left out).
 void adamw_step(const at::Tensor &parameters, const at::Tensor &gradients, adamw_state &state,

@@ -176,13 +176,19 @@ trained_version trainer::complete(std::int64_t now_ns) {
   auto buffer = (*reusable)->flat();
   buffer.copy_(parameters_);
   result.weights = *reusable;
+  newest_metrics_ = result.metrics;
+  for (const char *of_one_update : {"update", "version", "seconds", "tokens"}) newest_metrics_.erase(of_one_update);
   batch_.clear();
   mini_batches_.clear();
   return result;
 }
 
 nlohmann::json trainer::summary() const {
-  return {{"updates", version_}, {"staleness_max", staleness_max_}, {"tokens_trained", tokens_}};
+  auto result = newest_metrics_;
+  result["updates"] = version_;
+  result["staleness_max"] = staleness_max_;
+  result["tokens_trained"] = tokens_;
+  return result;
 }
 
 std::string trainer::batch_ids() const {

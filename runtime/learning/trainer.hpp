@@ -55,7 +55,7 @@ class trainer {
   bool slice();
   trained_version complete(std::int64_t now_ns);
 
-  /// {"updates", "staleness_max" …} over the run so far.
+  /// {"updates", "staleness_max", "tokens_trained"} over the run so far, and the newest update's figures.
   nlohmann::json summary() const;
 
  private:
@@ -90,6 +90,7 @@ class trainer {
   metric_totals metrics_;
   double grad_norm_ = 0;
   double rate_ = 0;
+  nlohmann::json newest_metrics_ = nlohmann::json::object();
 };
 
 }  // namespace slipstream

@@ -1,14 +1,14 @@
 #!/bin/bash
 # pack.sh [OUTPUT] : packs the libraries that a build needs beside LibTorch and a compiler, as unpacked Debian
 # packages, for a machine without any package registry (docs/gpu.md). Run it on Debian 12 (amd64); needs no root.
-# OUTPUT is build/gpu-packages.tar.xz when not given.
+# OUTPUT is build/gpu-packages.tar.gz when not given.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
-output=$(realpath -m -- "${1:-$root/build/gpu-packages.tar.xz}")
+output=$(realpath -m -- "${1:-$root/build/gpu-packages.tar.gz}")
 
-# What the other machine has of its own: tools, LibTorch with its BLAS, and the C and C++ libraries.
+# What the other machine has of its own: tools, LibTorch with its BLAS, the C and C++ libraries, OpenSSL 3.
 brought='^(ca-certificates|ccache|clang-format|cmake|g\+\+|git|mold|ninja-build|python3|libtorch-dev|libopenblas.*)$'
-system='^(libc6.*|libgcc-s1|libstdc\+\+.*|libgomp1|gcc-.*-base|linux-libc-dev|libcrypt.*|zlib1g)$'
+system='^(libc6.*|libgcc-s1|libstdc\+\+.*|libgomp1|libssl3|gcc-.*-base|linux-libc-dev|libcrypt.*|zlib1g)$'
 
 folder=$(mktemp -d)
 trap 'rm -rf -- "$folder"' EXIT
@@ -33,7 +33,6 @@ for package in "$folder"/*.deb; do
   dpkg -x "$package" "$folder/packages"
 done
 rm -rf "$folder/packages/usr/share/doc" "$folder/packages/usr/share/man" "$folder/packages/usr/share/lintian"
-find "$folder/packages" -name '*.a' -delete
 mkdir -p "$(dirname -- "$output")"
-tar -C "$folder" --owner=0 --group=0 --sort=name -cJf "$output" packages
+tar -C "$folder" --owner=0 --group=0 --sort=name -czf "$output" packages
 echo "$output: $(du -h -- "$output" | cut -f1), ${#packages[@]} packages"

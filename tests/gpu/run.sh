@@ -6,7 +6,7 @@ set -euo pipefail
 usage() {
   cat <<'HELP'
 usage: tests/gpu/run.sh [OPTIONS]
-  --packages FILE_OR_FOLDER  what tests/gpu/pack.sh made (build/gpu-packages.tar.xz)
+  --packages FILE_OR_FOLDER  what tests/gpu/pack.sh made (build/gpu-packages.tar.gz)
   --python PROGRAM           the Python that has torch (python3)
   --device DEVICE            where the quickstart computes (cuda:0)
   --build FOLDER             (build/gpu)
@@ -16,7 +16,7 @@ HELP
 }
 
 root=$(cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
-packages=$root/build/gpu-packages.tar.xz python=python3 device=cuda:0 build=$root/build/gpu jobs=$(nproc)
+packages=$root/build/gpu-packages.tar.gz python=python3 device=cuda:0 build=$root/build/gpu jobs=$(nproc)
 only=build,test,quickstart
 while [ $# -gt 0 ]; do
   case $1 in
@@ -79,6 +79,7 @@ if command -v ninja >/dev/null; then generator=Ninja; fi
 
 mkdir -p "$build"
 if [ -f "$packages" ]; then
+  rm -rf "$build/packages"
   tar -C "$build" -xf "$packages"
   packages=$build/packages
 fi

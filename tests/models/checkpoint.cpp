@@ -7,7 +7,7 @@
 #include "models/files/checkpoint.hpp"
 #include "models/files/safetensors.hpp"
 #include "models/network/transformer.hpp"
-#include "tests/support/temporary.hpp"
+#include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -43,7 +43,7 @@ std::string text_of(const fs::path &file) {
 }  // namespace
 
 TEST_CASE("a checkpoint comes back as it was, in a folder of which only itself is left") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const checkpoint model = made_up(GENERATE(0, 1), GENERATE(false, true));
   const fs::path place = folder.path() / "deep" / "last";
   save_checkpoint(place, model, {{"step", at::arange(3, at::kLong)}}, "{\"version\": 1}");
@@ -63,7 +63,7 @@ TEST_CASE("a checkpoint comes back as it was, in a folder of which only itself i
 
 TEST_CASE(
     "a save that is cut off before the rename leaves the old folder whole, and the next save clears up") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const fs::path place = folder.path() / "last";
   checkpoint model = made_up();
   save_checkpoint(place, model, {}, "");
@@ -85,7 +85,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a score head is made where the folder has none, and kept where it has one") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const checkpoint model = made_up(0, GENERATE(false, true));
   save_checkpoint(folder.path() / "policy", model, {}, "");
   CHECK(checkpoint_spec(folder.path() / "policy", 1).labels == 1);
@@ -100,7 +100,7 @@ TEST_CASE("a score head is made where the folder has none, and kept where it has
 }
 
 TEST_CASE("weights in several files and in half precision are read") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const fs::path place = folder.path() / "model";
   const checkpoint model = made_up();
   save_checkpoint(place, model, {}, "");
@@ -129,7 +129,7 @@ TEST_CASE("weights in several files and in half precision are read") {
 }
 
 TEST_CASE("a missing or half-written folder is refused before anything is loaded") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const fs::path place = folder.path() / "model", weights = place / "model.safetensors";
   CHECK_THAT(refusal(place), Catch::Contains("there is no such folder"));
   fs::create_directory(place);

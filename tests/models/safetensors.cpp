@@ -4,7 +4,7 @@
 
 #include "models/error.hpp"
 #include "models/files/safetensors.hpp"
-#include "tests/support/temporary.hpp"
+#include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -22,7 +22,7 @@ std::string file_of(const std::string &header, std::size_t data) {
 }
 
 std::string refusal(const std::string &content) {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const auto file = folder.path() / "x.safetensors";
   std::ofstream(file, std::ios::binary) << content;
   try {
@@ -42,7 +42,7 @@ std::string entry(const std::string &name, const std::string &type, const std::s
 }  // namespace
 
 TEST_CASE("tensors of every type come back as they were, the file's mapping outliving the reader") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const auto file = folder.path() / "x.safetensors";
   std::vector<std::pair<std::string, at::Tensor>> tensors{{"half", at::randn({3, 5}).to(at::kHalf)},
                                                           {"brain", at::randn({7}).to(at::kBFloat16)},
@@ -69,7 +69,7 @@ TEST_CASE("tensors of every type come back as they were, the file's mapping outl
 }
 
 TEST_CASE("a header whose length is no multiple of the type's size is read all the same") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const auto file = folder.path() / "x.safetensors";
   std::string header = "{" + entry("a", "F32", "[1]", "[0,4]") + "}";
   while (header.size() % 4 != 1) header += ' ';

@@ -5,7 +5,7 @@
 
 #include "models/error.hpp"
 #include "models/network/spec.hpp"
-#include "tests/support/temporary.hpp"
+#include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -21,7 +21,7 @@ json base() {
 }
 
 model_spec read(const json &config) {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const auto file = folder.path() / "config.json";
   std::ofstream(file) << config.dump();
   return read_spec(file);
@@ -100,7 +100,7 @@ TEST_CASE("what would change the numbers and is not supported is refused by name
 }
 
 TEST_CASE("a file that is no JSON object is refused with its place") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const auto file = folder.path() / "config.json";
   const auto message = [&](const std::string &text) {
     std::ofstream(file) << text;

@@ -5,7 +5,7 @@
 
 #include "models/error.hpp"
 #include "models/tokenizers/tokenizer.hpp"
-#include "tests/support/temporary.hpp"
+#include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -16,13 +16,13 @@ namespace {
 using ids = std::vector<std::int64_t>;
 
 json saved_file(const tokenizer &text) {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   text.save(folder.path());
   return json::parse(std::ifstream(folder.path() / "tokenizer.json"));
 }
 
 std::string refusal(const json &content, const json &config = {}) {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   std::ofstream(folder.path() / "tokenizer.json") << content.dump();
   if (!config.is_null()) std::ofstream(folder.path() / "tokenizer_config.json") << config.dump();
   try {
@@ -61,7 +61,7 @@ TEST_CASE("a character that is not in the alphabet and text that is no UTF-8 are
 }
 
 TEST_CASE("a saved tokenizer comes back as it was") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   const auto text = make_character_tokenizer(" 0123456789=abc\"\\é€\t\n");
   text->save(folder.path());
   const auto back = load_tokenizer(folder.path());
@@ -79,7 +79,7 @@ TEST_CASE("a saved tokenizer comes back as it was") {
 }
 
 TEST_CASE("the names of special tokens may be text or tables") {
-  const test::temporary_folder folder;
+  const test::scratch folder;
   make_character_tokenizer("ab")->save(folder.path());
   std::ofstream(folder.path() / "tokenizer_config.json")
       << R"({"eos_token": {"content": "<eos>", "lstrip": false}, "pad_token": null, "bos_token": "<bos>"})";

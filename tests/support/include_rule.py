@@ -41,9 +41,9 @@ MAY_USE = {"models": ("models",), "runtime": ("models", "runtime"), "actors": LA
 NOT_IN_MODELS = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "stop_token", "semaphore",
                  "barrier", "latch", "chrono", "ctime"}
 # An actor is what a header of actors/ declares a spawn function for (a template is a helper). Its sources may not
-# include another actor's header; the supervisor, which spawns them, may, and so may sources that are no actor.
+# include another actor's header; those that spawn them may, and so may sources that are no actor.
 SPAWNS = re.compile(r"^(template\b[^\n]*\n)?[^\n/]*\bspawn_\w+\(caf::actor_system\b", re.MULTILINE)
-SUPERVISOR = "supervisor"
+SPAWNERS = ("supervisor", "run")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|signal|spawn|poll|netdb|dlfcn|execinfo)\.h)$")
@@ -86,7 +86,7 @@ def of_ours(name, header, actors):
     if target not in MAY_USE[layer]:
         return f"{layer}/ may not include {target}/ (models <- runtime <- actors)"
     stem, other = name.rsplit(".", 1)[0], header.rsplit(".", 1)[0]
-    if stem in actors and other in actors and stem != other and Path(stem).name != SUPERVISOR:
+    if stem in actors and other in actors and stem != other and Path(stem).name not in SPAWNERS:
         return f'"{header}" belongs to another actor: actors meet in actors/interfaces.hpp'
     return None
 

@@ -49,6 +49,7 @@ cmake -G "$generator" -B build -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TY
 cmake --build build
 
 [ "$(build/uses)" = length ]
+[ ! -e embed.cpp ] || build/embed | grep '"status": "finished"'
 "$prefix/bin/slipstream" --help >/dev/null
 for file in models/types.hpp runtime/types.hpp actors/interfaces.hpp; do
   [ -e "$prefix/include/slipstream/$file" ] || { echo "not installed: $file"; exit 1; }
