@@ -24,6 +24,12 @@ struct recorder_state {
 
 using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
 
+void open_file(std::ofstream &file, const std::filesystem::path &path) {
+  if (path.empty()) return;
+  file.open(path);
+  if (!file) throw run_error(path.string() + ": cannot be opened for writing; look at the folder's permissions");
+}
+
 void write_line(std::ofstream &file, const std::filesystem::path &path, const std::string &line) {
   file << line << '\n' << std::flush;
   if (!file) throw run_error(path.string() + ": cannot be written: is the disk full?");
@@ -61,11 +67,9 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
-  if (!setup.metrics.empty()) state.metrics.open(setup.metrics);
-  if (!setup.trace.empty()) {
-    state.trace.open(setup.trace);
-    state.trace << "[\n";
-  }
+  open_file(state.metrics, setup.metrics);
+  open_file(state.trace, setup.trace);
+  if (state.trace.is_open()) state.trace << "[\n";
   return {
       [self](const span &done) { record_span(self, done); },
       [self](update_atom, const json_ptr &metrics) { record_update(self, *metrics); },

@@ -47,6 +47,20 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   return services;
 }
 
+/// Spawns the actors of the graph, consumers first. When one cannot be had the others end, or the system would wait
+/// for them for ever.
+void spawn_nodes(spawn_context &context) {
+  const auto &plan = context.plan;
+  try {
+    for (const auto index : plan.spawn_order())
+      context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
+  } catch (...) {
+    for (const auto &[name, actor] : context.owned)
+      caf::anon_send_exit(caf::actor_cast<caf::actor>(actor), caf::exit_reason::kill);
+    throw;
+  }
+}
+
 /// The figures that everybody reads first stand at the top of the summary.
 nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
   nlohmann::json summary = {{"name", plan.graph().run.name}, {"seed", plan.graph().run.seed},
@@ -117,7 +131,6 @@ void configure(caf::actor_system_config &config) {
 
 supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
                                 const run_options &options) {
-  const auto &graph = plan.graph();
   const auto services = spawn_services(system, plan, paths, options);
   auto first = std::make_shared<snapshot>(snapshot{0, plan.models().load(plan.learned_model())});
   spawn_context context{system,
@@ -130,8 +143,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   context.own("recorder", services.recorder);
   context.own("weights", context.weights);
   context.own("ledger", context.ledger);
-  for (const auto index : plan.spawn_order())
-    context.inboxes[graph.actors[index].name] = plan.plans()[index].spawn(context);
+  spawn_nodes(context);
 
   auto run = std::make_shared<supervised_run>();
   run->actors = context.owned;

@@ -281,6 +281,21 @@ TEST_CASE("every follower gets the newest weights, late ones too") {
   CHECK(*late == std::vector<std::int64_t>{2});
 }
 
+TEST_CASE("a recorder that cannot write says so, as its last word") {
+  const test::scratch folder;
+  virtual_time world;
+  auto died = std::make_shared<std::string>();
+  const auto recorder = spawn_recorder(world.system(), {folder / "missing" / "metrics.jsonl", {}, {}, {}});
+  world.own(world.system().spawn([=](caf::event_based_actor *self) {
+    self->set_down_handler([=](const caf::down_msg &down) { *died = failure_text(down.reason); });
+    self->monitor(recorder);
+    return caf::behavior{[](int) {}};  // stays to hear of it
+  }));
+  world.settle();
+  CHECK(*died == (folder / "missing/metrics.jsonl").string() +
+                     ": cannot be opened for writing; look at the folder's permissions");
+}
+
 TEST_CASE("the recorder writes metrics and a trace, and adds up the time") {
   const test::scratch folder;
   virtual_time world;

@@ -123,6 +123,38 @@ TEST_CASE("the cause is told, not the request that it broke") {
   CHECK_THAT(run.result()["error"], Contains("group 0 arrived twice"));
 }
 
+TEST_CASE("a request that breaks is told as the death that broke it, whichever is heard of first") {
+  small_run run;
+  const auto loader = run.world.spawn<loader_actor>([](loader_actor::pointer self) {
+    fail_with_text(self);
+    return loader_actor::behavior_type{[](draw_atom, std::int64_t) -> drawn_batch_ptr {
+      throw input_error("d.jsonl:3: error: a bad line");
+    }};
+  });
+  run.parts->actors.emplace_back("prompts", caf::actor_cast<caf::strong_actor_ptr>(loader));
+  run.begin(3600, 1h);
+  caf::anon_send(run.books, subscribe_atom::value, loader, sample_sink());
+  run.world.pass(1s);
+  CHECK(run.result()["error"] == "prompts died: d.jsonl:3: error: a bad line");
+  CHECK(run.result()["exit_code"] == 2);
+}
+
+TEST_CASE("a broken request without a known cause is told by itself") {
+  small_run run;
+  const auto loader = run.world.spawn<loader_actor>([](loader_actor::pointer self) {
+    fail_with_text(self);
+    return loader_actor::behavior_type{
+        [](draw_atom, std::int64_t) -> drawn_batch_ptr { throw run_error("nobody watches this one"); }};
+  });
+  run.begin(3600, 1h);
+  caf::anon_send(run.books, subscribe_atom::value, loader, sample_sink());
+  run.world.settle();
+  CHECK_FALSE(run.ended->reply);  // the cause may come yet
+  run.world.pass(1s);
+  CHECK_THAT(run.result()["error"], StartsWith("ledger died: ledger asked loader for prompts: "));
+  CHECK(run.result()["exit_code"] == 1);
+}
+
 TEST_CASE("an actor that is killed is named in plain words") {
   small_run run;
   run.begin(3600, 1h);

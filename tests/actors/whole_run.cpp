@@ -1,6 +1,8 @@
 #include <ATen/core/Tensor.h>
 
+#include "actors/context.hpp"
 #include "actors/run.hpp"
+#include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
@@ -81,6 +83,35 @@ TEST_CASE("a whole asynchronous RL run finishes under virtual time, the same twi
   CHECK(books["trained"] == 32);
   CHECK(books["drawn"] == 32);
   CHECK(books["in_flight"] == 0);
+}
+
+TEST_CASE("when an actor cannot be spawned, those before it end") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  registry kinds;
+  register_builtin(kinds);
+  actor_kind broken;
+  broken.name = "test.broken";
+  broken.ports.accepts = ports<rollout_sink>();
+  broken.ports.gives = port_name<score_sink>::value;
+  broken.read = [](actor_config &) {
+    node_plan plan;
+    plan.spawn = [](spawn_context &) -> caf::strong_actor_ptr { throw input_error("no such part"); };
+    return plan;
+  };
+  kinds.add(std::move(broken));
+  auto text = test::tiny_topology{.folder = folder.path().string()}.grpo();
+  const std::string scorer = "scorer.edit_similarity";
+  text.replace(text.find(scorer), scorer.size(), "test.broken");
+  preflight plan(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds);
+  plan.verify();
+  const run_folder runs(plan.graph().run_folder());
+  test::virtual_time world;
+  run_options options;
+  options.detached = false;
+  CHECK_THROWS_WITH(spawn_topology(world.system(), plan, runs.paths(), options), "no such part");
+  world.settle();
+  CHECK(world.system().registry().running() == 0);
 }
 
 TEST_CASE("a run is not the same with another seed") {
