@@ -74,8 +74,8 @@ echo "torch $version in $torch, $device: $gpu"
 
 command -v cmake >/dev/null || fail "no cmake; 'pip install cmake' has one"
 printf '3.25\n%s\n' "$(cmake --version | awk 'NR == 1 {print $3}')" | sort -C -V || fail "cmake 3.25 or later is needed"
-generator='Unix Makefiles'
-if command -v ninja >/dev/null; then generator=Ninja; fi
+generator='Unix Makefiles' keep_going=(-k)
+if command -v ninja >/dev/null; then generator=Ninja keep_going=(-k 0); fi
 
 mkdir -p "$build"
 if [ -f "$packages" ]; then
@@ -98,7 +98,7 @@ configure_and_build() {
     "-DCMAKE_PREFIX_PATH=$packages/usr" -DCMAKE_LIBRARY_ARCHITECTURE=x86_64-linux-gnu \
     "-DCMAKE_INCLUDE_PATH=$packages/usr/include" "-DCMAKE_LIBRARY_PATH=$libraries" \
     "-DSLIPSTREAM_TORCH_FOLDER=$torch" -DPython3_EXECUTABLE="$(command -v "$python")" &&
-    cmake --build "$build/tree" -j "$jobs"
+    cmake --build "$build/tree" -j "$jobs" -- "${keep_going[@]}"
 }
 # stage NAME: one topology of the quickstart, its compute actors on the device.
 # shellcheck disable=SC2317

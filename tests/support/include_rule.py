@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The include rule: which folder may include what. Also torch/torch.h, private headers of actors, and README lengths.
+"""The include rule: which folder may include what. Also headers of LibTorch that cost or lack, and README lengths.
 
 usage: include_rule.py [ROOT]     prints one line FILE:LINE: error: ... a violation; exit code 1 if there is any
 """
@@ -124,6 +124,14 @@ def once(found):
         yield name, line, f"torch/torch.h in more than {TORCH_H_SOURCES} files: include single ATen/ops headers"
 
 
+def grad_modes(root, names):
+    """Sources that switch gradients off without naming the header: LibTorch 1.13's ATen/ATen.h has it, 2.x's not."""
+    for name in names:
+        text = (root / name).read_text(encoding="utf-8") if name.endswith((".cpp", ".hpp")) else ""
+        if "at::NoGradGuard" in text and "<ATen/core/grad_mode.h>" not in text:
+            yield name, text[: text.index("at::NoGradGuard")].count("\n") + 1, "include <ATen/core/grad_mode.h>"
+
+
 def readmes(root, names):
     """Violations of the READMEs' rules: one in each layer, and none longer than README_LINES."""
     for layer in LAYERS:
@@ -148,6 +156,7 @@ def violations(root):
                 if wrong:
                     yield name, line, wrong
     yield from once(found)
+    yield from grad_modes(root, names)
     yield from readmes(root, names)
 
 

@@ -47,6 +47,7 @@ BAD = [
     ("models/network/a.cpp", "#include <cblas.h>\n", "is for models/ files that match"),
     ("models/a.cpp", '#include "types.hpp"\n', "quoted includes start at the root"),
     ("models/a.cpp", "#include <models/types.hpp>\n", "is ours"),
+    ("models/a.cpp", "#include <ATen/ATen.h>\nconst at::NoGradGuard off;\n", "grad_mode.h"),
     ("models/a.hpp", "#include <torch/torch.h>\n", "costs every file 26 s"),
     ("tests/models/a.hpp", "#include <torch/torch.h>\n", "costs every file 26 s"),
     ("runtime/a.cpp", '#include "actors/interfaces.hpp"\n', "runtime/ may not include actors/"),
