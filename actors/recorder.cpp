@@ -27,7 +27,8 @@ using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
 void open_file(std::ofstream &file, const std::filesystem::path &path) {
   if (path.empty()) return;
   file.open(path);
-  if (!file) throw run_error(path.string() + ": cannot be opened for writing; look at the folder's permissions");
+  if (!file)
+    throw run_error(path.string() + ": cannot be opened for writing; look at the folder's permissions");
 }
 
 void write_line(std::ofstream &file, const std::filesystem::path &path, const std::string &line) {

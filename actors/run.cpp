@@ -47,8 +47,8 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   return services;
 }
 
-/// Spawns the actors of the graph, consumers first. When one cannot be had the others end, or the system would wait
-/// for them for ever.
+/// Spawns the actors of the graph, consumers first. When one cannot be had the others end, or the system
+/// would wait for them for ever.
 void spawn_nodes(spawn_context &context) {
   const auto &plan = context.plan;
   try {
