@@ -58,7 +58,9 @@ int main(int argc, char **argv) {
   auto *prompt = gen->add_option("--prompt", generate.prompt, "text to continue");
   auto *ids = gen->add_option("--ids", generate.ids, "token ids to continue: 1,2,3")->delimiter(',');
   prompt->excludes(ids);
-  gen->add_option("--max-new-tokens", generate.max_new_tokens)->check(CLI::PositiveNumber);
+  gen->add_option("--max-new-tokens", generate.max_new_tokens,
+                  "default: up to 64, as far as the context reaches")
+      ->check(CLI::PositiveNumber);
   gen->add_option("--min-new-tokens", generate.min_new_tokens)->check(CLI::NonNegativeNumber);
   gen->add_option("--temperature", generate.temperature, "0 is greedy")->check(CLI::NonNegativeNumber);
   gen->add_option("--top-k", generate.top_k)->check(CLI::NonNegativeNumber);

@@ -23,7 +23,8 @@ struct generate_arguments {
   std::filesystem::path model;
   std::string prompt;
   std::vector<std::int64_t> ids;
-  std::int64_t max_new_tokens = 64, min_new_tokens = 0, top_k = 0;
+  std::int64_t max_new_tokens = 0;  ///< 0: up to 64, as far as the context reaches
+  std::int64_t min_new_tokens = 0, top_k = 0;
   double temperature = 1.0, top_p = 1.0, min_p = 0.0;
   std::uint64_t seed = 0;
   std::string device = "cpu";

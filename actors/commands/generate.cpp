@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "actors/commands/commands.hpp"
@@ -27,7 +28,9 @@ generation_request make_request(const generate_arguments &arguments, const check
     request.prompt = model.text->encode(arguments.prompt);
   }
   if (request.prompt.empty()) throw input_error("the prompt is empty; give --prompt TEXT or --ids 1,2,3");
-  request.max_new_tokens = arguments.max_new_tokens;
+  const auto left = model.spec.max_positions - static_cast<std::int64_t>(request.prompt.size());
+  request.max_new_tokens =
+      arguments.max_new_tokens > 0 ? arguments.max_new_tokens : std::clamp<std::int64_t>(left, 1, 64);
   request.min_new_tokens = arguments.min_new_tokens;
   request.sampling = {arguments.temperature, arguments.top_k, arguments.top_p, arguments.min_p};
   request.seed = arguments.seed;
