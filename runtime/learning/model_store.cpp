@@ -13,7 +13,7 @@ model_description describe_fresh(const model_config &config) {
   spec.labels = config.labels;
   spec.vocab_size = text->vocab_size();
   spec.bos_token = text->bos();
-  spec.eos_token = text->eos();
+  if (text->eos() >= 0) spec.eos_tokens = {text->eos()};
   spec.pad_token = text->pad();
   return {std::move(spec), std::move(text), {}};
 }
