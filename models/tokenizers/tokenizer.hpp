@@ -15,6 +15,8 @@ class tokenizer {
   virtual ~tokenizer() = default;
   /// Throws input_error naming the character when a tokenizer has no id for it.
   virtual std::vector<std::int64_t> encode(std::string_view text) const = 0;
+  /// With the tokens that a post-processor adds (Llama 3's start of text).
+  virtual std::vector<std::int64_t> encode_with_special(std::string_view text) const { return encode(text); }
   /// Special tokens are left out unless `keep_special`.
   virtual std::string decode(const std::vector<std::int64_t> &ids, bool keep_special = false) const = 0;
   virtual std::int64_t vocab_size() const = 0;
