@@ -20,7 +20,7 @@ struct loader_setup {
   std::optional<example_form> form;  ///< training data for a learner; none: prompts for samplers
 };
 
-/// Answers demands for n lines, tokenised.
+/// Answers demands for n lines more, or for lines drawn before by their ids, tokenised.
 loader_actor spawn_loader(caf::actor_system &system, loader_setup setup);
 
 }  // namespace slipstream

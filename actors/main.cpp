@@ -90,6 +90,19 @@ int main(int argc, char **argv) {
   auto *inspect = app.add_subcommand("inspect", "architecture, parameters and memory of a model folder");
   inspect->add_option("folder", model, "model folder, or a run folder")->required();
   inspect->add_flag("--json", as_json, "print JSON");
+  slipstream::ledger_arguments books;
+  auto *ledger = app.add_subcommand("ledger", "where a run's prompts are, by its journal");
+  ledger->add_option("run", books.run, "run folder")->required();
+  ledger->add_option("--prompt", books.prompt, "the history of one prompt, by its id")
+      ->check(CLI::NonNegativeNumber);
+  ledger->add_flag("--json", books.json, "print JSON");
+  slipstream::replay_arguments again;
+  auto *replay = app.add_subcommand("replay", "train again on what a run's journal holds, to the bit");
+  replay->add_option("run", again.run, "run folder")->required();
+  replay->add_option("--to", again.to, "a new folder for the replayed checkpoint");
+  replay->add_option("--loss", again.loss, "what another loss would have made of the same rollouts");
+  replay->add_option("--until", again.until, "stop after this update")->check(CLI::PositiveNumber);
+  replay->add_flag("--json", again.json, "print JSON");
   auto *data = app.add_subcommand("data", "write the files of a made-up task");
   data->add_option("name", task, "the task: sort")->required();
   data->add_option("--to", folder, "folder to write to")->required();
@@ -112,6 +125,8 @@ int main(int argc, char **argv) {
     if (*gen) return slipstream::generate_command(generate);
     if (*rate) return slipstream::score_command(score);
     if (*out) return slipstream::export_command(exported);
+    if (*ledger) return slipstream::ledger_command(books);
+    if (*replay) return slipstream::replay_command(again);
     if (*inspect) return slipstream::inspect_command(model, as_json);
     return slipstream::data_command(task, folder, seed);
   } catch (const slipstream::input_error &problem) {
