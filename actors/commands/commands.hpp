@@ -33,6 +33,26 @@ struct generate_arguments {
 };
 int generate_command(const generate_arguments &arguments);
 
+struct score_arguments {
+  std::filesystem::path model;
+  std::string device = "cpu";
+  bool exact = false;
+};
+/// Reads JSON lines {"text"} or {"ids"}, optionally "prompt", from standard input; prints a line for each.
+int score_command(const score_arguments &arguments);
+
+struct export_arguments {
+  std::filesystem::path from;  ///< a run folder or a model folder
+  std::filesystem::path to;    ///< a new folder
+  std::string type = "float32";
+  std::int64_t shard_megabytes = 5000;
+  bool keep_adapter = false;
+};
+int export_command(const export_arguments &arguments);
+
+/// What a model folder (or a run's last checkpoint) holds, and the memory it takes.
+int inspect_command(const std::filesystem::path &folder, bool as_json);
+
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream

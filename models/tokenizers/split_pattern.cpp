@@ -40,12 +40,22 @@ pcre2_code *compile(const std::string &pattern, std::uint32_t options, const std
                     reinterpret_cast<const char *>(text));
 }
 
-// U+180E (a format character since Unicode 6.3) counts as a space in PCRE2's \s only. Another format
-// character of the same length stands in for it while matching.
-std::string without_vowel_separator(std::string_view text) {
+// Where PCRE2's character classes differ from Oniguruma's, a character of the same length stands in while
+// matching. U+180E, a format character since Unicode 6.3, is a space for \s; the numbers U+1D2C0 to U+1D2D3
+// came with Unicode 15, which PCRE2 does not know before 10.43.
+constexpr std::string_view vowel_separator = "\u180e", format = "\u200b", new_numbers = "\xf0\x9d\x8b";
+constexpr char last_new_number = '\x93', old_number = '\xa0';
+
+bool needs_stand_ins(std::string_view text) {
+  return text.find(vowel_separator) != text.npos || text.find(new_numbers) != text.npos;
+}
+
+std::string with_stand_ins(std::string_view text) {
   std::string copy(text);
-  for (auto at = copy.find("\u180e"); at != copy.npos; at = copy.find("\u180e", at))
-    copy.replace(at, 3, "\u200b");
+  for (auto at = copy.find(vowel_separator); at != copy.npos; at = copy.find(vowel_separator, at))
+    copy.replace(at, format.size(), format);
+  for (auto at = copy.find(new_numbers); at != copy.npos; at = copy.find(new_numbers, at + 4))
+    if (copy[at + 3] <= last_new_number) copy[at + 3] = old_number;
   return copy;
 }
 
@@ -70,7 +80,7 @@ split_pattern::split_pattern(const std::string &pattern, kind of, const std::str
 void split_pattern::find_all(std::string_view text, std::vector<text_span> &matches) const {
   const pcre2_code *code = code_of(code_);
   std::string copy;
-  if (text.find("\u180e") != text.npos) text = copy = without_vowel_separator(text);
+  if (needs_stand_ins(text)) text = copy = with_stand_ins(text);
   const match_data data(pcre2_match_data_create_from_pattern(code, nullptr));
   const match_context context(pcre2_match_context_create(nullptr));
   if (!data || !context) throw std::bad_alloc();

@@ -44,6 +44,22 @@ void read_network(settings &s, model_config &model) {
   check_shape(s, spec);
 }
 
+// [models.NAME.lora]
+std::optional<adapter_spec> read_lora(settings &model) {
+  const node *table = model.find("lora");
+  if (!table) return {};
+  settings s(*table);
+  adapter_spec lora;
+  lora.rank = s.required_integer("rank", 1, 4096);
+  lora.alpha = s.number("alpha", 2.0 * static_cast<double>(lora.rank), 1e-6);
+  lora.rank_stabilised = s.flag("rank_stabilised", false);
+  lora.targets = s.texts("targets");
+  if (lora.targets.empty()) lora.targets = {"all-linear"};
+  std::sort(lora.targets.begin(), lora.targets.end());
+  s.finish();
+  return lora;
+}
+
 model_config read_model(const std::string &name, const node &table) {
   settings s(table);
   model_config model;
@@ -71,6 +87,7 @@ model_config read_model(const std::string &name, const node &table) {
   } else {
     read_network(s, model);
   }
+  if (!copy) model.lora = read_lora(s);
   if (!copy) model.labels = s.choice("head", {"tokens", "score"}) == "score" ? 1 : 0;
   model.spec.labels = model.labels;
   s.finish();
