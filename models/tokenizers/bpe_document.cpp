@@ -52,7 +52,7 @@ json model_of(const bpe_vocabulary &vocabulary, const bpe_style &style, const sp
   for (const auto &[left, right] : vocabulary.merges) {
     const std::string first = printable(left), second = printable(right);
     merges.push_back(first + " " + second);
-    tokens[first + second] = next++;
+    if (tokens.emplace(first + second, next).second) ++next;  // another pair may have made the same token
   }
   return {{"type", "BPE"},
           {"dropout", nullptr},
@@ -73,6 +73,10 @@ bpe_style find_bpe_style(std::string_view name) {
   if (name == "llama3") return {"llama3", modern_pattern(R"(\p{N}{1,3})"), true, false};
   if (name == "qwen") return {"qwen", modern_pattern(R"(\p{N})"), false, true};
   throw input_error("there is no style \"" + std::string(name) + "\"; there are gpt2, llama3, qwen");
+}
+
+std::string pre_tokenizer_json(const bpe_style &style) {
+  return cutting(style).dump();
 }
 
 tokenizer_files write_bpe_files(const bpe_vocabulary &vocabulary, const bpe_style &style) {

@@ -25,6 +25,9 @@ struct bpe_style {
 };
 bpe_style find_bpe_style(std::string_view name);
 
+/// What tokenizer.json holds under "pre_tokenizer", as JSON.
+std::string pre_tokenizer_json(const bpe_style &style);
+
 /// tokenizer.json and tokenizer_config.json.
 tokenizer_files write_bpe_files(const bpe_vocabulary &vocabulary, const bpe_style &style);
 
