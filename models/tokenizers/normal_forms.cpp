@@ -3,8 +3,11 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <new>
+#include <iterator>
+#include <utility>
 #include <vector>
+
+#include "models/tokenizers/unicode_versions.hpp"
 
 namespace slipstream {
 namespace {
@@ -34,43 +37,64 @@ void order_marks(std::vector<utf8proc_int32_t> &characters) {
   }
 }
 
-std::vector<utf8proc_int32_t> decomposed(std::string_view text, utf8proc_option_t options) {
-  std::vector<utf8proc_int32_t> result;
-  result.reserve(text.size());
-  utf8proc_int32_t parts[32];  // the longest decomposition has 18 characters
-  for (auto left = static_cast<utf8proc_ssize_t>(text.size()); left > 0;) {
-    utf8proc_int32_t character = 0;
-    const auto *at = reinterpret_cast<const utf8proc_uint8_t *>(text.data() + text.size() - left);
-    left -= utf8proc_iterate(at, left, &character);
-    int boundary = 0;
-    const auto count = utf8proc_decompose_char(character, parts, std::size(parts), options, &boundary);
-    result.insert(result.end(), parts, parts + count);
+class normaliser {
+ public:
+  explicit normaliser(normal_form form)
+      : compose_(form == normal_form::nfc || form == normal_form::nfkc),
+        options_(static_cast<utf8proc_option_t>(
+            UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+            (form == normal_form::nfkc || form == normal_form::nfkd ? UTF8PROC_COMPAT : 0))) {}
+
+  std::string run(std::string_view text) {
+    for (auto left = static_cast<utf8proc_ssize_t>(text.size()); left > 0;) {
+      utf8proc_int32_t character = 0;
+      const auto *at = reinterpret_cast<const utf8proc_uint8_t *>(text.data() + text.size() - left);
+      left -= utf8proc_iterate(at, left, &character);
+      if (unknown_to_normaliser(static_cast<std::uint32_t>(character))) {
+        flush();
+        write(character);
+      } else {
+        decompose(character);
+      }
+    }
+    flush();
+    return std::move(result_);
   }
-  return result;
-}
+
+ private:
+  void decompose(utf8proc_int32_t character) {
+    utf8proc_int32_t parts[32];  // the longest decomposition has 18 characters
+    int boundary = 0;
+    const auto count = utf8proc_decompose_char(character, parts, std::size(parts), options_, &boundary);
+    run_.insert(run_.end(), parts, parts + count);
+  }
+
+  void flush() {
+    order_marks(run_);
+    auto count = static_cast<utf8proc_ssize_t>(run_.size());
+    constexpr auto composing = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (compose_) count = utf8proc_normalize_utf32(run_.data(), count, composing);
+    for (utf8proc_ssize_t i = 0; i < count; ++i) write(run_[static_cast<std::size_t>(i)]);
+    run_.clear();
+  }
+
+  void write(utf8proc_int32_t character) {
+    utf8proc_uint8_t bytes[4];
+    const auto length = utf8proc_encode_char(character, bytes);
+    result_.append(reinterpret_cast<const char *>(bytes), static_cast<std::size_t>(length));
+  }
+
+  bool compose_;
+  utf8proc_option_t options_;
+  std::vector<utf8proc_int32_t> run_;  // since the last border
+  std::string result_;
+};
 
 }  // namespace
 
 std::string normalised(std::string_view text, normal_form form) {
-  const bool compose = form == normal_form::nfc || form == normal_form::nfkc;
-  const bool compatible = form == normal_form::nfkc || form == normal_form::nfkd;
   if (form == normal_form::nfc ? below_marks(text) : ascii(text)) return std::string(text);
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
-                                                      (compatible ? UTF8PROC_COMPAT : 0));
-  std::vector<utf8proc_int32_t> characters = decomposed(text, options);
-  order_marks(characters);
-  auto count = static_cast<utf8proc_ssize_t>(characters.size());
-  if (compose)
-    count = utf8proc_normalize_utf32(characters.data(), count,
-                                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  std::string result;
-  result.reserve(text.size());
-  for (utf8proc_ssize_t i = 0; i < count; ++i) {
-    utf8proc_uint8_t bytes[4];
-    const auto length = utf8proc_encode_char(characters[static_cast<std::size_t>(i)], bytes);
-    result.append(reinterpret_cast<const char *>(bytes), static_cast<std::size_t>(length));
-  }
-  return result;
+  return normaliser(form).run(text);
 }
 
 }  // namespace slipstream

@@ -2,9 +2,11 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <utf8proc.h>
 
 #include "models/error.hpp"
 #include "models/tokenizers/regex_dialect.hpp"
+#include "models/tokenizers/unicode_versions.hpp"
 
 namespace slipstream {
 namespace {
@@ -40,23 +42,25 @@ pcre2_code *compile(const std::string &pattern, std::uint32_t options, const std
                     reinterpret_cast<const char *>(text));
 }
 
-// Where PCRE2's character classes differ from Oniguruma's, a character of the same length stands in while
-// matching. U+180E, a format character since Unicode 6.3, is a space for \s; the numbers U+1D2C0 to U+1D2D3
-// came with Unicode 15, which PCRE2 does not know before 10.43.
-constexpr std::string_view vowel_separator = "\u180e", format = "\u200b", new_numbers = "\xf0\x9d\x8b";
-constexpr char last_new_number = '\x93', old_number = '\xa0';
-
-bool needs_stand_ins(std::string_view text) {
-  return text.find(vowel_separator) != text.npos || text.find(new_numbers) != text.npos;
-}
-
-std::string with_stand_ins(std::string_view text) {
-  std::string copy(text);
-  for (auto at = copy.find(vowel_separator); at != copy.npos; at = copy.find(vowel_separator, at))
-    copy.replace(at, format.size(), format);
-  for (auto at = copy.find(new_numbers); at != copy.npos; at = copy.find(new_numbers, at + 4))
-    if (copy[at + 3] <= last_new_number) copy[at + 3] = old_number;
-  return copy;
+// The text to match: some characters of three or four bytes have a stand-in, see unicode_versions.hpp.
+std::string_view with_stand_ins(std::string_view text, std::string &copy) {
+  for (std::size_t at = 0; at < text.size();) {
+    if (static_cast<unsigned char>(text[at]) < 0xe0) {
+      ++at;
+      continue;
+    }
+    utf8proc_int32_t character = 0;
+    const auto length = static_cast<std::size_t>(
+        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t *>(text.data() + at), 4, &character));
+    const auto other = pattern_stand_in(static_cast<std::uint32_t>(character));
+    if (other != static_cast<std::uint32_t>(character)) {
+      if (copy.empty()) text = copy = text;
+      utf8proc_encode_char(static_cast<utf8proc_int32_t>(other),
+                           reinterpret_cast<utf8proc_uint8_t *>(copy.data() + at));
+    }
+    at += length;
+  }
+  return text;
 }
 
 }  // namespace
@@ -80,7 +84,7 @@ split_pattern::split_pattern(const std::string &pattern, kind of, const std::str
 void split_pattern::find_all(std::string_view text, std::vector<text_span> &matches) const {
   const pcre2_code *code = code_of(code_);
   std::string copy;
-  if (needs_stand_ins(text)) text = copy = with_stand_ins(text);
+  text = with_stand_ins(text, copy);
   const match_data data(pcre2_match_data_create_from_pattern(code, nullptr));
   const match_context context(pcre2_match_context_create(nullptr));
   if (!data || !context) throw std::bad_alloc();
