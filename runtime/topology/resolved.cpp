@@ -96,7 +96,7 @@ void write_network(writer &out, const model_config &model) {
   out.integer("max_positions", spec.max_positions);
   out.flag("tied_embeddings", spec.tied_embeddings);
   out.real("norm_eps", spec.norm_eps);
-  out.real("rope_theta", spec.rope_theta);
+  if (spec.positions == position_kind::rotary) out.real("rope_theta", spec.rope_theta);
   out.real("initializer_range", spec.initializer_range);
   out.text_key("alphabet", model.alphabet);
 }

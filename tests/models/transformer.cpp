@@ -6,6 +6,7 @@
 #include "models/error.hpp"
 #include "models/network/batch.hpp"
 #include "models/network/families.hpp"
+#include "models/network/group_forward.hpp"
 #include "models/network/operations.hpp"
 #include "tests/support/test.hpp"
 
@@ -177,6 +178,35 @@ TEST_CASE("fresh parameters depend on seed and name only") {
   const at::Tensor embedding = initial_parameters(spec, 1).narrow(0, 0, spec.vocab_size * spec.hidden_size);
   CHECK(std::abs(embedding.mean().item<double>()) < 0.005);
   CHECK(embedding.std().item<double>() == Approx(spec.initializer_range).epsilon(0.01));
+}
+
+TEST_CASE("the answers to one prompt, computed with the prompt once, are what each gives alone") {
+  model_spec spec = small_spec(GENERATE("plain", "windows", "gpt2"));
+  const std::vector<std::int64_t> prompt{4, 9, 1};
+  std::vector<generation> answers;
+  for (const std::vector<std::int64_t> &tokens : sequences{{7}, {2, 2, 11, 5, 0, 3, 18, 6, 6, 1}, {8, 3}}) {
+    answers.emplace_back();
+    answers.back().tokens = tokens;
+  }
+  const auto whole = [&](std::size_t i) {
+    std::vector<std::int64_t> tokens = prompt;
+    tokens.insert(tokens.end(), answers[i].tokens.begin(), answers[i].tokens.end());
+    return pad_tokens({tokens}, 0);
+  };
+  const transformer model(spec, uneven_parameters(spec, 3), numerics::exact);
+  const auto logprobs = answer_logprobs(model, prompt, answers, 0.8);
+  spec.labels = 1;
+  const transformer reward(spec, uneven_parameters(spec, 4), numerics::exact);
+  const auto scores = answer_scores(reward, prompt, answers);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const at::Tensor alone = batch_logprobs(model, whole(i), 0.8, false).logprobs[0];
+    for (std::size_t t = 0; t < logprobs[i].size(); ++t)
+      CHECK(logprobs[i][t] == alone[static_cast<std::int64_t>(prompt.size() + t)].item<float>());
+    CHECK(scores[i] == batch_scores(reward, whole(i))[0].item<double>());
+  }
+  const transformer precise(spec, uneven_parameters(spec, 4).to(at::kDouble), numerics::fast);
+  const auto expected = answer_scores(precise, prompt, answers);
+  for (std::size_t i = 0; i < answers.size(); ++i) CHECK(scores[i] == Approx(expected[i]).epsilon(1e-4));
 }
 
 TEST_CASE("a head that is not there, a context exceeded and a temperature of 0 are refused") {
