@@ -8,6 +8,7 @@
 #include "actors/commands/commands.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
 
 namespace slipstream {
@@ -22,12 +23,11 @@ constexpr std::size_t least_tokens = 259;
 // A line on standard error now and then, for trainings that take long.
 class reporter {
  public:
-  template <class... Values>
-  void say(fmt::format_string<Values...> text, const Values &...values) {
+  void say(const std::string &what, std::size_t done, std::size_t all) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::seconds(5)) return;
     last_ = now;
-    fmt::print(stderr, "{}\n", fmt::format(text, values...));
+    fmt::print(stderr, "{}: {} of {}\n", what, done, all);
   }
 
  private:
@@ -60,7 +60,7 @@ void add_text(std::string_view text, const std::string &file, word_counts &count
       throw input_error(fmt::format("{}: error: {}", file, problem.what()));
     }
     text.remove_prefix(part);
-    progress.say("{}: {} of {} MB counted", file, (all - text.size()) >> 20, all >> 20);
+    progress.say(file + ": megabytes counted", (all - text.size()) >> 20, all >> 20);
   }
 }
 
@@ -87,8 +87,8 @@ int tokenizer_train_command(const tokenizer_train_arguments &arguments) {
   word_counts counts(style);
   for (const fs::path &file : arguments.files) add_file(file, counts, progress);
   const auto wanted = static_cast<std::size_t>(arguments.vocab_size);
-  const bpe_vocabulary vocabulary = train_bpe(
-      counts.words(), wanted, [&](std::size_t tokens) { progress.say("{} of {} tokens", tokens, wanted); });
+  const bpe_vocabulary vocabulary =
+      train_bpe(counts.words(), wanted, [&](std::size_t tokens) { progress.say("tokens", tokens, wanted); });
   const tokenizer_files files = write_bpe_files(vocabulary, style);
   const auto made = read_tokenizer(files, arguments.to)->vocab_size();
   fs::create_directories(arguments.to);
