@@ -26,7 +26,7 @@ void finish(self_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   state.finished = true;
-  if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text);
+  if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(setup.core->summary()));
   self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
@@ -46,7 +46,7 @@ void complete(self_pointer self) {
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
   if (done.version >= setup.updates || state.stopping) return finish(self);
   if (setup.checkpoint_every > 0 && !setup.checkpoints.empty() && done.version % setup.checkpoint_every == 0)
-    write_checkpoint(setup.checkpoints, *setup.core, setup.text);
+    write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   pull(self);
 }
 

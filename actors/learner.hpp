@@ -17,6 +17,7 @@ struct learner_setup {
   compute_share share;
   std::shared_ptr<trainer> core;
   std::shared_ptr<const tokenizer> text;  ///< written beside the model in checkpoints
+  std::filesystem::path base;             ///< of the model that its adapters stand on
   buffer_actor buffer;
   ledger_actor ledger;
   weights_actor weights;

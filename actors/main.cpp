@@ -70,6 +70,43 @@ int main(int argc, char **argv) {
   gen->add_option("--device", generate.device, "cpu or cuda:N");
   gen->add_flag("--exact", generate.exact, "sum in an order that depends on nothing else (CPU)");
   gen->add_flag("--json", generate.json, "print ids, log-probabilities and finish reason");
+  slipstream::score_arguments score;
+  auto *rate =
+      app.add_subcommand("score", "log-probabilities or reward scores of JSON lines on standard input");
+  rate->add_option("--model", score.model, "Hugging Face folder")->required();
+  rate->add_option("--device", score.device, "cpu or cuda:N");
+  rate->add_flag("--exact", score.exact, "sum in an order that depends on nothing else (CPU)");
+  bool as_json = false;
+  rate->add_flag("--json", as_json, "the output is JSON lines in any case");
+  slipstream::export_arguments exported;
+  auto *out = app.add_subcommand("export", "write a run's model as a Hugging Face folder, adapters merged");
+  out->add_option("run", exported.from, "run folder, or a model folder")->required();
+  out->add_option("--to", exported.to, "a new folder")->required();
+  out->add_option("--dtype", exported.type, "float32, float16 or bfloat16");
+  out->add_option("--shard-size", exported.shard_megabytes, "megabytes of weights a file holds at most")
+      ->check(CLI::PositiveNumber);
+  out->add_flag("--keep-adapter", exported.keep_adapter,
+                "write LoRA adapters (PEFT) instead of merging them");
+  auto *inspect = app.add_subcommand("inspect", "architecture, parameters and memory of a model folder");
+  inspect->add_option("folder", model, "model folder, or a run folder")->required();
+  inspect->add_flag("--json", as_json, "print JSON");
+  slipstream::tokenize_arguments words;
+  auto *tokenize = app.add_subcommand("tokenize", "text to ids, or back, of JSON lines on standard input");
+  tokenize->add_option("--model", words.model, "folder with a tokenizer.json")->required();
+  auto *decode = tokenize->add_flag("--decode", words.decode, "ids to text");
+  tokenize
+      ->add_flag("--special", words.special, "add the special tokens that the model expects around a text")
+      ->excludes(decode);
+  tokenize->add_flag("--skip-special", words.skip_special, "leave special tokens out")->needs(decode);
+  slipstream::tokenizer_train_arguments training;
+  auto *tokenizers = app.add_subcommand("tokenizer", "make tokenizers");
+  tokenizers->require_subcommand(1);
+  auto *train = tokenizers->add_subcommand("train", "train a byte-level BPE tokenizer on files");
+  train->add_option("files", training.files, "text or JSON Lines (every string counts), also gzip")
+      ->required();
+  train->add_option("--vocab-size", training.vocab_size, "tokens, 259 or more")->required();
+  train->add_option("--to", training.to, "folder to write to (default: tokenizer)");
+  train->add_option("--style", training.style, "how words are cut: gpt2 (default), llama3 or qwen");
   auto *data = app.add_subcommand("data", "write the files of a made-up task");
   data->add_option("name", task, "the task: sort")->required();
   data->add_option("--to", folder, "folder to write to")->required();
@@ -90,6 +127,11 @@ int main(int argc, char **argv) {
     if (*graph) return slipstream::graph_command(topologies, format);
     if (*eval) return slipstream::eval_command(topologies, model);
     if (*gen) return slipstream::generate_command(generate);
+    if (*rate) return slipstream::score_command(score);
+    if (*out) return slipstream::export_command(exported);
+    if (*inspect) return slipstream::inspect_command(model, as_json);
+    if (*tokenize) return slipstream::tokenize_command(words);
+    if (*train) return slipstream::tokenizer_train_command(training);
     return slipstream::data_command(task, folder, seed);
   } catch (const slipstream::input_error &problem) {
     std::fprintf(stderr, "%s\n", problem.what());

@@ -33,6 +33,43 @@ struct generate_arguments {
 };
 int generate_command(const generate_arguments &arguments);
 
+struct score_arguments {
+  std::filesystem::path model;
+  std::string device = "cpu";
+  bool exact = false;
+};
+/// Reads JSON lines {"text"} or {"ids"}, optionally "prompt", from standard input; prints a line for each.
+int score_command(const score_arguments &arguments);
+
+struct export_arguments {
+  std::filesystem::path from;  ///< a run folder or a model folder
+  std::filesystem::path to;    ///< a new folder
+  std::string type = "float32";
+  std::int64_t shard_megabytes = 5000;
+  bool keep_adapter = false;
+};
+int export_command(const export_arguments &arguments);
+
+/// What a model folder (or a run's last checkpoint) holds, and the memory it takes.
+int inspect_command(const std::filesystem::path &folder, bool as_json);
+
+struct tokenize_arguments {
+  std::filesystem::path model;  ///< a folder with a tokenizer.json
+  bool decode = false;
+  bool special = false;       ///< encode with what the post-processor adds
+  bool skip_special = false;  ///< decode without special tokens
+};
+/// Reads JSON lines {"text"} (or {"ids"}) from standard input; prints {"ids"} (or {"text"}) for each.
+int tokenize_command(const tokenize_arguments &arguments);
+
+struct tokenizer_train_arguments {
+  std::vector<std::filesystem::path> files;  ///< text or JSON Lines, also gzip
+  std::int64_t vocab_size = 0;
+  std::filesystem::path to = "tokenizer";
+  std::string style = "gpt2";
+};
+int tokenizer_train_command(const tokenizer_train_arguments &arguments);
+
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream

@@ -21,7 +21,7 @@ int eval_command(const topology_arguments &arguments, const std::filesystem::pat
     const auto folder = model.empty() ? resolve_model("run:" + run.name, run.folder) : model;
     const auto wanted = plan.models().describe(plan.learned_model()).spec.labels;
     const auto read = load_checkpoint(folder, wanted);
-    const auto weights = std::make_shared<const transformer>(read.spec, read.flat, run.numerics);
+    const auto weights = std::make_shared<const transformer>(read.network(run.numerics));
     nlohmann::json result = {{"model", folder.string()}};
     for (const auto &actor : plan.graph().actors) {
       if (!is_evaluator(actor)) continue;

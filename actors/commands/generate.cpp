@@ -44,7 +44,7 @@ int generate_command(const generate_arguments &arguments) {
   const auto model = load_checkpoint(arguments.model);
   auto request = make_request(arguments, model);
   engine decoder(engine_options{.slots = 1});
-  const auto weights = std::make_shared<const transformer>(model.spec, model.flat, numerics::fast);
+  const auto weights = std::make_shared<const transformer>(model.network(numerics::fast));
   decoder.set_weights(place(weights, arguments.device, arguments.exact ? numerics::exact : numerics::fast),
                       0);
   decoder.submit(std::move(request));

@@ -148,7 +148,9 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   learner_setup setup;
   setup.share = context.share(name, keys.threads);
   setup.core = std::make_shared<trainer>(finished_options(context, self, keys), *initial);
-  setup.text = context.plan.models().describe(model).text;
+  const auto &described = context.plan.models().describe(model);
+  setup.text = described.text;
+  if (described.adapter) setup.base = described.adapter->base;
   setup.buffer = buffer;
   setup.ledger = context.ledger;
   setup.weights = context.weights;

@@ -27,23 +27,25 @@ struct work_list {
 
 // Appends the token and says whether the answer ends with it.
 bool append(generation &answer, const drawn_token &drawn, std::int64_t version,
-            const generation_request &request, std::int64_t end_token) {
+            const generation_request &request, std::span<const std::int64_t> end_tokens) {
   answer.tokens.push_back(drawn.token);
   answer.logprobs.push_back(drawn.logprob);
   answer.versions.push_back(version);
-  const bool stop = drawn.token == end_token;
+  const bool stop = std::find(end_tokens.begin(), end_tokens.end(), drawn.token) != end_tokens.end();
   answer.reason = stop ? finish_reason::stop : finish_reason::length;
   return stop || static_cast<std::int64_t>(answer.tokens.size()) == request.max_new_tokens;
 }
 
-void draw(sequence &from, std::span<const float> logits, std::int64_t version, std::int64_t end_token) {
+void draw(sequence &from, std::span<const float> logits, std::int64_t version,
+          std::span<const std::int64_t> end_tokens) {
   const generation_request &request = from.owner->request;
   generation &answer = from.answer();
   const bool may_end = static_cast<std::int64_t>(answer.tokens.size()) >= request.min_new_tokens;
   const double u = uniform(request.seed, request.id, static_cast<std::uint32_t>(from.sample),
                            static_cast<std::uint32_t>(from.position + 1));
-  const drawn_token drawn = draw_token(logits, request.sampling, may_end ? -1 : end_token, u);
-  from.ended = append(answer, drawn, version, request, end_token);
+  const auto forbidden = may_end ? std::span<const std::int64_t>() : end_tokens;
+  const drawn_token drawn = draw_token(logits, request.sampling, forbidden, u);
+  from.ended = append(answer, drawn, version, request, end_tokens);
   from.token = drawn.token;
   ++from.position;
 }
@@ -103,10 +105,10 @@ void engine::state::compute(const work_list &list) {
   const at::Tensor logits = next_logits(*list.weights.model, plan->cache(), runs);
   const auto width = static_cast<std::size_t>(logits.size(1));
   const float *row = logits.data_ptr<float>();
-  const std::int64_t end_token = list.weights.model->spec().eos_token;
+  const std::vector<std::int64_t> &end_tokens = list.weights.model->spec().eos_tokens;
   for (const work &item : list.items) {
     for (std::size_t i = item.first; i < item.first + item.count; ++i)
-      draw(plan->running()[i], {row, width}, list.weights.version, end_token);
+      draw(plan->running()[i], {row, width}, list.weights.version, end_tokens);
     decoded += item.count;
     row += width;
   }

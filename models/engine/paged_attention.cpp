@@ -34,17 +34,18 @@ paged_attention::paged_attention(paged_cache &cache, std::vector<cached_run> run
   if (!by_rows_) prepare_groups();
 }
 
-at::Tensor paged_attention::attend(std::int64_t layer, const at::Tensor &q, const at::Tensor &k,
-                                   const at::Tensor &v) {
+at::Tensor paged_attention::attend(std::int64_t layer, std::int64_t window, const at::Tensor &q,
+                                   const at::Tensor &k, const at::Tensor &v) {
   if (by_rows_) {
     write_rows(cache_.keys(layer), k.contiguous());
     write_rows(cache_.values(layer), v.contiguous());
-    return attend_rows(layer, q.contiguous());
+    return attend_rows(layer, window, q.contiguous());
   }
   for (const auto &[pages, rows] : {std::pair(cache_.keys(layer), k), std::pair(cache_.values(layer), v)})
     pages.flatten(0, 1).index_copy_(0, slots_tensor_, rows);
   at::Tensor out = at::empty_like(q);
-  for (const padded_group &group : groups_) out.index_copy_(0, group.rows, attend_group(layer, group, q));
+  for (const padded_group &group : groups_)
+    out.index_copy_(0, group.rows, attend_group(layer, window, group, q));
   return out;
 }
 
@@ -58,7 +59,7 @@ void paged_attention::write_rows(const at::Tensor &pages, const at::Tensor &rows
   }
 }
 
-at::Tensor paged_attention::attend_rows(std::int64_t layer, const at::Tensor &q) const {
+at::Tensor paged_attention::attend_rows(std::int64_t layer, std::int64_t window, const at::Tensor &q) const {
   const cache_shape &shape = cache_.shape();
   const std::int64_t stride = shape.kv_heads * shape.head_dim, page = shape.page_size * stride;
   const float *all_keys = cache_.keys(layer).data_ptr<float>();
@@ -76,8 +77,10 @@ at::Tensor paged_attention::attend_rows(std::int64_t layer, const at::Tensor &q)
       values.push_back(all_values + id * page);
     }
     const kernels::key_values cached{keys.data(), values.data(), shape.page_size, stride};
-    for (std::int64_t t = run.first; t < run.first + run.count; ++t, query += width, result += width)
-      kernels::attend_row(query, cached, t + 1, heads, shape.kv_heads, shape.head_dim, result);
+    for (std::int64_t t = run.first; t < run.first + run.count; ++t, query += width, result += width) {
+      const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, t + 1 - window) : 0;
+      kernels::attend_row(query, cached, first, t + 1, heads, shape.kv_heads, shape.head_dim, result);
+    }
   }
   return out;
 }
@@ -112,11 +115,11 @@ paged_attention::padded_group paged_attention::padded(std::int64_t count,
   group.rows = on_device(rows, keys);
   group.pages = on_device(pages, keys);
   const at::Tensor key_positions = at::arange(group.tokens, group.rows.options());
-  group.unseen = key_positions.gt(on_device(positions, keys).view({group.sequences, 1, 1, count, 1}));
+  group.distance = on_device(positions, keys).view({group.sequences, 1, 1, count, 1}) - key_positions;
   return group;
 }
 
-at::Tensor paged_attention::attend_group(std::int64_t layer, const padded_group &group,
+at::Tensor paged_attention::attend_group(std::int64_t layer, std::int64_t window, const padded_group &group,
                                          const at::Tensor &q) const {
   const std::int64_t kv = cache_.shape().kv_heads, dim = cache_.shape().head_dim, share = q.size(1) / kv;
   const auto gathered = [&](const at::Tensor &pages) {
@@ -130,7 +133,9 @@ at::Tensor paged_attention::attend_group(std::int64_t layer, const padded_group 
                                  .permute({0, 2, 3, 1, 4});  // [S,KV,share,count,dim]
   const at::Tensor keys = gathered(cache_.keys(layer)), values = gathered(cache_.values(layer));
   at::Tensor scores = at::matmul(queries, keys.transpose(3, 4)) * (1.0 / std::sqrt(static_cast<double>(dim)));
-  scores = scores.masked_fill(group.unseen, -std::numeric_limits<double>::infinity());
+  at::Tensor unseen = group.distance.lt(0);
+  if (window > 0) unseen = unseen.logical_or(group.distance.ge(window));
+  scores = scores.masked_fill(unseen, -std::numeric_limits<double>::infinity());
   const at::Tensor mixed = at::matmul(at::softmax(scores, -1), values);
   return mixed.permute({0, 3, 1, 2, 4}).reshape({group.sequences * group.count, kv * share, dim});
 }

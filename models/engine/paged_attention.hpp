@@ -25,23 +25,24 @@ class paged_attention : public attention {
  public:
   paged_attention(paged_cache &cache, std::vector<cached_run> runs);
 
-  at::Tensor attend(std::int64_t layer, const at::Tensor &q, const at::Tensor &k,
+  at::Tensor attend(std::int64_t layer, std::int64_t window, const at::Tensor &q, const at::Tensor &k,
                     const at::Tensor &v) override;
 
  private:
   /// Runs of one length, padded to the longest sequence among them.
   struct padded_group {
     std::int64_t sequences = 0, count = 0, tokens = 0;
-    at::Tensor rows;    // [sequences*count] which of the rows they are
-    at::Tensor pages;   // [sequences*pages] tables filled up with any page
-    at::Tensor unseen;  // [sequences,1,1,count,tokens] true where a key lies beyond the row's position
+    at::Tensor rows;      // [sequences*count] which of the rows they are
+    at::Tensor pages;     // [sequences*pages] tables filled up with any page
+    at::Tensor distance;  // [sequences,1,1,count,tokens] from each key to the row's position, tokens
   };
 
   void write_rows(const at::Tensor &pages, const at::Tensor &rows) const;
-  at::Tensor attend_rows(std::int64_t layer, const at::Tensor &q) const;
+  at::Tensor attend_rows(std::int64_t layer, std::int64_t window, const at::Tensor &q) const;
   void prepare_groups();
   padded_group padded(std::int64_t count, const std::vector<std::size_t> &members) const;
-  at::Tensor attend_group(std::int64_t layer, const padded_group &group, const at::Tensor &q) const;
+  at::Tensor attend_group(std::int64_t layer, std::int64_t window, const padded_group &group,
+                          const at::Tensor &q) const;
 
   paged_cache &cache_;
   std::vector<cached_run> runs_;

@@ -78,10 +78,17 @@ std::size_t invert(std::span<const double> weights, double u) {
   return last;
 }
 
-drawn_token draw_greedy(std::span<const float> logits, std::int64_t forbidden) {
-  std::size_t best = forbidden == 0 ? 1 : 0;
-  for (std::size_t i = 0; i < logits.size(); ++i)
-    if (logits[i] > logits[best] && static_cast<std::int64_t>(i) != forbidden) best = i;
+// Ids beyond the logits forbid nothing.
+void forbid(std::vector<double> &logits, std::span<const std::int64_t> forbidden) {
+  for (const std::int64_t id : forbidden)
+    if (id >= 0 && id < static_cast<std::int64_t>(logits.size()))
+      logits[static_cast<std::size_t>(id)] = minus_infinity;
+}
+
+drawn_token draw_greedy(std::span<const float> logits, std::span<const std::int64_t> forbidden) {
+  std::vector<double> allowed(logits.begin(), logits.end());
+  forbid(allowed, forbidden);
+  const std::size_t best = greatest<double>(allowed);
   std::vector<float> logprobs(logits.size());
   kernels::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()), 1.0f, logprobs.data());
   return {static_cast<std::int64_t>(best), logprobs[best]};
@@ -98,9 +105,9 @@ drawn_token draw_unfiltered(std::span<const float> logits, double temperature, d
 }
 
 drawn_token draw_filtered(std::span<const float> logits, const sampling_options &options,
-                          std::int64_t forbidden, double u) {
+                          std::span<const std::int64_t> forbidden, double u) {
   std::vector<double> allowed(logits.begin(), logits.end());
-  if (forbidden >= 0) allowed[static_cast<std::size_t>(forbidden)] = minus_infinity;
+  forbid(allowed, forbidden);
   const std::vector<double> p = filtered_probabilities(allowed, options);
   const std::size_t token = invert(p, u);
   return {static_cast<std::int64_t>(token), static_cast<float>(std::log(p[token]))};
@@ -126,10 +133,10 @@ std::vector<double> filtered_probabilities(std::span<const double> logits, const
   return result;
 }
 
-drawn_token draw_token(std::span<const float> logits, const sampling_options &options, std::int64_t forbidden,
-                       double u) {
+drawn_token draw_token(std::span<const float> logits, const sampling_options &options,
+                       std::span<const std::int64_t> forbidden, double u) {
   const drawn_token drawn = options.temperature == 0.0 ? draw_greedy(logits, forbidden)
-                            : filters(options) || forbidden >= 0
+                            : filters(options) || !forbidden.empty()
                                 ? draw_filtered(logits, options, forbidden, u)
                                 : draw_unfiltered(logits, options.temperature, u);
   if (!std::isfinite(drawn.logprob)) throw run_error(not_finite);

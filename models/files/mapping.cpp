@@ -36,6 +36,23 @@ std::string reason() {
 
 }  // namespace
 
+void populate_pages(const void *start, std::size_t size) {
+#ifdef MADV_POPULATE_READ
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<std::uintptr_t>(start) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(start) + size;
+  ::madvise(reinterpret_cast<void *>(first), end - first,
+            MADV_POPULATE_READ);  // a hint: failing changes nothing
+#endif
+}
+
+void release_pages(const void *start, std::size_t size) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<std::uintptr_t>(start) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(start) + size) / page * page;
+  if (end > first) ::madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+}
+
 mapped_file map_file(const std::filesystem::path &file) {
   const descriptor opened(file);
   struct stat status {};

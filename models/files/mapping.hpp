@@ -16,6 +16,10 @@ struct mapped_file {
 /// Throws input_error when the file cannot be read or is empty.
 mapped_file map_file(const std::filesystem::path &file);
 
+/// Hints on pages of a mapped file: read them in now; forget those that lie wholly within the range.
+void populate_pages(const void *start, std::size_t size);
+void release_pages(const void *start, std::size_t size);
+
 /// Writes and syncs a file. Throws run_error naming file and reason.
 void write_file(const std::filesystem::path &file, std::string_view text);
 /// Syncs a file or folder that was written. Throws run_error.

@@ -82,6 +82,10 @@ stored_tensor read_entry(const json &entry, const std::filesystem::path &file, c
   return tensor;
 }
 
+at::ScalarType stored_type(const at::Tensor &tensor, std::optional<at::ScalarType> floats) {
+  return floats && tensor.is_floating_point() ? *floats : tensor.scalar_type();
+}
+
 void check_cover(const std::map<std::string, stored_tensor> &tensors, const std::filesystem::path &file,
                  std::uint64_t data_size) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
@@ -127,20 +131,38 @@ at::Tensor safetensors_file::get(const std::string &name) const {
       const_cast<char *>(start), tensor.shape, [keep = data_](void *) {}, options);
 }
 
+void safetensors_file::copy_to(const std::string &name, const at::Tensor &place) const {
+  const stored_tensor &stored = tensors_.at(name);
+  const at::Tensor from = get(name);
+  if (!place.is_contiguous() || !from.is_contiguous() || from.dim() == 0) {
+    place.copy_(from);
+    release_pages(data_.get() + stored.begin, stored.end - stored.begin);
+    return;
+  }
+  constexpr std::int64_t slice = 1 << 22;  // elements
+  const at::Tensor to = place.view({-1}), all = from.view({-1});
+  for (std::int64_t first = 0; first < all.numel(); first += slice) {
+    const std::int64_t count = std::min(slice, all.numel() - first);
+    const at::Tensor part = all.narrow(0, first, count);
+    populate_pages(part.data_ptr(), part.nbytes());
+    to.narrow(0, first, count).copy_(part);
+    release_pages(part.data_ptr(), part.nbytes());
+  }
+}
+
 void write_safetensors(const std::filesystem::path &file,
-                       const std::vector<std::pair<std::string, at::Tensor>> &tensors) {
+                       const std::vector<std::pair<std::string, at::Tensor>> &tensors,
+                       std::optional<at::ScalarType> floats) {
   json header{{"__metadata__", {{"format", "pt"}}}};
-  std::vector<at::Tensor> dense;
   std::uint64_t next = 0;
-  for (const auto &[name, given] : tensors) {
-    dense.push_back(given.detach().cpu().contiguous());
-    const at::Tensor &tensor = dense.back();
+  for (const auto &[name, tensor] : tensors) {
+    const at::ScalarType type = stored_type(tensor, floats);
     const auto row = std::find_if(type_names.begin(), type_names.end(),
-                                  [&](const type_name &each) { return each.type == tensor.scalar_type(); });
+                                  [&](const type_name &each) { return each.type == type; });
     if (row == type_names.end() || header.contains(name))
       throw run_error(file.string() + ": tensor " + name +
                       " has a type that cannot be stored or comes twice");
-    const std::uint64_t end = next + tensor.nbytes();
+    const std::uint64_t end = next + static_cast<std::uint64_t>(tensor.numel()) * c10::elementSize(type);
     header[name] = {{"dtype", row->name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {next, end}}};
     next = end;
   }
@@ -150,8 +172,10 @@ void write_safetensors(const std::filesystem::path &file,
   const std::uint64_t length = text.size();
   for (int i = 0; i < 8; ++i) out.put(static_cast<char>(length >> (8 * i) & 0xff));
   out << text;
-  for (const at::Tensor &tensor : dense)
-    out.write(static_cast<const char *>(tensor.data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+  for (const auto &[name, tensor] : tensors) {
+    const at::Tensor dense = tensor.detach().cpu().to(stored_type(tensor, floats)).contiguous();
+    out.write(static_cast<const char *>(dense.data_ptr()), static_cast<std::streamsize>(dense.nbytes()));
+  }
   out.close();
   if (!out) throw run_error(file.string() + ": cannot be written; is the disk full or the folder read-only?");
   sync_path(file);

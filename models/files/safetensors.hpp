@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class safetensors_file {
   const std::map<std::string, stored_tensor> &tensors() const { return tensors_; }
   /// The tensor in its own type, reading the mapped file (never write to it); it keeps the mapping alive.
   at::Tensor get(const std::string &name) const;
+  /// Copies the tensor into `place` (same shape, any strides and float type). The pages that it was mapped to
+  /// are let go as it is copied, so that reading a file does not hold it in memory twice.
+  void copy_to(const std::string &name, const at::Tensor &place) const;
 
  private:
   std::filesystem::path path_;
@@ -37,8 +41,10 @@ class safetensors_file {
   std::map<std::string, stored_tensor> tensors_;
 };
 
-/// Writes dense copies of `tensors`, F32, F16, BF16, I64, I32 or U8, and syncs the file. Throws run_error.
+/// Writes dense copies of `tensors`, F32, F16, BF16, I64, I32 or U8, and syncs the file; floating-point
+/// tensors as `floats` where that is given. Throws run_error.
 void write_safetensors(const std::filesystem::path &file,
-                       const std::vector<std::pair<std::string, at::Tensor>> &tensors);
+                       const std::vector<std::pair<std::string, at::Tensor>> &tensors,
+                       std::optional<at::ScalarType> floats = {});
 
 }  // namespace slipstream

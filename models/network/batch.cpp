@@ -13,8 +13,9 @@ namespace {
 class causal : public attention {
  public:
   causal(std::vector<std::int64_t> lengths, numerics mode) : lengths_(std::move(lengths)), mode_(mode) {}
-  at::Tensor attend(std::int64_t, const at::Tensor &q, const at::Tensor &k, const at::Tensor &v) override {
-    return ops::causal_attention({q, k, v}, lengths_, mode_);
+  at::Tensor attend(std::int64_t, std::int64_t window, const at::Tensor &q, const at::Tensor &k,
+                    const at::Tensor &v) override {
+    return ops::causal_attention({q, k, v}, lengths_, window, mode_);
   }
 
  private:

@@ -60,6 +60,41 @@ struct norm_function : Function<norm_function> {
   }
 };
 
+struct layer_norm_function : Function<layer_norm_function> {
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &gain,
+                            const at::Tensor &bias, double eps) {
+    const at::Tensor x = given.contiguous(), y = at::empty_like(x);
+    kernels::layer_norm(in(x), x.size(0), x.size(1), in(gain), in(bias), static_cast<float>(eps), out(y));
+    context->save_for_backward({x, gain});
+    context->saved_data["eps"] = eps;
+    return y;
+  }
+  static variable_list backward(AutogradContext *context, const variable_list &gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor gy = gradients[0].contiguous(), &x = saved[0], &gain = saved[1];
+    const at::Tensor gx = at::empty_like(x), gw = at::zeros_like(gain);
+    kernels::layer_norm_gradient(in(x), x.size(0), x.size(1), in(gain),
+                                 static_cast<float>(context->saved_data["eps"].toDouble()), in(gy), out(gx),
+                                 out(gw));
+    return {gx, gw, gy.sum(0), at::Tensor()};
+  }
+};
+
+struct gelu_function : Function<gelu_function> {
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &given) {
+    const at::Tensor x = given.contiguous(), y = at::empty_like(x);
+    kernels::gelu_tanh(in(x), x.numel(), out(y));
+    context->save_for_backward({x});
+    return y;
+  }
+  static variable_list backward(AutogradContext *context, const variable_list &gradients) {
+    const at::Tensor x = context->get_saved_variables()[0], gy = gradients[0].contiguous();
+    const at::Tensor g = at::empty_like(x);
+    kernels::gelu_tanh_gradient(in(x), x.numel(), in(gy), out(g));
+    return {g};
+  }
+};
+
 struct gate_function : Function<gate_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given) {
     const at::Tensor gate_up = given.contiguous();
@@ -116,9 +151,35 @@ struct split_function : Function<split_function> {
   }
 };
 
+struct rotate_function : Function<rotate_function> {
+  static at::Tensor turn(const at::Tensor &given, const at::Tensor &cosines, const at::Tensor &sines) {
+    const at::Tensor x = given.clone(at::MemoryFormat::Contiguous);
+    const std::int64_t half = cosines.size(1), width = x.size(1) * x.size(2);
+    for (std::int64_t row = 0; row < x.size(0); ++row)
+      kernels::rotate(in(cosines) + row * half, in(sines) + row * half, x.size(1), x.size(2),
+                      out(x) + row * width);
+    return x;
+  }
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &cosines,
+                            const at::Tensor &sines) {
+    context->save_for_backward({cosines, sines});
+    return turn(x, cosines, sines);
+  }
+  static variable_list backward(AutogradContext *context, const variable_list &gradients) {
+    const variable_list saved = context->get_saved_variables();
+    return {turn(gradients[0], saved[0], saved[1].neg()), at::Tensor(), at::Tensor()};
+  }
+};
+
+// The first token that a query at position t sees.
+std::int64_t first_seen(std::int64_t t, std::int64_t window) {
+  return window > 0 ? std::max<std::int64_t>(0, t + 1 - window) : 0;
+}
+
 struct attention_function : Function<attention_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &q, const at::Tensor &k,
-                            const at::Tensor &v, const std::vector<std::int64_t> &lengths) {
+                            const at::Tensor &v, const std::vector<std::int64_t> &lengths,
+                            std::int64_t window) {
     const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2), stride = kv_heads * dim;
     const at::Tensor y = at::empty_like(q);
     std::int64_t start = 0;
@@ -126,13 +187,14 @@ struct attention_function : Function<attention_function> {
       const float *keys = in(k) + start * stride, *values = in(v) + start * stride;
       for (std::int64_t t = 0; t < length; ++t) {
         const std::int64_t row = (start + t) * heads * dim;
-        kernels::attend_row(in(q) + row, {&keys, &values, length, stride}, t + 1, heads, kv_heads, dim,
-                            out(y) + row);
+        kernels::attend_row(in(q) + row, {&keys, &values, length, stride}, first_seen(t, window), t + 1,
+                            heads, kv_heads, dim, out(y) + row);
       }
       start += length;
     }
     context->save_for_backward({q, k, v, y});
     context->saved_data["lengths"] = lengths;
+    context->saved_data["window"] = window;
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
@@ -140,19 +202,20 @@ struct attention_function : Function<attention_function> {
     const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &y = saved[3],
                      gy = gradients[0].contiguous();
     const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2);
+    const std::int64_t window = context->saved_data["window"].toInt();
     const at::Tensor gq = at::empty_like(q), gk = at::zeros_like(k), gv = at::zeros_like(v);
     std::int64_t start = 0;
     for (const std::int64_t length : context->saved_data["lengths"].toIntVector()) {
-      const std::int64_t first = start * kv_heads * dim;
       for (std::int64_t t = 0; t < length; ++t) {
-        const std::int64_t row = (start + t) * heads * dim;
+        const std::int64_t row = (start + t) * heads * dim, seen = first_seen(t, window);
+        const std::int64_t first = (start + seen) * kv_heads * dim;
         kernels::attend_row_gradient(in(q) + row, in(k) + first, in(v) + first, in(y) + row, in(gy) + row,
-                                     t + 1, heads, kv_heads, dim, out(gq) + row, out(gk) + first,
+                                     t + 1 - seen, heads, kv_heads, dim, out(gq) + row, out(gk) + first,
                                      out(gv) + first);
       }
       start += length;
     }
-    return {gq, gk, gv, at::Tensor()};
+    return {gq, gk, gv, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -190,8 +253,20 @@ at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps) {
   return norm_function::apply(x, weight, eps);
 }
 
+at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &gain, const at::Tensor &bias, double eps) {
+  return layer_norm_function::apply(x, gain, bias, eps);
+}
+
 at::Tensor silu_gate(const at::Tensor &gate_up) {
   return gate_function::apply(gate_up);
+}
+
+at::Tensor gelu_tanh(const at::Tensor &x) {
+  return gelu_function::apply(x);
+}
+
+at::Tensor rotate(const at::Tensor &x, const ops::rotary &angles) {
+  return rotate_function::apply(x, angles.cosines, angles.sines);
 }
 
 ops::heads split_heads(const at::Tensor &qkv, const ops::rotary &angles, std::int64_t count,
@@ -200,8 +275,10 @@ ops::heads split_heads(const at::Tensor &qkv, const ops::rotary &angles, std::in
   return {parts[0], parts[1], parts[2]};
 }
 
-at::Tensor causal_attention(const ops::heads &parts, const std::vector<std::int64_t> &lengths) {
-  return attention_function::apply(parts.q.contiguous(), parts.k.contiguous(), parts.v.contiguous(), lengths);
+at::Tensor causal_attention(const ops::heads &parts, const std::vector<std::int64_t> &lengths,
+                            std::int64_t window) {
+  return attention_function::apply(parts.q.contiguous(), parts.k.contiguous(), parts.v.contiguous(), lengths,
+                                   window);
 }
 
 at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale) {

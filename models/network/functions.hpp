@@ -7,10 +7,14 @@ namespace slipstream::functions {
 
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias);
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps);
+at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &gain, const at::Tensor &bias, double eps);
 at::Tensor silu_gate(const at::Tensor &gate_up);
+at::Tensor gelu_tanh(const at::Tensor &x);
+at::Tensor rotate(const at::Tensor &x, const ops::rotary &angles);
 ops::heads split_heads(const at::Tensor &qkv, const ops::rotary &angles, std::int64_t count,
                        std::int64_t kv_count);
-at::Tensor causal_attention(const ops::heads &in, const std::vector<std::int64_t> &lengths);
+at::Tensor causal_attention(const ops::heads &in, const std::vector<std::int64_t> &lengths,
+                            std::int64_t window);
 at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale);
 
 }  // namespace slipstream::functions

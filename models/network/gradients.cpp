@@ -64,6 +64,51 @@ SLIPSTREAM_WIDE void norm_wide(const norm &a) {
   norm_rows(a);
 }
 
+// With z = (x - mean) r and h = gy w: gx = r (h - mean(h) - z mean(h z)), gw += gy z.
+SLIPSTREAM_INLINE void layer_norm_rows(norm a, float *z) {
+  const auto count = static_cast<float>(a.width);
+  for (std::int64_t row = 0; row < a.rows; ++row, a.x += a.width, a.gy += a.width, a.gx += a.width) {
+    const float mean = total(a.x, a.width) / count;
+    for (std::int64_t i = 0; i < a.width; ++i) z[i] = a.x[i] - mean;
+    const float r = 1.0f / std::sqrt(dot(z, z, a.width) / count + a.eps);
+    for (std::int64_t i = 0; i < a.width; ++i) {
+      z[i] *= r;
+      a.gx[i] = a.gy[i] * a.weight[i];
+      a.gw[i] += a.gy[i] * z[i];
+    }
+    const float shift = total(a.gx, a.width) / count, pull = dot(a.gx, z, a.width) / count;
+    for (std::int64_t i = 0; i < a.width; ++i) a.gx[i] = (a.gx[i] - shift - z[i] * pull) * r;
+  }
+}
+void layer_norm_base(const norm &a, float *z) {
+  layer_norm_rows(a, z);
+}
+SLIPSTREAM_WIDE void layer_norm_wide(const norm &a, float *z) {
+  layer_norm_rows(a, z);
+}
+
+// y = x s with s = 1 / (1 + e^-2u): dy/dx = s + x s (1 - s) 2 u', u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2).
+SLIPSTREAM_INLINE void gelu_gradient(const float *x, std::int64_t n, const float *gy, float *gx) {
+  constexpr float twice = 1.5957691216057308f;
+  lanes8 v, g, s;
+  for (std::int64_t i = 0; i < n; i += 8) {
+    const std::int64_t some = std::min<std::int64_t>(8, n - i);
+    load_some(v, x + i, some);
+    load_some(g, gy + i, some);
+    s = (v + v * v * v * 0.044715f) * -twice;
+    exponential(s);
+    s = 1.0f / (1.0f + s);
+    g *= s + v * s * (1.0f - s) * (1.0f + v * v * 0.134145f) * twice;
+    store_some(gx + i, g, some);
+  }
+}
+void gelu_base(const float *x, std::int64_t n, const float *gy, float *gx) {
+  gelu_gradient(x, n, gy, gx);
+}
+SLIPSTREAM_WIDE void gelu_wide(const float *x, std::int64_t n, const float *gy, float *gx) {
+  gelu_gradient(x, n, gy, gx);
+}
+
 // y = g s(g) u with s the logistic function: dy/dg = u s (1 + g (1 - s)), dy/du = g s.
 SLIPSTREAM_INLINE void gate_lanes(const lanes8 &gate, const lanes8 &up, const lanes8 &gy, lanes8 &g_gate,
                                   lanes8 &g_up) {
@@ -149,6 +194,16 @@ SLIPSTREAM_WIDE void head_wide(const row_gradient &a) {
 void rms_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
                        const float *gy, float *gx, float *gw) {
   (wide() ? norm_wide : norm_base)({x, weight, gy, rows, width, eps, gx, gw});
+}
+
+void layer_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *gain, float eps,
+                         const float *gy, float *gx, float *gw) {
+  std::vector<float> z(static_cast<std::size_t>(width));
+  (wide() ? layer_norm_wide : layer_norm_base)({x, gain, gy, rows, width, eps, gx, gw}, z.data());
+}
+
+void gelu_tanh_gradient(const float *x, std::int64_t n, const float *gy, float *gx) {
+  (wide() ? gelu_wide : gelu_base)(x, n, gy, gx);
 }
 
 void silu_gate_gradient(const float *gate_up, std::int64_t rows, std::int64_t width, const float *gy,

@@ -12,6 +12,12 @@ namespace slipstream::kernels {
 void rms_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
                        const float *gy, float *gx, float *gw);
 
+/// Writes gx[rows,width] and adds to gw[width]; the bias' gradient is the sum of gy.
+void layer_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *gain, float eps,
+                         const float *gy, float *gx, float *gw);
+
+void gelu_tanh_gradient(const float *x, std::int64_t n, const float *gy, float *gx);
+
 /// Writes the gradient [rows,2*width] of both halves of gate_up.
 void silu_gate_gradient(const float *gate_up, std::int64_t rows, std::int64_t width, const float *gy,
                         float *g);

@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "models/network/batch.hpp"
+#include "models/network/kernels.hpp"
+#include "models/network/operations.hpp"
 
 namespace slipstream {
 namespace {
@@ -20,13 +24,101 @@ token_batch join(const transformer &model, const std::vector<std::int64_t> &prom
   return {batch.ids.to(device), batch.lengths.to(device)};
 }
 
+// The rows are the prompt's, once, and then each answer's; an answer's queries see the prompt and their own
+// answer. To the kernels the prompt is a cache's first page, and the answer its further ones.
+class shared_prompt : public attention {
+ public:
+  shared_prompt(std::int64_t prompt, const std::vector<generation> &answers)
+      : prompt_(prompt), answers_(answers) {}
+
+  at::Tensor attend(std::int64_t, std::int64_t window, const at::Tensor &queries, const at::Tensor &keys,
+                    const at::Tensor &values) override {
+    const at::Tensor q = queries.contiguous(), k = keys.contiguous(), v = values.contiguous();
+    const at::Tensor out = at::empty_like(q);
+    attend_run(q, k, v, out, window, 0, 0, prompt_);
+    std::int64_t row = prompt_;
+    for (const generation &answer : answers_) {
+      const auto count = static_cast<std::int64_t>(answer.tokens.size());
+      attend_run(q, k, v, out, window, row, prompt_, count);
+      row += count;
+    }
+    return out;
+  }
+
+ private:
+  // `count` rows from `row` on, the first of which stands at `position` of its sequence.
+  void attend_run(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, const at::Tensor &out,
+                  std::int64_t window, std::int64_t row, std::int64_t position, std::int64_t count) const {
+    const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2), stride = kv_heads * dim;
+    const float *keys = k.data_ptr<float>(), *values = v.data_ptr<float>();
+    std::vector<const float *> key_pages{keys}, value_pages{values};
+    for (std::int64_t page = row; page < row + count; page += prompt_) {
+      key_pages.push_back(keys + page * stride);
+      value_pages.push_back(values + page * stride);
+    }
+    const kernels::key_values seen{key_pages.data(), value_pages.data(), prompt_, stride};
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t length = position + i + 1, at = (row + i) * heads * dim;
+      const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, length - window) : 0;
+      kernels::attend_row(q.data_ptr<float>() + at, seen, first, length, heads, kv_heads, dim,
+                          out.data_ptr<float>() + at);
+    }
+  }
+
+  std::int64_t prompt_;
+  const std::vector<generation> &answers_;
+};
+
+bool shares_prompt(const transformer &model, const std::vector<std::int64_t> &prompt) {
+  return !prompt.empty() && ops::own_kernels(model.flat(), model.mode());
+}
+
+at::Tensor shared_hidden(const transformer &model, const std::vector<std::int64_t> &prompt,
+                         const std::vector<generation> &answers) {
+  std::vector<std::int64_t> ids = prompt, positions;
+  for (std::size_t t = 0; t < prompt.size(); ++t) positions.push_back(static_cast<std::int64_t>(t));
+  for (const auto &answer : answers) {
+    ids.insert(ids.end(), answer.tokens.begin(), answer.tokens.end());
+    for (std::size_t t = 0; t < answer.tokens.size(); ++t)
+      positions.push_back(static_cast<std::int64_t>(prompt.size() + t));
+  }
+  shared_prompt how(static_cast<std::int64_t>(prompt.size()), answers);
+  return model.hidden(at::tensor(ids, at::kLong), at::tensor(positions, at::kLong), how);
+}
+
+at::Tensor shared_scores(const transformer &model, const std::vector<std::int64_t> &prompt,
+                         const std::vector<generation> &answers) {
+  std::vector<std::int64_t> ends;
+  auto row = static_cast<std::int64_t>(prompt.size());
+  for (const auto &answer : answers)
+    ends.push_back((row += static_cast<std::int64_t>(answer.tokens.size())) - 1);
+  const at::Tensor hidden = shared_hidden(model, prompt, answers);
+  return model.scores(hidden.index_select(0, at::tensor(ends, at::kLong)));
+}
+
+// One after another, the log-probabilities of all answers' tokens.
+at::Tensor shared_logprobs(const transformer &model, const std::vector<std::int64_t> &prompt,
+                           const std::vector<generation> &answers, double temperature) {
+  std::vector<std::int64_t> readers, ids;
+  auto row = static_cast<std::int64_t>(prompt.size());
+  for (const auto &answer : answers) {
+    for (std::size_t t = 0; t < answer.tokens.size(); ++t, ++row)
+      readers.push_back(t == 0 ? static_cast<std::int64_t>(prompt.size()) - 1 : row - 1);
+    ids.insert(ids.end(), answer.tokens.begin(), answer.tokens.end());
+  }
+  const at::Tensor hidden = shared_hidden(model, prompt, answers);
+  const at::Tensor logits = model.logits(hidden.index_select(0, at::tensor(readers, at::kLong)));
+  return ops::token_logprobs(logits, at::tensor(ids, at::kLong), 1.0 / temperature, model.mode());
+}
+
 }  // namespace
 
 std::vector<double> answer_scores(const transformer &model, const std::vector<std::int64_t> &prompt,
                                   const std::vector<generation> &answers) {
   const at::NoGradGuard no_gradients;
-  const auto scores =
-      batch_scores(model, join(model, prompt, answers)).to(at::kCPU, at::kDouble).contiguous();
+  const at::Tensor own = shares_prompt(model, prompt) ? shared_scores(model, prompt, answers)
+                                                      : batch_scores(model, join(model, prompt, answers));
+  const at::Tensor scores = own.to(at::kCPU, at::kDouble).contiguous();
   return {scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel()};
 }
 
@@ -34,14 +126,20 @@ std::vector<std::vector<float>> answer_logprobs(const transformer &model,
                                                 const std::vector<std::int64_t> &prompt,
                                                 const std::vector<generation> &answers, double temperature) {
   const at::NoGradGuard no_gradients;
-  const auto all = batch_logprobs(model, join(model, prompt, answers), temperature, false)
-                       .logprobs.to(at::kCPU, at::kFloat)
+  const bool shared = shares_prompt(model, prompt);
+  const auto all = (shared ? shared_logprobs(model, prompt, answers, temperature)
+                           : batch_logprobs(model, join(model, prompt, answers), temperature, false).logprobs)
+                       .to(at::kCPU, at::kFloat)
                        .contiguous();
   std::vector<std::vector<float>> result;
+  const float *next = all.data_ptr<float>();
   for (std::size_t row = 0; row < answers.size(); ++row) {
-    const auto *first = all.data_ptr<float>() + static_cast<std::int64_t>(row) * all.size(1) +
-                        static_cast<std::int64_t>(prompt.size());
-    result.emplace_back(first, first + answers[row].tokens.size());
+    const std::size_t count = answers[row].tokens.size();
+    const float *first = shared ? next
+                                : all.data_ptr<float>() + static_cast<std::int64_t>(row) * all.size(1) +
+                                      static_cast<std::int64_t>(prompt.size());
+    result.emplace_back(first, first + count);
+    next += count;
   }
   return result;
 }

@@ -118,6 +118,54 @@ SLIPSTREAM_WIDE void normalise_wide(const float *x, std::int64_t rows, std::int6
   normalise(x, rows, width, weight, eps, y);
 }
 
+SLIPSTREAM_INLINE void standardise(const float *x, std::int64_t rows, std::int64_t width, const float *gain,
+                                   const float *bias, float eps, float *y) {
+  const auto count = static_cast<float>(width);
+  for (std::int64_t row = 0; row < rows; ++row, x += width, y += width) {
+    const float mean = total(x, width) / count;
+    for (std::int64_t i = 0; i < width; ++i) y[i] = x[i] - mean;
+    const float scale = 1.0f / std::sqrt(dot(y, y, width) / count + eps);
+    for (std::int64_t i = 0; i < width; ++i) y[i] = y[i] * scale * gain[i] + bias[i];
+  }
+}
+
+void standardise_base(const float *x, std::int64_t rows, std::int64_t width, const float *gain,
+                      const float *bias, float eps, float *y) {
+  standardise(x, rows, width, gain, bias, eps, y);
+}
+SLIPSTREAM_WIDE void standardise_wide(const float *x, std::int64_t rows, std::int64_t width,
+                                      const float *gain, const float *bias, float eps, float *y) {
+  standardise(x, rows, width, gain, bias, eps, y);
+}
+
+// 0.5 x (1 + tanh u) = x / (1 + e^-2u) with u = sqrt(2/pi) (x + 0.044715 x^3).
+SLIPSTREAM_INLINE void gelu_lanes(lanes8 &x) {
+  lanes8 e = (x + x * x * x * 0.044715f) * -1.5957691216057308f;
+  exponential(e);
+  x = x / (1.0f + e);
+}
+
+SLIPSTREAM_INLINE void gelu_all(const float *x, std::int64_t n, float *y) {
+  lanes8 part;
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    load(part, x + i);
+    gelu_lanes(part);
+    store(y + i, part);
+  }
+  if (i == n) return;
+  load_some(part, x + i, n - i);
+  gelu_lanes(part);
+  store_some(y + i, part, n - i);
+}
+
+void gelu_base(const float *x, std::int64_t n, float *y) {
+  gelu_all(x, n, y);
+}
+SLIPSTREAM_WIDE void gelu_wide(const float *x, std::int64_t n, float *y) {
+  gelu_all(x, n, y);
+}
+
 SLIPSTREAM_INLINE void gate_lanes(const lanes8 &gate, const lanes8 &up, lanes8 &y) {
   y = -gate;
   exponential(y);
@@ -176,7 +224,7 @@ SLIPSTREAM_INLINE float exponentials(float *x, std::int64_t n, float greatest) {
 struct query {
   const float *q;
   const key_values *cache;
-  std::int64_t length, head_dim, offset;  // offset: of the key head within a row
+  std::int64_t first, length, head_dim, offset;  // offset: of the key head within a row
   float *scores, *out;
 };
 
@@ -185,9 +233,9 @@ template <int C>
 SLIPSTREAM_INLINE void mix(const query &a, std::int64_t d) {
   lanes8 total[C] = {}, value;
   const std::int64_t page_size = a.cache->page_size;
-  for (std::int64_t t = 0, page = 0; t < a.length; ++page) {
-    const float *row = a.cache->values[page] + a.offset + d;
-    const std::int64_t end = std::min(a.length, t + page_size);
+  for (std::int64_t t = a.first, page = a.first / page_size; t < a.length; ++page) {
+    const float *row = a.cache->values[page] + t % page_size * a.cache->stride + a.offset + d;
+    const std::int64_t end = std::min(a.length, (page + 1) * page_size);
     for (; t < end; ++t, row += a.cache->stride) {
       for (int c = 0; c < C; ++c) {
         load(value, row + 8 * c);
@@ -201,7 +249,7 @@ SLIPSTREAM_INLINE void mix(const query &a, std::int64_t d) {
 SLIPSTREAM_INLINE float mix_one(const query &a, std::int64_t d) {
   float total = 0.0f;
   const std::int64_t page_size = a.cache->page_size;
-  for (std::int64_t t = 0; t < a.length; ++t)
+  for (std::int64_t t = a.first; t < a.length; ++t)
     total += a.cache->values[t / page_size][t % page_size * a.cache->stride + a.offset + d] * a.scores[t];
   return total;
 }
@@ -210,9 +258,10 @@ SLIPSTREAM_INLINE float mix_one(const query &a, std::int64_t d) {
 SLIPSTREAM_INLINE float compare(const query &a) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
   float greatest = -INFINITY;
-  for (std::int64_t t = 0, page = 0; t < a.length; ++page) {
-    const float *row = a.cache->keys[page] + a.offset;
-    const std::int64_t end = std::min(a.length, t + a.cache->page_size);
+  const std::int64_t page_size = a.cache->page_size;
+  for (std::int64_t t = a.first, page = a.first / page_size; t < a.length; ++page) {
+    const float *row = a.cache->keys[page] + t % page_size * a.cache->stride + a.offset;
+    const std::int64_t end = std::min(a.length, (page + 1) * page_size);
     for (; t < end; ++t, row += a.cache->stride) {
       a.scores[t] = dot(a.q, row, a.head_dim) * scale;
       greatest = std::max(greatest, a.scores[t]);
@@ -223,8 +272,8 @@ SLIPSTREAM_INLINE float compare(const query &a) {
 
 SLIPSTREAM_INLINE void attend_head(const query &a) {
   const float greatest = compare(a);
-  const float total = exponentials(a.scores, a.length, greatest);
-  for (std::int64_t t = 0; t < a.length; ++t) a.scores[t] /= total;
+  const float total = exponentials(a.scores + a.first, a.length - a.first, greatest);
+  for (std::int64_t t = a.first; t < a.length; ++t) a.scores[t] /= total;
   std::int64_t d = 0;
   for (; d + 32 <= a.head_dim; d += 32) mix<4>(a, d);
   for (; d + 8 <= a.head_dim; d += 8) mix<1>(a, d);
@@ -285,10 +334,9 @@ void rms_norm(const float *x, std::int64_t rows, std::int64_t width, const float
   (chosen == instructions::base ? normalise_base : normalise_wide)(x, rows, width, weight, eps, y);
 }
 
-void rotary_frequencies(std::int64_t head_dim, double theta, float *frequencies) {
-  for (std::int64_t i = 0; i < head_dim / 2; ++i)
-    frequencies[i] =
-        static_cast<float>(1.0 / std::pow(theta, static_cast<double>(2 * i) / static_cast<double>(head_dim)));
+void layer_norm(const float *x, std::int64_t rows, std::int64_t width, const float *gain, const float *bias,
+                float eps, float *y) {
+  (chosen == instructions::base ? standardise_base : standardise_wide)(x, rows, width, gain, bias, eps, y);
 }
 
 void rotary_angles(std::int64_t position, std::int64_t head_dim, const float *frequencies, float *cosines,
@@ -315,13 +363,17 @@ void silu_gate(const float *gate_up, std::int64_t rows, std::int64_t width, floa
   (chosen == instructions::base ? gate_base : gate_wide)(gate_up, rows, width, y);
 }
 
-void attend_row(const float *q, const key_values &cache, std::int64_t length, std::int64_t heads,
-                std::int64_t kv_heads, std::int64_t head_dim, float *out) {
+void gelu_tanh(const float *x, std::int64_t n, float *y) {
+  (chosen == instructions::base ? gelu_base : gelu_wide)(x, n, y);
+}
+
+void attend_row(const float *q, const key_values &cache, std::int64_t first, std::int64_t length,
+                std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, float *out) {
   thread_local std::vector<float> scores;
   scores.resize(std::max(scores.size(), static_cast<std::size_t>(length)));
   const std::int64_t share = heads / kv_heads;
   for (std::int64_t h = 0; h < heads; ++h) {
-    const query a{q + h * head_dim,  &cache, length, head_dim, h / share * head_dim, scores.data(),
+    const query a{q + h * head_dim,  &cache, first, length, head_dim, h / share * head_dim, scores.data(),
                   out + h * head_dim};
     (chosen == instructions::base ? attend_base : attend_wide)(a);
   }

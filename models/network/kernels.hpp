@@ -17,8 +17,10 @@ void linear(const float *x, std::int64_t rows, std::int64_t in, const float *w, 
 void rms_norm(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
               float *y);
 
-/// Inverse frequencies [head_dim/2] of rotary positions (RoFormer, Su et al. 2021).
-void rotary_frequencies(std::int64_t head_dim, double theta, float *frequencies);
+/// y = (x - mean) / sqrt(variance + eps) * gain + bias, row by row (LayerNorm, Ba et al. 2016). y may be x.
+void layer_norm(const float *x, std::int64_t rows, std::int64_t width, const float *gain, const float *bias,
+                float eps, float *y);
+
 /// Cosines and sines [head_dim/2] of one position.
 void rotary_angles(std::int64_t position, std::int64_t head_dim, const float *frequencies, float *cosines,
                    float *sines);
@@ -27,6 +29,9 @@ void rotate(const float *cosines, const float *sines, std::int64_t heads, std::i
 
 /// y[rows,width] = silu(gate) * up, where gate_up[rows,2*width] holds both side by side.
 void silu_gate(const float *gate_up, std::int64_t rows, std::int64_t width, float *y);
+
+/// y[n] = gelu(x) in its tanh form (Hendrycks & Gimpel 2016; "gelu_new"). y may be x.
+void gelu_tanh(const float *x, std::int64_t n, float *y);
 
 /// Keys and values of one sequence in pages: token t lies in page t / page_size at row t % page_size; rows
 /// are `stride` floats apart and hold [kv_heads,head_dim]. One contiguous sequence is one page.
@@ -37,10 +42,10 @@ struct key_values {
   std::int64_t stride;
 };
 
-/// out[heads,head_dim] of one query row q[heads,head_dim] over the first `length` tokens of `cache`. Query
+/// out[heads,head_dim] of one query row q[heads,head_dim] over tokens first .. length - 1 of `cache`. Query
 /// head h reads key head h / (heads / kv_heads). Scores are divided by sqrt(head_dim).
-void attend_row(const float *q, const key_values &cache, std::int64_t length, std::int64_t heads,
-                std::int64_t kv_heads, std::int64_t head_dim, float *out);
+void attend_row(const float *q, const key_values &cache, std::int64_t first, std::int64_t length,
+                std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim, float *out);
 
 /// out[n] = log softmax of logits[n] * scale (scale = 1 / temperature). out may be logits.
 void log_softmax(const float *logits, std::int64_t n, float scale, float *out);

@@ -38,6 +38,21 @@ SLIPSTREAM_INLINE float sum(const lanes8 &x) {
   return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
 }
 
+/// The sum of x[0 .. n) in eight partial sums.
+SLIPSTREAM_INLINE float total(const float *x, std::int64_t n) {
+  lanes8 sums{}, part;
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    load(part, x + i);
+    sums += part;
+  }
+  if (i < n) {
+    load_some(part, x + i, n - i);
+    sums += part;
+  }
+  return sum(sums);
+}
+
 /// The sum of a[i] * b[i] in eight partial sums.
 SLIPSTREAM_INLINE float dot(const float *a, const float *b, std::int64_t n) {
   lanes8 total{}, left, right;

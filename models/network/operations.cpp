@@ -13,15 +13,14 @@
 namespace slipstream::ops {
 namespace {
 
-heads split_plain(const at::Tensor &qkv, const rotary &angles, std::int64_t count, std::int64_t kv_count) {
-  const std::int64_t rows = qkv.size(0), half = angles.cosines.size(1);
-  const at::Tensor all = qkv.view({rows, count + 2 * kv_count, 2 * half});
-  const at::Tensor turned = all.narrow(1, 0, count + kv_count);
-  const at::Tensor low = turned.narrow(2, 0, half), high = turned.narrow(2, half, half);
+// x[N,heads,head_dim] turned by the angles of its rows.
+at::Tensor rotate(const at::Tensor &x, const rotary &angles, numerics mode) {
+  if (!angles.cosines.defined()) return x;
+  if (own_kernels(x, mode)) return functions::rotate(x, angles);
+  const std::int64_t half = angles.cosines.size(1);
+  const at::Tensor low = x.narrow(2, 0, half), high = x.narrow(2, half, half);
   const at::Tensor c = angles.cosines.unsqueeze(1), s = angles.sines.unsqueeze(1);
-  const at::Tensor rotated = at::cat({low * c - high * s, high * c + low * s}, 2);
-  return {rotated.narrow(1, 0, count), rotated.narrow(1, count, kv_count),
-          all.narrow(1, count + kv_count, kv_count)};
+  return at::cat({low * c - high * s, high * c + low * s}, 2);
 }
 
 // Where each row stands in a [B,T] grid, and which row each place of the grid holds (padding: row 0).
@@ -44,7 +43,7 @@ grid make_grid(const std::vector<std::int64_t> &lengths, at::Device device) {
 }
 
 // Through LibTorch's operators: a padded grid, a triangular mask, heads of one group side by side.
-at::Tensor attend_plain(const heads &in, const std::vector<std::int64_t> &lengths) {
+at::Tensor attend_plain(const heads &in, const std::vector<std::int64_t> &lengths, std::int64_t window) {
   const grid g = make_grid(lengths, in.q.device());
   const auto batch = static_cast<std::int64_t>(lengths.size());
   const std::int64_t count = in.q.size(1), kv = in.k.size(1), dim = in.q.size(2);
@@ -53,7 +52,8 @@ at::Tensor attend_plain(const heads &in, const std::vector<std::int64_t> &length
   };
   const at::Tensor q = spread(in.q).reshape({batch, kv, count / kv * g.width, dim});
   const at::Tensor k = spread(in.k), v = spread(in.v);
-  const at::Tensor mask = at::ones({g.width, g.width}, in.q.options().dtype(at::kBool)).triu(1);
+  const at::Tensor all = at::ones({g.width, g.width}, in.q.options().dtype(at::kBool));
+  const at::Tensor mask = window > 0 ? all.triu(1).logical_or(all.tril(-window)) : all.triu(1);
   at::Tensor scores = at::matmul(q, k.transpose(2, 3)) * (1.0 / std::sqrt(static_cast<double>(dim)));
   scores = scores.view({batch, kv, count / kv, g.width, g.width}).masked_fill(mask, -INFINITY);
   const at::Tensor weights = at::softmax(scores, -1).view({batch, kv, count / kv * g.width, g.width});
@@ -79,27 +79,51 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bi
   return at::linear(x, w, bias);
 }
 
-at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps, numerics mode) {
-  if (own_kernels(x, mode)) return functions::rms_norm(x, weight, eps);
-  return x * at::rsqrt(x.square().mean(-1, true) + eps) * weight;
+at::Tensor adapted_linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias,
+                          const std::vector<low_rank> &adapters, numerics mode) {
+  at::Tensor y = linear(x, w, bias, mode);
+  if (adapters.empty()) return y;
+  std::vector<at::Tensor> parts;  // of the whole width, zero where no adapter acts
+  std::int64_t next = 0;
+  const auto fill = [&](std::int64_t until) {
+    if (until > next) parts.push_back(at::zeros({y.size(0), until - next}, y.options()));
+  };
+  for (const low_rank &pair : adapters) {
+    fill(pair.first_output);
+    parts.push_back(linear(linear(x, pair.a, {}, mode), pair.b, {}, mode) * pair.scale);
+    next = pair.first_output + pair.b.size(0);
+  }
+  fill(y.size(1));
+  return at::add(y, parts.size() == 1 ? parts.front() : at::cat(parts, 1));
 }
 
-at::Tensor silu_gate(const at::Tensor &gate_up, numerics mode) {
-  if (own_kernels(gate_up, mode)) return functions::silu_gate(gate_up);
-  const auto halves = gate_up.chunk(2, -1);
+at::Tensor norm(const at::Tensor &x, const norm_weights &weights, double eps, numerics mode) {
+  const auto &[gain, bias] = weights;
+  if (bias.defined()) {
+    if (own_kernels(x, mode)) return functions::layer_norm(x, gain, bias, eps);
+    return at::layer_norm(x, {x.size(-1)}, gain, bias, eps);
+  }
+  if (own_kernels(x, mode)) return functions::rms_norm(x, gain, eps);
+  return x * at::rsqrt(x.square().mean(-1, true) + eps) * gain;
+}
+
+at::Tensor activate(const at::Tensor &x, activation_kind kind, numerics mode) {
+  if (kind == activation_kind::gelu_tanh)
+    return own_kernels(x, mode) ? functions::gelu_tanh(x) : at::gelu(x, "tanh");
+  if (own_kernels(x, mode)) return functions::silu_gate(x);
+  const auto halves = x.chunk(2, -1);
   return at::silu(halves[0]) * halves[1];
 }
 
-rotary rotary_angles(const at::Tensor &positions, std::int64_t head_dim, double theta,
+rotary rotary_angles(const at::Tensor &positions, const at::Tensor &frequencies,
                      const at::TensorOptions &options) {
-  const at::Tensor frequencies = at::empty({head_dim / 2}, at::kFloat);
-  kernels::rotary_frequencies(head_dim, theta, frequencies.data_ptr<float>());
+  const std::int64_t half = frequencies.size(0), head_dim = 2 * half;
   if (!positions.is_cpu()) {
     const at::Tensor angles = positions.to(at::kFloat).unsqueeze(1) * frequencies.to(positions.device());
     return {angles.cos().to(options), angles.sin().to(options)};
   }
   const at::Tensor dense = positions.contiguous();
-  const std::int64_t *position = dense.data_ptr<std::int64_t>(), half = head_dim / 2;
+  const std::int64_t *position = dense.data_ptr<std::int64_t>();
   const at::Tensor cosines = at::empty({positions.size(0), half}, at::kFloat),
                    sines = at::empty_like(cosines);
   float *c = cosines.data_ptr<float>(), *s = sines.data_ptr<float>();
@@ -117,17 +141,26 @@ rotary rotary_angles(const at::Tensor &positions, std::int64_t head_dim, double 
   return {cosines.to(options), sines.to(options)};
 }
 
-heads split_heads(const at::Tensor &qkv, const rotary &angles, std::int64_t count, std::int64_t kv_count,
-                  numerics mode) {
-  if (own_kernels(qkv, mode)) return functions::split_heads(qkv, angles, count, kv_count);
-  return split_plain(qkv, angles, count, kv_count);
+heads split_heads(const at::Tensor &qkv, const rotary &angles, const norm_weights &q_norm,
+                  const norm_weights &k_norm, const model_spec &spec, numerics mode) {
+  const std::int64_t count = spec.heads, kv_count = spec.kv_heads, dim = spec.head_dim, rows = qkv.size(0);
+  if (!spec.qk_norm && angles.cosines.defined() && own_kernels(qkv, mode))
+    return functions::split_heads(qkv, angles, count, kv_count);
+  const at::Tensor all = qkv.view({rows, count + 2 * kv_count, dim});
+  at::Tensor q = all.narrow(1, 0, count), k = all.narrow(1, count, kv_count);
+  if (spec.qk_norm) {
+    q = norm(q.reshape({rows * count, dim}), q_norm, spec.norm_eps, mode).view({rows, count, dim});
+    k = norm(k.reshape({rows * kv_count, dim}), k_norm, spec.norm_eps, mode).view({rows, kv_count, dim});
+  }
+  return {rotate(q, angles, mode), rotate(k, angles, mode), all.narrow(1, count + kv_count, kv_count)};
 }
 
-at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &lengths, numerics mode) {
+at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &lengths, std::int64_t window,
+                            numerics mode) {
   const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
   if (own_kernels(in.q, mode) && (mode == numerics::exact || longest <= short_sequence))
-    return functions::causal_attention(in, lengths);
-  return attend_plain(in, lengths);
+    return functions::causal_attention(in, lengths, window);
+  return attend_plain(in, lengths, window);
 }
 
 at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale, numerics mode) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/network/spec.hpp"
 #include "models/types.hpp"
 
 /// The transformer's building blocks as differentiable functions of N rows. Float32 on the CPU runs our
@@ -19,29 +20,46 @@ bool own_kernels(const at::Tensor &x, numerics mode);
 /// x[N,in] w[out,in]^T + bias[out] (undefined: none).
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias, numerics mode);
 
-at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps, numerics mode);
+/// A LoRA pair, a[rank,in] and b[out,rank], that acts on the outputs from first_output on.
+struct low_rank {
+  at::Tensor a, b;
+  std::int64_t first_output = 0;
+  double scale = 1;
+};
+/// linear, plus scale * (x a^T) b^T of each pair.
+at::Tensor adapted_linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias,
+                          const std::vector<low_rank> &adapters, numerics mode);
 
-/// silu(gate) * up of gate_up[N,2*width], side by side.
-at::Tensor silu_gate(const at::Tensor &gate_up, numerics mode);
+/// RMSNorm of x[..., width], or LayerNorm where there is a bias.
+struct norm_weights {
+  at::Tensor gain, bias;
+};
+at::Tensor norm(const at::Tensor &x, const norm_weights &weights, double eps, numerics mode);
 
-/// Cosines and sines [N,head_dim/2] of positions [N] int64.
+/// silu(gate) * up of x[N,2*width], side by side, or gelu of x[N,width].
+at::Tensor activate(const at::Tensor &x, activation_kind kind, numerics mode);
+
+/// Cosines and sines [N,head_dim/2] of positions [N] int64 by inverse frequencies [head_dim/2] (float32,
+/// CPU).
 struct rotary {
   at::Tensor cosines, sines;
 };
-rotary rotary_angles(const at::Tensor &positions, std::int64_t head_dim, double theta,
+rotary rotary_angles(const at::Tensor &positions, const at::Tensor &frequencies,
                      const at::TensorOptions &options);
 
 /// Queries [N,heads,head_dim], keys and values [N,kv_heads,head_dim], queries and keys rotated.
 struct heads {
   at::Tensor q, k, v;
 };
-/// Splits qkv[N,(heads+2*kv_heads)*head_dim].
-heads split_heads(const at::Tensor &qkv, const rotary &angles, std::int64_t count, std::int64_t kv_count,
-                  numerics mode);
+/// Splits qkv[N,(heads+2*kv_heads)*head_dim]; normalises heads where spec.qk_norm, rotates where there are
+/// angles.
+heads split_heads(const at::Tensor &qkv, const rotary &angles, const norm_weights &q_norm,
+                  const norm_weights &k_norm, const model_spec &spec, numerics mode);
 
 /// Causal attention [N,heads,head_dim] of sequences that follow one another in the N rows; `lengths` add up
-/// to N.
-at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &lengths, numerics mode);
+/// to N. Queries see the last `window` tokens, their own included; 0: all.
+at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &lengths, std::int64_t window,
+                            numerics mode);
 
 /// log softmax(logits[N,V] * scale)[ids[N]], [N].
 at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale, numerics mode);

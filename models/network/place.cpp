@@ -31,6 +31,9 @@ std::shared_ptr<const transformer> place(std::shared_ptr<const transformer> mode
                                          numerics mode) {
   const c10::Device wanted(device);
   if (model->flat().device() == wanted && model->mode() == mode) return model;
+  if (const adapter_spec *adapter = model->adapter())
+    return std::make_shared<const transformer>(model->spec(), model->flat().to(wanted), *adapter,
+                                               model->trainable().to(wanted), mode);
   return std::make_shared<const transformer>(model->spec(), model->flat().to(wanted), mode);
 }
 

@@ -1,32 +1,30 @@
 #include "models/network/spec.hpp"
 
+#include <algorithm>
 #include <array>
-#include <limits>
 #include <string_view>
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/network/families.hpp"
 
 namespace slipstream {
 namespace {
 
 using nlohmann::json;
 
-// One row a supported family: its name in config.json and the classes that transformers loads it with.
-struct family {
-  std::string_view model_type, language_model, classifier;
-};
-constexpr std::array families{family{"llama", "LlamaForCausalLM", "LlamaForSequenceClassification"}};
-
 // Fields that change the numbers when they hold anything but what is listed here (absent and null are fine).
 struct fixed_field {
   const char *name;
   const char *only;  // JSON
 };
-constexpr std::array fixed_fields{
-    fixed_field{"hidden_act", "\"silu\""},     fixed_field{"attention_dropout", "0"},
-    fixed_field{"partial_rotary_factor", "1"}, fixed_field{"is_decoder", "true"},
-    fixed_field{"sliding_window", "null"},     fixed_field{"quantization_config", "null"}};
+constexpr std::array fixed_fields{fixed_field{"partial_rotary_factor", "1"},
+                                  fixed_field{"is_encoder_decoder", "false"},
+                                  fixed_field{"add_cross_attention", "false"},
+                                  fixed_field{"scale_attn_weights", "true"},
+                                  fixed_field{"scale_attn_by_inverse_layer_idx", "false"},
+                                  fixed_field{"pruned_heads", "{}"},
+                                  fixed_field{"quantization_config", "null"}};
 
 constexpr std::int64_t greatest_size = std::int64_t{1} << 24, most_layers = 1024;
 
@@ -63,20 +61,34 @@ class reader {
   }
   double number(const char *name, double fallback) const { return number(find(name), name, fallback); }
 
-  bool flag(const char *name) const {
+  bool flag(const char *name, bool fallback = false) const {
     const json *value = find(name);
     if (value && !value->is_boolean()) refuse(name, "must be true or false, not " + value->dump());
-    return value && value->get<bool>();
+    return value ? value->get<bool>() : fallback;
   }
 
-  // A token id, or the first of a list of them; -1 when there is none.
-  std::int64_t token(const char *name) const {
-    const json *value = find(name);
-    if (value && value->is_array() && !value->empty()) value = &value->front();
-    if (!value) return -1;
-    if (!value->is_number_integer() || *value < -1) refuse(name, "must be a token id, not " + value->dump());
-    return value->get<std::int64_t>();
+  std::string text(const json &value, const std::string &name) const {
+    if (!value.is_string()) refuse(name, "must be a string, not " + value.dump());
+    return value.get<std::string>();
   }
+
+  // A token id or a list of them; -1 and null name none.
+  std::vector<std::int64_t> tokens(const char *name) const {
+    std::vector<std::int64_t> ids;
+    const json *value = find(name);
+    for (const json &each : !value ? json::array() : value->is_array() ? *value : json::array({*value})) {
+      if (!each.is_number_integer() || each < -1 || each > greatest_size)
+        refuse(name, "must be a token id, not " + each.dump());
+      if (each >= 0) ids.push_back(each.get<std::int64_t>());
+    }
+    return ids;
+  }
+  std::int64_t token(const char *name) const {
+    const auto ids = tokens(name);
+    return ids.empty() ? -1 : ids.front();
+  }
+
+  bool names(const char *name) const { return config_.contains(name); }
 
  private:
   json config_;
@@ -84,17 +96,15 @@ class reader {
 };
 
 const family &read_family(const reader &in) {
-  std::string supported;
   const json *type = in.find("model_type");
-  for (const family &row : families) {
-    if (type && *type == row.model_type) return row;
-    supported += (supported.empty() ? "" : ", ") + std::string(row.model_type);
-  }
-  in.refuse("model_type", (type ? type->dump() + " is not supported" : "is missing") +
-                              std::string("; supported are: ") + supported);
+  const family *row = type && type->is_string() ? find_family(type->get<std::string>()) : nullptr;
+  if (!row)
+    in.refuse("model_type", (type ? type->dump() + " is not supported" : "is missing") +
+                                std::string("; supported are: ") + family_names());
+  return *row;
 }
 
-void refuse_unsupported(const reader &in) {
+void refuse_unsupported(const reader &in, const family &row) {
   for (const fixed_field &field : fixed_fields) {
     const json *value = in.find(field.name);
     if (value && *value != json::parse(field.only))
@@ -105,51 +115,134 @@ void refuse_unsupported(const reader &in) {
     if (type && *type != "float32" && *type != "float16" && *type != "bfloat16")
       in.refuse(name, type->dump() + " is not supported (float32, float16 and bfloat16 are)");
   }
+  const bool gated = row.activation == activation_kind::silu_gated;
+  const std::vector<const char *> same =
+      gated ? std::vector{"silu", "swish"} : std::vector{"gelu_new", "gelu_pytorch_tanh"};
+  const json *activation = in.find(row.config.activation);
+  if (activation &&
+      std::none_of(same.begin(), same.end(), [&](const char *name) { return *activation == name; }))
+    in.refuse(row.config.activation, activation->dump() + " is not supported (" + same.front() + " is)");
 }
 
 // transformers 4 writes rope_theta and rope_scaling, transformers 5 one table rope_parameters.
-double read_rope_theta(const reader &in) {
-  double theta = in.number("rope_theta", 10000.0);
-  for (const char *name : {"rope_scaling", "rope_parameters"}) {
-    const json *table = in.find(name);
-    if (!table) continue;
-    if (!table->is_object()) in.refuse(name, "must be a table, not " + table->dump());
-    for (const char *key : {"rope_type", "type"})
-      if (table->contains(key) && table->at(key) != "default")
-        in.refuse(std::string(name) + "." + key,
-                  table->at(key).dump() + " is not supported (only \"default\" is)");
-    if (table->contains("partial_rotary_factor") && table->at("partial_rotary_factor") != 1)
-      in.refuse(std::string(name) + ".partial_rotary_factor", "is not supported");
-    if (table->contains("rope_theta")) theta = in.number(&table->at("rope_theta"), "rope_theta", theta);
+void read_rope_table(const reader &in, const std::string &name, const json &table, model_spec &spec) {
+  if (!table.is_object()) in.refuse(name, "must be a table, not " + table.dump());
+  const auto at = [&](const char *key) -> const json * {
+    const auto found = table.find(key);
+    return found == table.end() || found->is_null() ? nullptr : &*found;
+  };
+  const auto number = [&](const char *key, double fallback) {
+    return in.number(at(key), (name + "." + key).c_str(), fallback);
+  };
+  for (const auto &[key, value] : table.items())
+    if (value.is_object())
+      in.refuse(name + "." + key, "positions that differ between layers are not supported");
+  const char *type_key = at("rope_type") ? "rope_type" : "type";
+  const std::string type = at(type_key) ? in.text(*at(type_key), name + "." + type_key) : "default";
+  if (at("partial_rotary_factor") && *at("partial_rotary_factor") != 1)
+    in.refuse(name + ".partial_rotary_factor", "is not supported");
+  spec.rope_theta = number("rope_theta", spec.rope_theta);
+  spec.rope = {};
+  if (type == "default") return;
+  if (type != "linear" && type != "llama3")
+    in.refuse(name + "." + type_key,
+              json(type).dump() + " is not supported (\"default\", \"linear\" and \"llama3\" are)");
+  if (!at("factor")) in.refuse(name + ".factor", "is missing");
+  spec.rope.type = type == "linear" ? rope_scaling::kind::linear : rope_scaling::kind::llama3;
+  spec.rope.factor = number("factor", 1);
+  if (type == "linear") return;
+  for (const char *key : {"low_freq_factor", "high_freq_factor"})
+    if (!at(key)) in.refuse(name + "." + key, "is missing");
+  spec.rope.low_freq_factor = number("low_freq_factor", 1);
+  spec.rope.high_freq_factor = number("high_freq_factor", 4);
+  if (!(spec.rope.high_freq_factor > spec.rope.low_freq_factor))
+    in.refuse(name + ".high_freq_factor", "must be above low_freq_factor");
+  constexpr const char *original = "original_max_position_embeddings";
+  const json *positions = at(original) ? at(original) : in.find(original);
+  if (!positions) in.refuse(name + "." + original, "is missing");
+  spec.rope.original_max_positions = in.number(positions, original, 0);
+}
+
+void read_rope(const reader &in, model_spec &spec) {
+  spec.rope_theta = in.number("rope_theta", 10000.0);
+  for (const char *name : {"rope_scaling", "rope_parameters"})
+    if (const json *table = in.find(name)) read_rope_table(in, name, *table, spec);
+}
+
+// Which layers see a window only: as layer_types lists, or those from max_window_layers on.
+std::vector<std::int64_t> windowed_layers(const reader &in, std::int64_t window, std::int64_t layers,
+                                          std::int64_t first) {
+  std::vector<std::int64_t> windows(static_cast<std::size_t>(layers), 0);
+  const json *types = in.find("layer_types");
+  if (types && (!types->is_array() || types->size() != windows.size()))
+    in.refuse("layer_types", "must list each of the " + std::to_string(layers) + " layers");
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const std::string type = types ? in.text((*types)[i], "layer_types") : "";
+    if (types && type != "full_attention" && type != "sliding_attention")
+      in.refuse("layer_types",
+                json(type).dump() + " is not supported (full_attention and sliding_attention are)");
+    if (types ? type == "sliding_attention" : static_cast<std::int64_t>(i) >= first) windows[i] = window;
   }
-  return theta;
+  if (std::count(windows.begin(), windows.end(), 0) == layers) windows.clear();
+  return windows;
+}
+
+void read_windows(const reader &in, const family &row, model_spec &spec) {
+  if (row.window > 0) {  // mistral: every layer, unless the field is null
+    const std::int64_t window =
+        in.names("sliding_window") && !in.find("sliding_window") ? 0 : in.size("sliding_window", row.window);
+    spec.windows = windowed_layers(in, window, spec.layers, 0);
+  } else if (in.flag("use_sliding_window")) {  // qwen2, qwen3
+    spec.windows =
+        windowed_layers(in, in.size("sliding_window", 4096), spec.layers, in.size("max_window_layers", 28));
+  } else {
+    windowed_layers(in, 0, spec.layers, spec.layers);  // for what layer_types may not hold
+    if (in.find("sliding_window") && !in.names("use_sliding_window"))
+      in.refuse("sliding_window", "is not supported for model_type \"" + spec.model_type +
+                                      "\" without use_sliding_window; remove it if the model has no window");
+  }
 }
 
 std::int64_t read_labels(const reader &in, const family &row) {
   const json *architectures = in.find("architectures");
-  const bool classifier = architectures && architectures->is_array() && architectures->size() == 1 &&
-                          architectures->front() == row.classifier;
-  if (!classifier) return 0;
-  const json *names = in.find("id2label");
-  const std::int64_t labels =
-      names && names->is_object() ? static_cast<std::int64_t>(names->size()) : in.size("num_labels", 2);
+  if (!architectures) return 0;
+  if (!architectures->is_array() || architectures->size() != 1)
+    in.refuse("architectures", "must be a list of one class, not " + architectures->dump());
+  const json &name = architectures->front();
+  if (name == row.language_model || name == row.base) return 0;
+  if (name != row.classifier)
+    in.refuse("architectures",
+              name.dump() + " is not supported (" + row.language_model + " and " + row.classifier + " are)");
+  const json *labels_by_id = in.find("id2label");
+  const std::int64_t labels = labels_by_id && labels_by_id->is_object()
+                                  ? static_cast<std::int64_t>(labels_by_id->size())
+                                  : in.size("num_labels", 2);
   if (labels != 1) in.refuse("num_labels", "a score head must have 1 label, not " + std::to_string(labels));
   return labels;
 }
 
-void check_heads(const reader &in, const model_spec &spec) {
+void check_heads(const reader &in, const family &row, const model_spec &spec) {
   if (spec.heads % spec.kv_heads != 0)
-    in.refuse("num_key_value_heads", std::to_string(spec.kv_heads) +
-                                         " must divide num_attention_heads = " + std::to_string(spec.heads));
-  if (spec.head_dim % 2 != 0) in.refuse("head_dim", "must be even for rotary positions");
+    in.refuse("num_key_value_heads", std::to_string(spec.kv_heads) + " must divide " + row.config.heads +
+                                         " = " + std::to_string(spec.heads));
+  if (spec.positions == position_kind::rotary && spec.head_dim % 2 != 0)
+    in.refuse("head_dim", "must be even for rotary positions");
   if (spec.layers > most_layers)
-    in.refuse("num_hidden_layers", "more than " + std::to_string(most_layers) + " are not supported");
+    in.refuse(row.config.layers, "more than " + std::to_string(most_layers) + " are not supported");
 }
 
-std::int64_t read_head_dim(const reader &in, const model_spec &spec) {
-  if (!in.find("head_dim") && spec.hidden_size % spec.heads != 0)
-    in.refuse("num_attention_heads", "must divide hidden_size where head_dim is not given");
-  return in.size("head_dim", std::max<std::int64_t>(1, spec.hidden_size / spec.heads));
+void read_heads(const reader &in, const family &row, model_spec &spec) {
+  const auto &names = row.config;
+  const bool fixed = row.positions == position_kind::learned;  // GPT-2 knows neither groups nor head_dim
+  spec.heads = in.size(names.heads);
+  spec.kv_heads =
+      fixed ? spec.heads : in.size("num_key_value_heads", row.kv_heads > 0 ? row.kv_heads : spec.heads);
+  const bool given = !fixed && (in.find("head_dim") || row.head_dim > 0);
+  if (!given && spec.hidden_size % spec.heads != 0)
+    in.refuse(names.heads, std::string("must divide ") + names.hidden_size +
+                               (fixed ? "" : " where head_dim is not given"));
+  const std::int64_t own = std::max<std::int64_t>(1, spec.hidden_size / spec.heads);
+  spec.head_dim = fixed ? own : in.size("head_dim", row.head_dim > 0 ? row.head_dim : own);
 }
 
 }  // namespace
@@ -157,67 +250,30 @@ std::int64_t read_head_dim(const reader &in, const model_spec &spec) {
 model_spec read_spec(const std::filesystem::path &config_file) {
   const reader in(read_json(config_file), config_file.string());
   const family &row = read_family(in);
-  refuse_unsupported(in);
+  refuse_unsupported(in, row);
+  const bool gpt2 = row.positions == position_kind::learned;
   model_spec spec;
-  spec.model_type = row.model_type;
+  apply_family(row, spec);
   spec.vocab_size = in.size("vocab_size");
-  spec.hidden_size = in.size("hidden_size");
-  spec.intermediate_size = in.size("intermediate_size");
-  spec.layers = in.size("num_hidden_layers");
-  spec.heads = in.size("num_attention_heads");
-  spec.kv_heads = in.size("num_key_value_heads", spec.heads);
-  spec.head_dim = read_head_dim(in, spec);
-  spec.max_positions = in.size("max_position_embeddings", 2048);
-  spec.norm_eps = in.number("rms_norm_eps", 1e-6);
-  spec.rope_theta = read_rope_theta(in);
-  spec.tied_embeddings = in.flag("tie_word_embeddings");
-  spec.attention_bias = in.flag("attention_bias");
-  spec.mlp_bias = in.flag("mlp_bias");
+  spec.hidden_size = in.size(row.config.hidden_size);
+  spec.intermediate_size = in.size(row.config.intermediate_size, gpt2 ? 4 * spec.hidden_size : 0);
+  spec.layers = in.size(row.config.layers);
+  read_heads(in, row, spec);
+  spec.max_positions = in.size(row.config.max_positions, row.max_positions);
+  spec.norm_eps = in.number(row.config.norm_eps, gpt2 ? 1e-5 : 1e-6);
+  if (!gpt2) read_rope(in, spec);
+  spec.tied_embeddings = in.flag("tie_word_embeddings", row.tied);
+  if (row.biases == attention_biases::as_config_says)
+    spec.qkv_bias = spec.output_bias = in.flag("attention_bias");
+  if (row.mlp_bias_in_config) spec.mlp_bias = in.flag("mlp_bias");
   spec.labels = read_labels(in, row);
   spec.bos_token = in.token("bos_token_id");
-  spec.eos_token = in.token("eos_token_id");
+  spec.eos_tokens = in.tokens("eos_token_id");
   spec.pad_token = in.token("pad_token_id");
   spec.initializer_range = in.number("initializer_range", 0.02);
-  check_heads(in, spec);
+  check_heads(in, row, spec);
+  read_windows(in, row, spec);
   return spec;
-}
-
-json to_config(const model_spec &spec) {
-  const family *row = nullptr;
-  for (const family &each : families)
-    if (each.model_type == spec.model_type) row = &each;
-  if (!row) throw input_error("model_type \"" + spec.model_type + "\" is not supported");
-  const auto token = [](std::int64_t id) { return id < 0 ? json(nullptr) : json(id); };
-  json config{{"architectures", {spec.labels > 0 ? row->classifier : row->language_model}},
-              {"model_type", spec.model_type},
-              {"vocab_size", spec.vocab_size},
-              {"hidden_size", spec.hidden_size},
-              {"intermediate_size", spec.intermediate_size},
-              {"num_hidden_layers", spec.layers},
-              {"num_attention_heads", spec.heads},
-              {"num_key_value_heads", spec.kv_heads},
-              {"head_dim", spec.head_dim},
-              {"max_position_embeddings", spec.max_positions},
-              {"rms_norm_eps", spec.norm_eps},
-              {"rope_theta", spec.rope_theta},
-              {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", spec.rope_theta}}},
-              {"tie_word_embeddings", spec.tied_embeddings},
-              {"attention_bias", spec.attention_bias},
-              {"mlp_bias", spec.mlp_bias},
-              {"hidden_act", "silu"},
-              {"attention_dropout", 0.0},
-              {"bos_token_id", token(spec.bos_token)},
-              {"eos_token_id", token(spec.eos_token)},
-              {"pad_token_id", token(spec.pad_token)},
-              {"initializer_range", spec.initializer_range},
-              {"dtype", "float32"},
-              {"torch_dtype", "float32"},
-              {"use_cache", true}};
-  if (spec.labels > 0) {
-    config["id2label"] = {{"0", "LABEL_0"}};
-    config["label2id"] = {{"LABEL_0", 0}};
-  }
-  return config;
 }
 
 }  // namespace slipstream

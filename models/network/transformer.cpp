@@ -3,81 +3,153 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "models/error.hpp"
+#include "models/network/families.hpp"
 #include "models/network/operations.hpp"
 
 namespace slipstream {
 namespace {
 
+// Matrices that read one input, side by side, and the adapters of some of them.
+struct linear_weights {
+  at::Tensor weight, bias;
+  std::vector<ops::low_rank> adapters;
+};
+
 struct layer_parameters {
-  at::Tensor norm, qkv, qkv_bias, o, o_bias, mlp_norm, gate_up, gate_up_bias, down, down_bias;
+  ops::norm_weights norm, q_norm, k_norm, mlp_norm;
+  linear_weights qkv, output, up, down;
 };
 
 struct parameters {
-  at::Tensor embedding, norm, head, score;
+  at::Tensor embedding, positions, score;
+  ops::norm_weights norm;
+  linear_weights head;
   std::vector<layer_parameters> layers;
 };
 
-// Hands out views of the flat buffer in the order of parameter_layout, several slots as one matrix where one
-// product computes them; with a gradient buffer each view is a leaf that accumulates into the same place of
-// it.
+// Views of a flat buffer by slot; with a gradient buffer each view is a leaf that accumulates into the same
+// place of it.
+struct buffer {
+  at::Tensor values, gradient;
+
+  at::Tensor view(std::int64_t start, std::vector<std::int64_t> shape) const {
+    std::int64_t count = 1;
+    for (const std::int64_t size : shape) count *= size;
+    at::Tensor view = values.narrow(0, start, count).view(shape);
+    if (!gradient.defined()) return view;
+    view.set_requires_grad(true);
+    view.mutable_grad() = gradient.narrow(0, start, count).view(shape);
+    return view;
+  }
+  at::Tensor view(const parameter_slot &slot) const { return view(slot.offset, slot.shape); }
+};
+
+// Hands out the parameters in the order of parameter_layout, several slots as one matrix where one product
+// computes them, with the adapters that act on them.
 class cutter {
  public:
-  cutter(const model_spec &spec, at::Tensor flat, at::Tensor gradient)
-      : slots_(parameter_layout(spec)), flat_(flat.detach()), gradient_(std::move(gradient)) {}
+  cutter(const model_spec &spec, buffer base, const adapter_spec *adapter, buffer values)
+      : slots_(parameter_layout(spec)), base_(std::move(base)), values_(std::move(values)) {
+    if (!adapter) return;
+    scale_ = adapter->scale();
+    for (parameter_slot &slot : adapter_layout(spec, *adapter)) {
+      std::string name = slot.name;
+      parts_.emplace(std::move(name), std::move(slot));
+    }
+  }
 
   at::Tensor next(std::size_t slots = 1) {
     std::vector<std::int64_t> shape = slots_.at(next_).shape;
     const std::int64_t start = slots_[next_].offset;
     for (std::size_t i = 1; i < slots; ++i) shape[0] += slots_.at(next_ + i).shape[0];
     next_ += slots;
-    const std::int64_t count = shape.size() == 2 ? shape[0] * shape[1] : shape[0];
-    at::Tensor view = flat_.narrow(0, start, count).view(shape);
-    if (!gradient_.defined()) return view;
-    view.set_requires_grad(true);
-    view.mutable_grad() = gradient_.narrow(0, start, count).view(shape);
-    return view;
+    return base_.view(start, std::move(shape));
   }
-  at::Tensor next_if(bool present, std::size_t slots = 1) { return present ? next(slots) : at::Tensor(); }
+
+  ops::norm_weights next_norm(norm_kind kind) {
+    ops::norm_weights norm;
+    norm.gain = next();
+    if (kind == norm_kind::layer) norm.bias = next();
+    return norm;
+  }
+
+  linear_weights next_linear(std::size_t slots, bool bias) {
+    linear_weights result;
+    std::int64_t first = 0;
+    for (std::size_t i = next_; i < next_ + slots; ++i) {
+      const std::string &name = slots_.at(i).name, module = name.substr(0, name.rfind('.'));
+      if (const parameter_slot *a = part(module + ".lora_A.weight"))
+        result.adapters.push_back(
+            {values_.view(*a), values_.view(*part(module + ".lora_B.weight")), first, scale_});
+      first += slots_[i].shape[0];
+    }
+    result.weight = next(slots);
+    if (bias) result.bias = next(slots);
+    return result;
+  }
+
+  // The score head: the adapter's own where there is one.
+  at::Tensor next_score() {
+    const parameter_slot *own = part(slots_.at(next_).name);
+    const at::Tensor frozen = next();
+    return own ? values_.view(*own) : frozen;
+  }
 
  private:
+  const parameter_slot *part(const std::string &name) const {
+    const auto found = parts_.find("base_model.model." + name);
+    return found == parts_.end() ? nullptr : &found->second;
+  }
+
   std::vector<parameter_slot> slots_;
-  at::Tensor flat_, gradient_;
+  buffer base_, values_;
+  std::map<std::string, parameter_slot> parts_;
+  double scale_ = 1;
   std::size_t next_ = 0;
 };
 
-layer_parameters cut_layer(cutter &from, const model_spec &spec) {
+layer_parameters cut_layer(cutter &from, const model_spec &spec, const tensor_names &names) {
   layer_parameters layer;
-  layer.norm = from.next();
-  layer.qkv = from.next(3);
-  layer.qkv_bias = from.next_if(spec.attention_bias, 3);
-  layer.o = from.next();
-  layer.o_bias = from.next_if(spec.attention_bias);
-  layer.mlp_norm = from.next();
-  layer.gate_up = from.next(2);
-  layer.gate_up_bias = from.next_if(spec.mlp_bias, 2);
-  layer.down = from.next();
-  layer.down_bias = from.next_if(spec.mlp_bias);
+  layer.norm = from.next_norm(spec.norm);
+  layer.qkv = from.next_linear(names.queries_keys_values.size(), spec.qkv_bias);
+  if (spec.qk_norm) {
+    layer.q_norm = from.next_norm(norm_kind::rms);
+    layer.k_norm = from.next_norm(norm_kind::rms);
+  }
+  layer.output = from.next_linear(1, spec.output_bias);
+  layer.mlp_norm = from.next_norm(spec.norm);
+  layer.up = from.next_linear(names.up.size(), spec.mlp_bias);
+  layer.down = from.next_linear(1, spec.mlp_bias);
   return layer;
 }
 
-parameters cut(const model_spec &spec, const at::Tensor &flat, const at::Tensor &gradient) {
-  cutter from(spec, flat, gradient);
+parameters cut(const model_spec &spec, const buffer &base, const adapter_spec *adapter,
+               const buffer &values) {
+  const tensor_names &names = find_family(spec.model_type)->tensors;
+  cutter from(spec, base, adapter, values);
   parameters all;
   all.embedding = from.next();
-  for (std::int64_t i = 0; i < spec.layers; ++i) all.layers.push_back(cut_layer(from, spec));
-  all.norm = from.next();
-  all.score = from.next_if(spec.labels > 0);
-  if (spec.labels == 0) all.head = spec.tied_embeddings ? all.embedding : from.next();
+  if (names.positions) all.positions = from.next();
+  for (std::int64_t i = 0; i < spec.layers; ++i) all.layers.push_back(cut_layer(from, spec, names));
+  all.norm = from.next_norm(spec.norm);
+  if (spec.labels > 0)
+    all.score = from.next_score();
+  else if (spec.tied_embeddings)
+    all.head.weight = all.embedding;
+  else
+    all.head = from.next_linear(1, false);
   return all;
 }
 
-void check_buffer(const model_spec &spec, const at::Tensor &buffer, const char *what) {
-  const std::int64_t count = parameter_count(spec);
-  if (!buffer.defined() || buffer.dim() != 1 || buffer.size(0) != count || !buffer.is_contiguous())
+void check_buffer(std::int64_t count, const at::Tensor &given, const char *what) {
+  if (!given.defined() || given.dim() != 1 || given.size(0) != count || !given.is_contiguous())
     throw std::invalid_argument(std::string(what) + " must be one dense row of " + std::to_string(count) +
                                 " elements");
 }
@@ -87,15 +159,41 @@ void check_buffer(const model_spec &spec, const at::Tensor &buffer, const char *
 struct transformer::state {
   model_spec spec;
   at::Tensor flat;
+  std::optional<adapter_spec> adapter;
+  at::Tensor values;  // of the adapters
   numerics mode;
+  at::Tensor frequencies;  // of rotary positions
   parameters weights;
 };
 
+namespace {
+
+at::Tensor frequencies_of(const model_spec &spec) {
+  if (spec.positions != position_kind::rotary) return {};
+  const std::vector<float> values = rotary_frequencies(spec);
+  return at::tensor(values, at::kFloat);
+}
+
+}  // namespace
+
 transformer::transformer(model_spec spec, at::Tensor flat, numerics mode) {
-  check_buffer(spec, flat, "the parameter buffer");
+  check_buffer(parameter_count(spec), flat, "the parameter buffer");
   ops::own_kernels(flat, mode);
-  parameters weights = cut(spec, flat, {});
-  state_ = std::make_shared<const state>(state{std::move(spec), std::move(flat), mode, std::move(weights)});
+  parameters weights = cut(spec, {flat.detach(), {}}, nullptr, {});
+  const at::Tensor frequencies = frequencies_of(spec);
+  state_ = std::make_shared<const state>(
+      state{std::move(spec), std::move(flat), {}, {}, mode, frequencies, std::move(weights)});
+}
+
+transformer::transformer(model_spec spec, at::Tensor flat, adapter_spec adapter, at::Tensor values,
+                         numerics mode) {
+  check_buffer(parameter_count(spec), flat, "the parameter buffer");
+  check_buffer(adapter_count(spec, adapter), values, "the adapter buffer");
+  ops::own_kernels(flat, mode);
+  parameters weights = cut(spec, {flat.detach(), {}}, &adapter, {values.detach(), {}});
+  const at::Tensor frequencies = frequencies_of(spec);
+  state_ = std::make_shared<const state>(state{std::move(spec), std::move(flat), std::move(adapter),
+                                               std::move(values), mode, frequencies, std::move(weights)});
 }
 
 const model_spec &transformer::spec() const {
@@ -107,38 +205,64 @@ numerics transformer::mode() const {
 const at::Tensor &transformer::flat() const {
   return state_->flat;
 }
+const adapter_spec *transformer::adapter() const {
+  return state_->adapter ? &*state_->adapter : nullptr;
+}
+const at::Tensor &transformer::trainable() const {
+  return state_->adapter ? state_->values : state_->flat;
+}
+
+std::vector<parameter_slot> transformer::trainable_layout() const {
+  return adapter() ? adapter_layout(spec(), *adapter()) : parameter_layout(spec());
+}
+
+transformer transformer::with_trainable(at::Tensor values) const {
+  if (!adapter()) return {spec(), std::move(values), mode()};
+  return {spec(), flat(), *adapter(), std::move(values), mode()};
+}
 
 void transformer::train_into(const at::Tensor &flat_gradient) {
-  check_buffer(state_->spec, flat_gradient, "the gradient buffer");
-  parameters weights = cut(state_->spec, state_->flat, flat_gradient);
-  state_ = std::make_shared<const state>(state{state_->spec, state_->flat, state_->mode, std::move(weights)});
+  check_buffer(trainable().numel(), flat_gradient, "the gradient buffer");
+  state next = *state_;
+  const at::Tensor none;
+  next.weights = cut(next.spec, {next.flat.detach(), adapter() ? none : flat_gradient}, adapter(),
+                     {adapter() ? next.values.detach() : none, flat_gradient});
+  state_ = std::make_shared<const state>(std::move(next));
 }
 
 at::Tensor transformer::hidden(const at::Tensor &ids, const at::Tensor &positions, attention &how) const {
-  const auto &[spec, flat, mode, weights] = *state_;
-  const ops::rotary angles = ops::rotary_angles(positions, spec.head_dim, spec.rope_theta, flat.options());
+  const auto &[spec, flat, adapter, values, mode, frequencies, weights] = *state_;
+  const auto linear = [numerics = mode](const at::Tensor &x, const linear_weights &w) {
+    return ops::adapted_linear(x, w.weight, w.bias, w.adapters, numerics);
+  };
+  const auto normed = [&spec = spec, numerics = mode](const at::Tensor &x, const ops::norm_weights &w) {
+    return ops::norm(x, w, spec.norm_eps, numerics);
+  };
   at::Tensor x = at::embedding(weights.embedding, ids);
+  ops::rotary angles;
+  if (weights.positions.defined())
+    x = at::add(x, at::embedding(weights.positions, positions));
+  else
+    angles = ops::rotary_angles(positions, frequencies, flat.options());
   const std::int64_t rows = x.size(0);
   for (std::int64_t i = 0; i < spec.layers; ++i) {
     const layer_parameters &layer = weights.layers[static_cast<std::size_t>(i)];
-    const at::Tensor read = ops::rms_norm(x, layer.norm, spec.norm_eps, mode);
-    const at::Tensor qkv = ops::linear(read, layer.qkv, layer.qkv_bias, mode);
-    const ops::heads parts = ops::split_heads(qkv, angles, spec.heads, spec.kv_heads, mode);
-    const at::Tensor seen =
-        how.attend(i, parts.q, parts.k, parts.v).reshape({rows, spec.heads * spec.head_dim});
-    x = at::add(x, ops::linear(seen, layer.o, layer.o_bias, mode));
-    const at::Tensor normed = ops::rms_norm(x, layer.mlp_norm, spec.norm_eps, mode);
-    const at::Tensor gate_up = ops::linear(normed, layer.gate_up, layer.gate_up_bias, mode);
-    x = at::add(x, ops::linear(ops::silu_gate(gate_up, mode), layer.down, layer.down_bias, mode));
+    const at::Tensor qkv = linear(normed(x, layer.norm), layer.qkv);
+    const ops::heads parts = ops::split_heads(qkv, angles, layer.q_norm, layer.k_norm, spec, mode);
+    const at::Tensor seen = how.attend(i, spec.window(i), parts.q, parts.k, parts.v);
+    x = at::add(x, linear(seen.reshape({rows, spec.heads * spec.head_dim}), layer.output));
+    const at::Tensor up = linear(normed(x, layer.mlp_norm), layer.up);
+    x = at::add(x, linear(ops::activate(up, spec.activation, mode), layer.down));
   }
-  return ops::rms_norm(x, weights.norm, spec.norm_eps, mode);
+  return normed(x, weights.norm);
 }
 
 at::Tensor transformer::logits(const at::Tensor &hidden_states) const {
-  if (!state_->weights.head.defined())
+  const linear_weights &head = state_->weights.head;
+  if (!head.weight.defined())
     throw input_error(
         "this model has a score head and no language-model head; use a model without one to read logits");
-  return ops::linear(hidden_states, state_->weights.head, {}, state_->mode);
+  return ops::adapted_linear(hidden_states, head.weight, {}, head.adapters, state_->mode);
 }
 
 at::Tensor transformer::scores(const at::Tensor &hidden_states) const {

@@ -14,9 +14,18 @@ namespace slipstream {
 
 /// Where one parameter lies in the flat buffer.
 struct parameter_slot {
+  /// matrix: [out, in]; table: an embedding; gain: a norm's weight; offset: a bias.
+  enum class role { table, matrix, gain, bias };
+
   std::string name;  ///< Hugging Face name, e.g. "model.layers.0.self_attn.q_proj.weight"
   std::vector<std::int64_t> shape;
+  role kind = role::matrix;
+  bool stored_transposed = false;  ///< files hold a matrix as [in, out]
   std::int64_t offset = 0;
+
+  std::int64_t count() const;
+  /// As files hold it.
+  std::vector<std::int64_t> stored_shape() const;
 };
 
 /// The parameters of a spec in a fixed order, and their total count in elements.
@@ -27,12 +36,36 @@ std::int64_t parameter_count(const model_spec &spec);
 /// stream keyed by (seed, parameter name), so they do not depend on order, threads or device.
 at::Tensor initial_parameters(const model_spec &spec, std::uint64_t seed);
 
+/// Low-rank adapters (LoRA, Hu et al. 2021; PEFT's adapter_config.json): each target matrix W [out, in] acts
+/// as W + scale B A, with A [rank, in] and B [out, rank].
+struct adapter_spec {
+  std::int64_t rank = 0;
+  double alpha = 0;
+  bool rank_stabilised = false;      ///< scale = alpha / sqrt(rank) (rsLoRA), else alpha / rank
+  std::vector<std::string> targets;  ///< last parts of module names, as "q_proj"; "all-linear": every one
+  double scale() const;
+  bool operator==(const adapter_spec &) const = default;
+};
+
+/// Adapter parameters in a fixed order, named as PEFT names them. A score head is among them: it trains
+/// whole.
+std::vector<parameter_slot> adapter_layout(const model_spec &spec, const adapter_spec &adapter);
+std::int64_t adapter_count(const model_spec &spec, const adapter_spec &adapter);
+/// Fresh adapters: A uniform within 1/sqrt(in) as PEFT draws it, B zero, the score head as `base` has it.
+/// Throws input_error when a target names no matrix.
+at::Tensor initial_adapter(const model_spec &spec, const adapter_spec &adapter, const at::Tensor &base,
+                           std::uint64_t seed);
+/// The parameters [parameter_count] that compute what base and adapter do.
+at::Tensor merge_adapter(const model_spec &spec, const at::Tensor &base, const adapter_spec &adapter,
+                         const at::Tensor &values);
+
 /// How the rows' queries meet keys: a causal padded batch (training) or a paged cache (decoding).
 class attention {
  public:
   virtual ~attention() = default;
   /// q [N,H,D], k and v [N,KV,D] of the N rows being computed, rotary already applied; returns [N,H,D].
-  virtual at::Tensor attend(std::int64_t layer, const at::Tensor &q, const at::Tensor &k,
+  /// Queries see the last `window` tokens, their own included; 0: all.
+  virtual at::Tensor attend(std::int64_t layer, std::int64_t window, const at::Tensor &q, const at::Tensor &k,
                             const at::Tensor &v) = 0;
 };
 
@@ -42,12 +75,21 @@ class transformer {
  public:
   /// Views `flat` [parameter_count(spec)]; never copies it.
   transformer(model_spec spec, at::Tensor flat, numerics mode);
+  /// With adapters `values` [adapter_count]; `flat` stays as it is.
+  transformer(model_spec spec, at::Tensor flat, adapter_spec adapter, at::Tensor values, numerics mode);
 
   const model_spec &spec() const;
   numerics mode() const;
   const at::Tensor &flat() const;
+  /// Null without adapters.
+  const adapter_spec *adapter() const;
+  /// What a learner trains and publishes: the adapters where there are any, else all parameters.
+  const at::Tensor &trainable() const;
+  std::vector<parameter_slot> trainable_layout() const;
+  /// The same network over other values of trainable(); what does not train is shared.
+  transformer with_trainable(at::Tensor values) const;
 
-  /// Makes every parameter a leaf whose gradient accumulates into `flat_gradient` [parameter_count].
+  /// Makes every trainable parameter a leaf whose gradient accumulates into `flat_gradient`.
   void train_into(const at::Tensor &flat_gradient);
 
   /// Final hidden states [N, hidden] (after the last norm) of N tokens; ids and positions [N] int64.

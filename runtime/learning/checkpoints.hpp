@@ -9,8 +9,8 @@
 namespace slipstream {
 
 /// Writes `folder`/step-NNNNNN (a Hugging Face folder and optimizer.safetensors) and points `folder`/last at
-/// it.
+/// it. Of a model with adapters only these are written; `base` is the folder of what they adapt.
 void write_checkpoint(const std::filesystem::path &folder, const trainer &core,
-                      const std::shared_ptr<const tokenizer> &text);
+                      const std::shared_ptr<const tokenizer> &text, const std::filesystem::path &base);
 
 }  // namespace slipstream

@@ -13,16 +13,29 @@ model_description describe_fresh(const model_config &config) {
   spec.labels = config.labels;
   spec.vocab_size = text->vocab_size();
   spec.bos_token = text->bos();
-  spec.eos_token = text->eos();
+  if (text->eos() >= 0) spec.eos_tokens = {text->eos()};
   spec.pad_token = text->pad();
-  return {std::move(spec), std::move(text), {}};
+  if (config.lora)
+    fail_at(config.at,
+            "[models." + config.name + ".lora] adapts a trained model, but this one is fresh; give from");
+  return {std::move(spec), std::move(text), {}, {}};
 }
 
 model_description describe_folder(const model_config &config, const std::string &run_folder) {
   const auto folder = resolve_model(config.from, run_folder, config.at);
   try {
     verify_checkpoint(folder);
-    return {checkpoint_spec(folder, config.labels), load_tokenizer(folder), folder};
+    model_description result{checkpoint_spec(folder, config.labels), load_tokenizer(tokenizer_folder(folder)),
+                             folder, checkpoint_adapter(folder)};
+    if (!config.lora) return result;
+    if (result.adapter)
+      throw input_error(
+          "[models." + config.name + ".lora]: " + folder.string() +
+          " holds adapters already; leave the table out to train these, or merge them first with "
+          "slipstream export");
+    result.adapter = stored_adapter{*config.lora, {}, std::filesystem::absolute(folder).lexically_normal()};
+    adapter_layout(result.spec, *config.lora);  // refuses targets that are not there
+    return result;
   } catch (const input_error &problem) {
     fail_at(config.at, problem.what());
   }
@@ -63,14 +76,18 @@ std::shared_ptr<const transformer> model_store::load(const std::string &name) {
   const auto &wanted = config(name);
   const auto &described = describe(name);
   std::shared_ptr<const transformer> result;
-  if (wanted.source == model_config::origin::copy_of && config(wanted.copy_of).labels == wanted.labels) {
+  if (wanted.source == model_config::origin::copy_of) {
     result = load(wanted.copy_of);
   } else if (described.folder.empty()) {
     result = std::make_shared<const transformer>(
         described.spec, initial_parameters(described.spec, graph_.run.seed), graph_.run.numerics);
   } else {
     auto read = load_checkpoint(described.folder, described.spec.labels);
-    result = std::make_shared<const transformer>(read.spec, read.flat, graph_.run.numerics);
+    if (wanted.lora) {
+      const auto values = initial_adapter(read.spec, *wanted.lora, read.flat, graph_.run.seed);
+      read.adapter = stored_adapter{*wanted.lora, values, described.adapter->base};
+    }
+    result = std::make_shared<const transformer>(read.network(graph_.run.numerics));
   }
   return loaded_.emplace(name, std::move(result)).first->second;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "models/files/checkpoint.hpp"
 #include "models/network/transformer.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/topology/topology.hpp"
@@ -15,7 +16,8 @@ namespace slipstream {
 struct model_description {
   model_spec spec;
   std::shared_ptr<const tokenizer> text;
-  std::filesystem::path folder;  ///< of its checkpoint; empty for a fresh network
+  std::filesystem::path folder;           ///< of its checkpoint; empty for a fresh network
+  std::optional<stored_adapter> adapter;  ///< without values
 };
 
 /// The models of a topology, each read once. Copies share one immutable buffer until somebody trains.

@@ -13,15 +13,11 @@ namespace slipstream {
 namespace {
 
 /// True where weight decay acts: matrices, not norms and biases.
-at::Tensor decay_mask(const model_spec &spec, const at::Tensor &flat) {
-  auto mask = at::zeros({flat.numel()}, at::kBool);
-  for (const auto &slot : parameter_layout(spec)) {
-    if (slot.shape.size() < 2) continue;
-    std::int64_t count = 1;
-    for (const auto size : slot.shape) count *= size;
-    mask.narrow(0, slot.offset, count).fill_(true);
-  }
-  return mask.to(flat.device());
+at::Tensor decay_mask(const transformer &model) {
+  auto mask = at::zeros({model.trainable().numel()}, at::kBool);
+  for (const auto &slot : model.trainable_layout())
+    if (slot.shape.size() >= 2) mask.narrow(0, slot.offset, slot.count()).fill_(true);
+  return mask.to(model.trainable().device());
 }
 
 bool per_token(input_kind kind) {
@@ -36,10 +32,10 @@ std::int64_t unit_of(input_kind kind) {
 
 trainer::trainer(trainer_options options, const transformer &initial)
     : options_(std::move(options)),
-      parameters_(initial.flat().clone()),
+      parameters_(initial.trainable().clone()),
       gradient_(at::zeros_like(parameters_)),
-      decays_(decay_mask(initial.spec(), parameters_)),
-      model_(initial.spec(), parameters_, initial.mode()),
+      decays_(decay_mask(initial)),
+      model_(initial.with_trainable(parameters_)),
       optimizer_(fresh_adamw(parameters_)) {
   model_.train_into(gradient_);
 }
@@ -178,10 +174,10 @@ trained_version trainer::complete(std::int64_t now_ns) {
                                [](const auto &buffer) { return buffer.use_count() == 1; });
   if (reusable == published_.end()) {
     published_.push_back(
-        std::make_shared<const transformer>(model_.spec(), at::empty_like(parameters_), model_.mode()));
+        std::make_shared<const transformer>(model_.with_trainable(at::empty_like(parameters_))));
     reusable = published_.end() - 1;
   }
-  auto buffer = (*reusable)->flat();
+  auto buffer = (*reusable)->trainable();
   buffer.copy_(parameters_);
   result.weights = *reusable;
   newest_metrics_ = result.metrics;

@@ -39,7 +39,7 @@ struct trained_version {
 /// loops use it as it stands: begin(); while (slice()); complete().
 class trainer {
  public:
-  /// Trains a copy of `initial`; its device and numerics are the trainer's.
+  /// Trains a copy of what `initial` lets train; its device and numerics are the trainer's.
   trainer(trainer_options options, const transformer &initial);
 
   std::int64_t version() const { return version_; }

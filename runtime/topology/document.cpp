@@ -128,7 +128,11 @@ std::string to_string(const source_position &at) {
 }
 
 void fail_at(const source_position &at, std::string_view message) {
-  throw input_error(one_line(fmt::format("{}: error: {}", to_string(at), message)));
+  std::string text(message);  // which may hold the message of another file's error
+  constexpr std::string_view word = ": error: ";
+  for (auto found = text.find(word); found != std::string::npos; found = text.find(word))
+    text.replace(found, word.size(), ": ");
+  throw input_error(one_line(fmt::format("{}: error: {}", to_string(at), text)));
 }
 
 const node *node::find(std::string_view key) const {

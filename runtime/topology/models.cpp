@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "models/network/families.hpp"
+
 namespace slipstream {
 
 namespace {
@@ -19,29 +21,55 @@ void check_shape(const settings &s, const model_spec &spec) {
            fmt::format("heads = {} is not divisible by kv_heads = {}; every key-value head serves the "
                        "same number of heads",
                        spec.heads, spec.kv_heads));
-  if (spec.head_dim % 2 != 0)
+  if (spec.positions == position_kind::learned &&
+      (spec.kv_heads != spec.heads || spec.head_dim * spec.heads != spec.hidden_size))
+    s.fail("heads",
+           "architecture = \"gpt2\" has as many key-value heads as heads, each of hidden_size / heads "
+           "channels; leave kv_heads and head_dim out");
+  if (spec.positions == position_kind::rotary && spec.head_dim % 2 != 0)
     s.fail("heads", fmt::format("a head has {} channels, but rotary positions need an even number; change "
                                 "hidden_size or heads",
                                 spec.head_dim));
 }
 
 void read_network(settings &s, model_config &model) {
-  s.required_choice("architecture", {"llama"});
+  std::vector<std::string> names;
+  for (const family &row : families()) names.emplace_back(row.model_type);
   auto &spec = model.spec;
+  apply_family(*find_family(s.required_choice("architecture", names)), spec);
   spec.hidden_size = s.required_integer("hidden_size", 1, 1 << 17);
   spec.layers = s.required_integer("layers", 1, 1 << 12);
   spec.heads = s.required_integer("heads", 1, 1 << 12);
   spec.kv_heads = s.integer("kv_heads", spec.heads, 1, spec.heads);
   spec.head_dim = s.integer("head_dim", std::max<std::int64_t>(1, spec.hidden_size / spec.heads), 1, 1 << 14);
   // SwiGLU has three matrices where a plain layer of 4 d has two: 8/3 d, rounded up to a multiple of 8.
-  spec.intermediate_size = s.integer("intermediate_size", (spec.hidden_size * 8 / 3 + 7) / 8 * 8, 1, 1 << 20);
+  const std::int64_t inner = spec.activation == activation_kind::silu_gated
+                                 ? (spec.hidden_size * 8 / 3 + 7) / 8 * 8
+                                 : 4 * spec.hidden_size;
+  spec.intermediate_size = s.integer("intermediate_size", inner, 1, 1 << 20);
   spec.max_positions = s.integer("max_positions", 256, 1, 1 << 24);
   spec.tied_embeddings = s.flag("tied_embeddings", true);
   spec.norm_eps = s.number("norm_eps", spec.norm_eps, 0.0, 1.0);
-  spec.rope_theta = s.number("rope_theta", spec.rope_theta, 1.0);
+  if (spec.positions == position_kind::rotary) spec.rope_theta = s.number("rope_theta", spec.rope_theta, 1.0);
   spec.initializer_range = s.number("initializer_range", spec.initializer_range, 0.0, 10.0);
   model.alphabet = s.required_text("alphabet");
   check_shape(s, spec);
+}
+
+// [models.NAME.lora]
+std::optional<adapter_spec> read_lora(settings &model) {
+  const node *table = model.find("lora");
+  if (!table) return {};
+  settings s(*table);
+  adapter_spec lora;
+  lora.rank = s.required_integer("rank", 1, 4096);
+  lora.alpha = s.number("alpha", 2.0 * static_cast<double>(lora.rank), 1e-6);
+  lora.rank_stabilised = s.flag("rank_stabilised", false);
+  lora.targets = s.texts("targets");
+  if (lora.targets.empty()) lora.targets = {"all-linear"};
+  std::sort(lora.targets.begin(), lora.targets.end());
+  s.finish();
+  return lora;
 }
 
 model_config read_model(const std::string &name, const node &table) {
@@ -71,6 +99,7 @@ model_config read_model(const std::string &name, const node &table) {
   } else {
     read_network(s, model);
   }
+  if (!copy) model.lora = read_lora(s);
   if (!copy) model.labels = s.choice("head", {"tokens", "score"}) == "score" ? 1 : 0;
   model.spec.labels = model.labels;
   s.finish();

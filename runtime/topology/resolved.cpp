@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace slipstream {
 
@@ -56,6 +57,11 @@ struct writer {
   void integer(const std::string &key, std::int64_t value) { text += fmt::format("{} = {}\n", key, value); }
   void real(const std::string &key, double value) { text += fmt::format("{} = {}\n", key, number(value)); }
   void flag(const std::string &key, bool value) { text += fmt::format("{} = {}\n", key, value); }
+  void texts(const std::string &key, const std::vector<std::string> &values) {
+    std::string list;
+    for (const auto &value : values) list += (list.empty() ? "" : ", ") + in_quotes(value);
+    text += fmt::format("{} = [{}]\n", key, list);
+  }
 };
 
 void write_run(writer &out, const run_config &run) {
@@ -90,9 +96,18 @@ void write_network(writer &out, const model_config &model) {
   out.integer("max_positions", spec.max_positions);
   out.flag("tied_embeddings", spec.tied_embeddings);
   out.real("norm_eps", spec.norm_eps);
-  out.real("rope_theta", spec.rope_theta);
+  if (spec.positions == position_kind::rotary) out.real("rope_theta", spec.rope_theta);
   out.real("initializer_range", spec.initializer_range);
   out.text_key("alphabet", model.alphabet);
+}
+
+void write_lora(writer &out, const model_config &model) {
+  if (!model.lora) return;
+  out.table("models." + write_key(model.name) + ".lora");
+  out.integer("rank", model.lora->rank);
+  out.real("alpha", model.lora->alpha);
+  out.flag("rank_stabilised", model.lora->rank_stabilised);
+  out.texts("targets", model.lora->targets);
 }
 
 void write_model(writer &out, const model_config &model) {
@@ -109,6 +124,7 @@ void write_model(writer &out, const model_config &model) {
       break;
   }
   out.text_key("head", model.labels == 1 ? "score" : "tokens");
+  write_lora(out, model);
 }
 
 void write_data(writer &out, const data_config &data) {

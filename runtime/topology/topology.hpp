@@ -2,10 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "models/network/spec.hpp"
+#include "models/network/transformer.hpp"
 #include "models/types.hpp"
 #include "runtime/topology/document.hpp"
 #include "runtime/topology/settings.hpp"
@@ -47,7 +48,8 @@ struct model_config {
   model_spec spec;          ///< of a fresh network; vocabulary and special tokens are set with the tokenizer
   std::string alphabet;     ///< of a fresh network's character tokenizer
   std::int64_t labels = 0;  ///< 1: head = "score"
-  source_position at;       ///< of `from` or `copy_of`, else of the table
+  std::optional<adapter_spec> lora;  ///< low-rank adapters train instead of the weights
+  source_position at;                ///< of `from` or `copy_of`, else of the table
 };
 
 /// [data]: files to write once when they are missing; `make` is empty when there is nothing to make.

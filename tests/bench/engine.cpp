@@ -18,6 +18,8 @@ using namespace slipstream;
 
 namespace {
 
+const std::vector<std::int64_t> end{2};
+
 constexpr std::int64_t slots = 64, prompt_length = 13, answer_length = 9, group = 8;
 
 model_spec quickstart_spec() {
@@ -30,7 +32,7 @@ model_spec quickstart_spec() {
   spec.head_dim = 64;
   spec.max_positions = 64;
   spec.tied_embeddings = true;
-  spec.eos_token = 2;
+  spec.eos_tokens = {2};
   return spec;
 }
 
@@ -82,7 +84,7 @@ measured with_recomputation(const transformer &model) {
         const float *row = logits.data_ptr<float>() + i * logits.size(1);
         const double u = uniform(0, 0, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(step));
         const auto width = static_cast<std::size_t>(logits.size(1));
-        sequences[static_cast<std::size_t>(i)].push_back(draw_token({row, width}, {}, 2, u).token);
+        sequences[static_cast<std::size_t>(i)].push_back(draw_token({row, width}, {}, end, u).token);
       }
     }
   });

@@ -21,7 +21,7 @@ checkpoint made_up(std::int64_t labels = 0, bool tied = true) {
   model.spec.vocab_size = model.text->vocab_size();
   model.spec.hidden_size = 8, model.spec.intermediate_size = 12, model.spec.layers = 2, model.spec.heads = 2;
   model.spec.kv_heads = 1, model.spec.head_dim = 4, model.spec.max_positions = 16;
-  model.spec.tied_embeddings = tied, model.spec.labels = labels, model.spec.eos_token = 2;
+  model.spec.tied_embeddings = tied, model.spec.labels = labels, model.spec.eos_tokens = {2};
   model.flat = initial_parameters(model.spec, 7);
   return model;
 }
@@ -152,7 +152,9 @@ TEST_CASE("a missing or half-written folder is refused before anything is loaded
   other.flat = initial_parameters(other.spec, 1);
   save_checkpoint(folder.path() / "other", other, {}, "");
   fs::copy_file(folder.path() / "other" / "model.safetensors", weights);
-  CHECK_THAT(refusal(place), Catch::Contains("tensor model.layers.0.mlp.gate_proj.weight has another shape"));
+  CHECK_THAT(refusal(place),
+             Catch::Contains("tensor model.layers.0.mlp.gate_proj.weight has shape [10, 8], but the "
+                             "configuration says [12, 8]"));
   write_safetensors(weights, {{"lm_head.weight", at::zeros({2})}});
   CHECK_THAT(refusal(place), Catch::Contains("tensor model.embed_tokens.weight is missing"));
   std::ofstream(place / "config.json") << "{";

@@ -33,7 +33,7 @@ model_spec tiny_spec() {
   spec.head_dim = 6;
   spec.max_positions = 48;
   spec.tied_embeddings = true;
-  spec.eos_token = 3;
+  spec.eos_tokens = {3};
   spec.initializer_range = 0.4;
   return spec;
 }
@@ -86,13 +86,14 @@ engine engine_of(const model_pointer &model, engine_options options) {
 generation recompute(const transformer &model, const generation_request &request, std::uint32_t sample) {
   generation answer;
   std::vector<std::int64_t> all = request.prompt;
-  const std::int64_t end = model.spec().eos_token;
+  const std::int64_t end = model.spec().eos_token();
   while (std::ssize(answer.tokens) < request.max_new_tokens && answer.reason != finish_reason::stop) {
     const at::Tensor hidden = batch_hidden(model, pad_tokens({all}, 0))[0];
     const at::Tensor logits = model.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).contiguous();
     const bool may_end = std::ssize(answer.tokens) >= request.min_new_tokens;
     const double u = uniform(request.seed, request.id, sample, static_cast<std::uint32_t>(all.size()));
-    const auto drawn = draw_token({logits.data_ptr<float>(), 13}, request.sampling, may_end ? -1 : end, u);
+    const auto drawn = draw_token({logits.data_ptr<float>(), 13}, request.sampling,
+                                  may_end ? std::span<const std::int64_t>() : std::span(&end, 1), u);
     answer.tokens.push_back(drawn.token);
     answer.logprobs.push_back(drawn.logprob);
     all.push_back(drawn.token);

@@ -1,5 +1,10 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "models/engine/engine.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/files/safetensors.hpp"
 #include "models/network/batch.hpp"
@@ -26,17 +31,65 @@ double largest(const at::Tensor &x) {
   return x.abs().max().item<double>();
 }
 
+// Every folder of reference values that holds `what`.
+std::vector<std::string> cases_with(const char *what) {
+  std::vector<std::string> names;
+  for (const auto &entry : std::filesystem::directory_iterator(test::golden("models")))
+    if (safetensors_file(entry.path() / "expected.safetensors").tensors().contains(what))
+      names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::int64_t> ids_of(const at::Tensor &ids) {
+  const at::Tensor dense = ids.to(at::kLong).contiguous();
+  return {dense.data_ptr<std::int64_t>(), dense.data_ptr<std::int64_t>() + dense.numel()};
+}
+
 }  // namespace
 
 TEST_CASE("logits equal those of transformers, in both numerics") {
-  const golden_case llama = open_case("llama");
-  const at::Tensor mask = llama.expected.get("attention_mask").to(at::kBool);
-  const at::Tensor expected = llama.expected.get("logits").index({mask});
-  const numerics mode = GENERATE(numerics::fast, numerics::exact);
-  const transformer model(llama.model.spec, llama.model.flat, mode);
-  const at::Tensor hidden = batch_hidden(model, llama.batch);
-  const at::Tensor logits = model.logits(hidden.index({mask}));
-  CHECK(largest(logits - expected) < 2e-4 * largest(expected));
+  const auto names = cases_with("logits");
+  CHECK(names.size() >= 6);
+  for (const std::string &name : names) {
+    INFO(name);
+    const golden_case golden = open_case(name);
+    const at::Tensor mask = golden.expected.get("attention_mask").to(at::kBool);
+    const at::Tensor expected = golden.expected.get("logits").index({mask});
+    for (const numerics mode : {numerics::fast, numerics::exact}) {
+      const transformer model = golden.model.network(mode);
+      const at::Tensor logits = model.logits(batch_hidden(model, golden.batch).index({mask}));
+      CHECK(largest(logits - expected) < 2e-4 * largest(expected));
+    }
+  }
+}
+
+TEST_CASE("greedy decoding gives the ids of transformers, and the log-probabilities of training") {
+  for (const std::string &name : cases_with("greedy_ids")) {
+    INFO(name);
+    const golden_case golden = open_case(name);
+    const std::int64_t prompt = golden.expected.get("prompt_len").item<std::int64_t>();
+    const std::vector<std::int64_t> expected = ids_of(golden.expected.get("greedy_ids"));
+    const numerics mode = GENERATE(numerics::fast, numerics::exact);
+    const auto model = std::make_shared<const transformer>(golden.model.network(mode));
+    engine decoder(engine_options{.slots = 1, .page_size = 5});
+    decoder.set_weights(model, 0);
+    generation_request request;
+    request.prompt = ids_of(golden.batch.ids[0].narrow(0, 0, prompt));
+    request.max_new_tokens = request.min_new_tokens = static_cast<std::int64_t>(expected.size());
+    request.sampling.temperature = 0;
+    decoder.submit(request);
+    std::vector<finished_request> finished;
+    while (finished.empty()) finished = decoder.step();
+    const generation &answer = finished.front().samples.front();
+    CHECK(answer.tokens == expected);
+    std::vector<std::int64_t> whole = request.prompt;
+    whole.insert(whole.end(), answer.tokens.begin(), answer.tokens.end());
+    const at::Tensor trained = batch_logprobs(*model, pad_tokens({whole}, 0), 1.0, false).logprobs[0];
+    for (std::size_t i = 0; i < answer.logprobs.size(); ++i)
+      CHECK(std::abs(answer.logprobs[i] - trained[prompt + static_cast<std::int64_t>(i)].item<float>()) <
+            2e-5);
+  }
 }
 
 TEST_CASE("log-probabilities and entropy follow from the logits of transformers") {
@@ -60,9 +113,14 @@ TEST_CASE("log-probabilities and entropy follow from the logits of transformers"
 }
 
 TEST_CASE("scores of a reward model equal those of transformers") {
-  const golden_case reward = open_case("llama-reward");
-  const numerics mode = GENERATE(numerics::fast, numerics::exact);
-  const transformer model(reward.model.spec, reward.model.flat, mode);
-  const at::Tensor expected = reward.expected.get("scores");
-  CHECK(largest(batch_scores(model, reward.batch) - expected) < 1e-4 * largest(expected));
+  const auto names = cases_with("scores");
+  CHECK_FALSE(names.empty());
+  for (const std::string &name : names) {
+    INFO(name);
+    const golden_case reward = open_case(name);
+    const at::Tensor expected = reward.expected.get("scores");
+    for (const numerics mode : {numerics::fast, numerics::exact})
+      CHECK(largest(batch_scores(reward.model.network(mode), reward.batch) - expected) <
+            1e-4 * largest(expected));
+  }
 }

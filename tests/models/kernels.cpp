@@ -90,7 +90,8 @@ TEST_CASE("attention of a row equals the formula, to the bit alike in pages and 
   std::vector<float> q = random_row(heads * dim, 7), k = random_row(length * stride, 8),
                      v = random_row(length * stride, 9), whole(q.size()), paged(q.size());
   const float *one_k = k.data(), *one_v = v.data();
-  kernels::attend_row(q.data(), {&one_k, &one_v, length, stride}, length, heads, kv_heads, dim, whole.data());
+  kernels::attend_row(q.data(), {&one_k, &one_v, length, stride}, 0, length, heads, kv_heads, dim,
+                      whole.data());
 
   std::vector<const float *> key_pages, value_pages;
   const std::int64_t page_size = 4;
@@ -98,7 +99,7 @@ TEST_CASE("attention of a row equals the formula, to the bit alike in pages and 
     key_pages.push_back(k.data() + t * stride);
     value_pages.push_back(v.data() + t * stride);
   }
-  kernels::attend_row(q.data(), {key_pages.data(), value_pages.data(), page_size, stride}, length, heads,
+  kernels::attend_row(q.data(), {key_pages.data(), value_pages.data(), page_size, stride}, 0, length, heads,
                       kv_heads, dim, paged.data());
   CHECK(whole == paged);
 

@@ -126,9 +126,9 @@ TEST_CASE("attention by rows equals attention over gathered pages and the formul
     const std::int64_t rows = pass == 0 ? 17 : 4;
     const at::Tensor q = at::randn({rows, heads, dim}), k = at::randn({rows, kv, dim});
     const at::Tensor v = at::randn({rows, kv, dim});
-    const at::Tensor a = paged_attention(exact, runs).attend(1, q, k, v);
+    const at::Tensor a = paged_attention(exact, runs).attend(1, 0, q, k, v);
     const at::Tensor b = paged_attention(gathered, runs_gathered)
-                             .attend(1, q.to(at::kDouble), k.to(at::kDouble), v.to(at::kDouble));
+                             .attend(1, 0, q.to(at::kDouble), k.to(at::kDouble), v.to(at::kDouble));
     CHECK((a - b).abs().max().item<double>() < 1e-6);
     std::int64_t first_row = 0;
     for (std::size_t i = 0; i < lengths.size(); ++i) {

@@ -19,6 +19,7 @@ sampling_options options_of(const nlohmann::json &filter) {
 }
 
 const std::vector<float> logits{0.5f, -1.0f, 2.0f, 1.5f, -3.0f};
+const std::vector<std::int64_t> two{2};
 
 }  // namespace
 
@@ -54,7 +55,7 @@ TEST_CASE("draws follow the distribution and report its log-probabilities") {
     std::vector<double> seen(p.size(), 0.0);
     const std::uint32_t count = 20000;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const auto drawn = draw_token(logits, options, -1, uniform(1, 2, 3, i));
+      const auto drawn = draw_token(logits, options, {}, uniform(1, 2, 3, i));
       const auto token = static_cast<std::size_t>(drawn.token);
       CHECK(std::abs(drawn.logprob - std::log(p[token])) < 2e-6);
       seen[token] += 1.0 / count;
@@ -67,7 +68,7 @@ TEST_CASE("an unfiltered draw has the bits of the learner's log-probability") {
   std::vector<float> expected(logits.size());
   kernels::log_softmax(logits.data(), 5, static_cast<float>(1.0 / 0.7), expected.data());
   for (const double u : {0.0, 0.2, 0.6, 0.9, 0.9999999999}) {
-    const auto drawn = draw_token(logits, {0.7, 0, 1.0, 0.0}, -1, u);
+    const auto drawn = draw_token(logits, {0.7, 0, 1.0, 0.0}, {}, u);
     CHECK(drawn.logprob == expected[static_cast<std::size_t>(drawn.token)]);
   }
 }
@@ -75,17 +76,17 @@ TEST_CASE("an unfiltered draw has the bits of the learner's log-probability") {
 TEST_CASE("temperature 0 takes the greatest logit and reports the whole distribution's log-probability") {
   std::vector<float> expected(logits.size());
   kernels::log_softmax(logits.data(), 5, 1.0f, expected.data());
-  const auto best = draw_token(logits, {0.0, 1, 0.5, 0.0}, -1, 0.99);
+  const auto best = draw_token(logits, {0.0, 1, 0.5, 0.0}, {}, 0.99);
   CHECK(best.token == 2);
   CHECK(best.logprob == expected[2]);
-  const auto second = draw_token(logits, {0.0, 0, 1.0, 0.0}, 2, 0.99);
+  const auto second = draw_token(logits, {0.0, 0, 1.0, 0.0}, two, 0.99);
   CHECK(second.token == 3);
   CHECK(second.logprob == expected[3]);
 }
 
 TEST_CASE("a forbidden token never comes") {
   for (std::uint32_t i = 0; i < 1000; ++i) {
-    const auto drawn = draw_token(logits, {}, 2, uniform(5, 6, 7, i));
+    const auto drawn = draw_token(logits, {}, two, uniform(5, 6, 7, i));
     REQUIRE(drawn.token != 2);
     if (drawn.token == 3) CHECK(std::abs(drawn.logprob - -0.37917f) < 1e-3);  // 1.5 - log of what is left
   }
@@ -100,6 +101,6 @@ TEST_CASE("logits that are not finite are refused") {
       for (std::size_t at = 0; at < 5; ++at) {
         auto damaged = logits;
         damaged[at] = bad;
-        CHECK_THROWS_AS(draw_token(damaged, options, -1, 0.5), run_error);
+        CHECK_THROWS_AS(draw_token(damaged, options, {}, 0.5), run_error);
       }
 }

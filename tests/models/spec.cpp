@@ -50,7 +50,7 @@ TEST_CASE("a configuration of transformers 4 or 5 is read alike") {
   CHECK(spec.max_positions == 2048);
   CHECK(spec.tied_embeddings);
   CHECK(spec.labels == 0);
-  CHECK(spec.eos_token == 2);
+  CHECK(spec.eos_tokens == std::vector<std::int64_t>{2, 5, 7});
   CHECK(spec.bos_token == -1);
   config.erase("rope_theta");
   config.erase("torch_dtype");
@@ -59,17 +59,73 @@ TEST_CASE("a configuration of transformers 4 or 5 is read alike") {
   CHECK(read(config) == spec);
 }
 
-TEST_CASE("what is written is read back") {
-  model_spec spec = read(base());
+TEST_CASE("what is written is read back, for every family") {
+  const std::string type = GENERATE("llama", "mistral", "qwen2", "qwen3");
+  json config = base();
+  config["model_type"] = type;
+  config["sliding_window"] = type == "mistral" ? json(8) : json(nullptr);
+  if (type.starts_with("qwen"))
+    config.merge_patch(
+        json::parse(R"({"use_sliding_window": true, "sliding_window": 5, "max_window_layers": 1})"));
+  if (type == "llama")
+    config.merge_patch(
+        json::parse(R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 64}, "attention_bias": true})"));
+  model_spec spec = read(config);
   spec.labels = GENERATE(0, 1);
-  spec.attention_bias = true;
   spec.pad_token = 9;
   CHECK(read(to_config(spec)) == spec);
+  CHECK(spec.qkv_bias == (type == "llama" || type == "qwen2"));
+  CHECK(spec.output_bias == (type == "llama"));
+  CHECK(spec.windows == (type == "llama"     ? std::vector<std::int64_t>{}
+                         : type == "mistral" ? std::vector<std::int64_t>{8, 8}
+                                             : std::vector<std::int64_t>{0, 5}));
+}
+
+TEST_CASE("GPT-2's names are read, and what it leaves out is what transformers assumes") {
+  const json config{
+      {"model_type", "gpt2"}, {"vocab_size", 160}, {"n_embd", 48}, {"n_layer", 2}, {"n_head", 4}};
+  const model_spec spec = read(config);
+  CHECK(spec.intermediate_size == 192);
+  CHECK(spec.max_positions == 1024);
+  CHECK(spec.kv_heads == 4);
+  CHECK(spec.head_dim == 12);
+  CHECK(spec.norm_eps == 1e-5);
+  CHECK(spec.tied_embeddings);
+  CHECK(spec.norm == norm_kind::layer);
+  CHECK(read(to_config(spec)) == spec);
+}
+
+TEST_CASE("what config.json leaves out is what transformers assumes for the family") {
+  json config = base();
+  for (const char *absent : {"num_key_value_heads", "tie_word_embeddings", "rope_theta", "sliding_window"})
+    config.erase(absent);
+  config["num_attention_heads"] = 8;
+  config["model_type"] = "mistral";
+  CHECK(read(config).kv_heads == 8);
+  CHECK(read(config).windows == std::vector<std::int64_t>{4096, 4096});
+  CHECK_FALSE(read(config).tied_embeddings);
+  config["sliding_window"] = nullptr;
+  CHECK(read(config).windows.empty());
+  config["model_type"] = "qwen3", config["num_key_value_heads"] = 4;
+  CHECK(read(config).head_dim == 128);
+}
+
+TEST_CASE("both spellings of scaled rotary positions are read alike") {
+  json old = base(), fresh = base();
+  old["rope_scaling"] = json::parse(R"({"type": "linear", "factor": 4.0})");
+  fresh.erase("rope_theta");
+  fresh["rope_parameters"] = json::parse(R"({"rope_type": "linear", "factor": 4.0, "rope_theta": 5000.0})");
+  CHECK(read(old) == read(fresh));
+  CHECK(read(old).rope.factor == 4.0);
+  const auto plain = rotary_frequencies(read(base())), slow = rotary_frequencies(read(old));
+  for (std::size_t i = 0; i < plain.size(); ++i) CHECK(slow[i] == Approx(plain[i] / 4));
 }
 
 TEST_CASE("what would change the numbers and is not supported is refused by name") {
   const auto [changes, field] = GENERATE(table<std::string, std::string>({
-      {R"({"model_type": "gpt_neox"})", "model_type: \"gpt_neox\" is not supported; supported are: llama"},
+      {R"({"model_type": "gpt_neox"})",
+       "model_type: \"gpt_neox\" is not supported; supported are: llama, mistral"},
       {R"({"model_type": null})", "model_type: is missing"},
       {R"({"vocab_size": null})", "vocab_size: is missing"},
       {R"({"hidden_size": "48"})", "hidden_size: must be a whole number"},
@@ -81,11 +137,18 @@ TEST_CASE("what would change the numbers and is not supported is refused by name
       {R"({"num_attention_heads": 5, "num_key_value_heads": 5})", "num_attention_heads"},
       {R"({"head_dim": 7})", "head_dim"},
       {R"({"hidden_act": "gelu"})", "hidden_act: \"gelu\" is not supported"},
-      {R"({"attention_dropout": 0.1})", "attention_dropout"},
+      {R"({"is_encoder_decoder": true})", "is_encoder_decoder"},
+      {R"({"layer_types": ["full_attention"]})", "layer_types: must list each of the 2 layers"},
+      {R"({"layer_types": ["full_attention", "chunked_attention"]})", "layer_types: \"chunked_attention\""},
+      {R"({"architectures": ["LlamaForTokenClassification"]})",
+       "architectures: \"LlamaForTokenClassification\""},
       {R"({"sliding_window": 128})", "sliding_window"},
       {R"({"quantization_config": {"bits": 4}})", "quantization_config"},
-      {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})", "rope_scaling.rope_type: \"llama3\""},
-      {R"({"rope_scaling": {"type": "linear", "factor": 2.0}})", "rope_scaling.type: \"linear\""},
+      {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}})",
+       "rope_scaling.low_freq_factor: is missing"},
+      {R"({"rope_scaling": {"type": "linear"}})", "rope_scaling.factor: is missing"},
+      {R"({"rope_scaling": {"type": "dynamic", "factor": 2.0}})", "rope_scaling.type: \"dynamic\""},
+      {R"({"rope_parameters": {"full_attention": {"rope_theta": 1.0}}})", "rope_parameters.full_attention"},
       {R"({"rope_parameters": {"rope_type": "yarn"}})", "rope_parameters.rope_type"},
       {R"({"rope_parameters": {"partial_rotary_factor": 0.5}})", "rope_parameters.partial_rotary_factor"},
       {R"({"rope_theta": -1})", "rope_theta"},

@@ -7,6 +7,7 @@
 #include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/collate.hpp"
 #include "runtime/learning/samples.hpp"
+#include "runtime/learning/trainer.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -213,4 +214,32 @@ TEST_CASE("a line of a dataset becomes closed answers") {
   CHECK(pair.samples[0].tokens == closed("b"));
   CHECK(pair.samples[1].tokens == closed("ab"));
   CHECK(example_samples(line, example_form::rated, style).samples.at(0).score == 0.5);
+}
+
+TEST_CASE("a learner of adapters trains and publishes these alone, over weights that are shared") {
+  model_spec spec;
+  spec.vocab_size = 12, spec.hidden_size = 8, spec.intermediate_size = 12, spec.layers = 1, spec.heads = 2;
+  spec.kv_heads = 2, spec.head_dim = 4, spec.max_positions = 16, spec.tied_embeddings = true;
+  const at::Tensor base = initial_parameters(spec, 1), kept = base.clone();
+  const adapter_spec lora{2, 4.0, false, {"all-linear"}};
+  const transformer initial(spec, base, lora, initial_adapter(spec, lora, base, 2), numerics::exact);
+  trainer_options options;
+  options.objective = &find_objective("sft");
+  options.loss = options.objective->defaults;
+  options.rate = {.rate = 1e-2, .total = 3};
+  trainer core(options, initial);
+  const transformer reference = initial;
+  std::vector<std::shared_ptr<const transformer>> published;
+  for (int update = 0; update < 3; ++update) {
+    core.begin({group_of(1, {make_sample({5, 6, 7, 2}, 2)}), group_of(2, {make_sample({3, 8, 2}, 1)})}, 0);
+    while (core.slice()) {
+    }
+    published.push_back(core.complete(0).weights);
+  }
+  CHECK(core.optimizer().m.numel() == adapter_count(spec, lora));
+  CHECK(at::equal(base, kept));
+  CHECK(published[0]->flat().data_ptr() == base.data_ptr());
+  CHECK(published[2]->trainable().numel() == adapter_count(spec, lora));
+  CHECK_FALSE(at::equal(published[2]->trainable(), published[0]->trainable()));
+  CHECK_FALSE(at::equal(published[0]->trainable(), reference.trainable()));
 }
