@@ -44,8 +44,10 @@ struct chat_piece {
 std::vector<chat_piece> render_chat(const chat_template &style, const std::vector<chat_message> &messages,
                                     bool open_answer);
 
-/// A built-in template: chatml, qwen2.5, qwen3, llama3, llama3.1, plain. Throws input_error naming these.
+/// A built-in template: chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, plain. Throws input_error naming
+/// these.
 chat_template find_chat(std::string_view name);
+std::string chat_names();  ///< of the built-in ones, for messages
 
 /// Which built-in one a Jinja template (Hugging Face's chat_template) is, told by its marks. Throws
 /// input_error beginning with `where` when it is none of them.

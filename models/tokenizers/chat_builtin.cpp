@@ -1,8 +1,6 @@
-#include <algorithm>
 #include <array>
 
 #include "models/error.hpp"
-#include "models/files/json.hpp"
 #include "models/tokenizers/chat.hpp"
 
 namespace slipstream {
@@ -78,40 +76,18 @@ constexpr std::array builtin{row{"chatml", plain_chatml}, row{"qwen2", qwen2},  
                              row{"qwen3", qwen3},         row{"llama3", llama3}, row{"llama3.1", llama3_1},
                              row{"plain", plain}};
 
-std::string names() {
+}  // namespace
+
+std::string chat_names() {
   std::string list;
   for (const row &each : builtin) list += (list.empty() ? "" : ", ") + std::string(each.name);
   return list;
 }
 
-}  // namespace
-
 chat_template find_chat(std::string_view name) {
   for (const row &each : builtin)
     if (name == each.name) return each.make();
-  throw input_error("there is no chat template \"" + std::string(name) + "\"; there are " + names());
-}
-
-chat_template recognise_chat(std::string_view jinja, const std::string &where) {
-  const auto has = [&](std::string_view mark) { return jinja.find(mark) != std::string_view::npos; };
-  if (has("<|start_header_id|>") && has("<|eot_id|>"))
-    return find_chat(has("Cutting Knowledge Date") ? "llama3.1" : "llama3");
-  if (has("<|im_start|>") && has("<|im_end|>")) {
-    if (has("<think>")) return find_chat("qwen3");
-    return find_chat(has("You are Qwen, created by Alibaba Cloud") ? "qwen2.5" : "chatml");
-  }
-  throw input_error(where + ": error: this chat template is none of those that are built in (" + names() +
-                    ")");
-}
-
-std::optional<chat_template> load_chat(const std::filesystem::path &folder) {
-  const auto jinja = folder / "chat_template.jinja", config = folder / "tokenizer_config.json";
-  if (std::filesystem::exists(jinja)) return recognise_chat(read_text(jinja), jinja.string());
-  if (!std::filesystem::exists(config)) return {};
-  const nlohmann::json content = read_json(config);
-  const auto found = content.is_object() ? content.find("chat_template") : content.end();
-  if (found == content.end() || !found->is_string()) return {};
-  return recognise_chat(found->get<std::string>(), config.string() + ": chat_template");
+  throw input_error("there is no chat template \"" + std::string(name) + "\"; there are " + chat_names());
 }
 
 }  // namespace slipstream

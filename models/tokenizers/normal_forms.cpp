@@ -50,7 +50,8 @@ class normaliser {
       utf8proc_int32_t character = 0;
       const auto *at = reinterpret_cast<const utf8proc_uint8_t *>(text.data() + text.size() - left);
       left -= utf8proc_iterate(at, left, &character);
-      if (unknown_to_normaliser(static_cast<std::uint32_t>(character))) {
+      // utf8proc takes U+11A7, the jamo before the first final consonant, for a final consonant.
+      if (character == 0x11a7 || unknown_to_normaliser(static_cast<std::uint32_t>(character))) {
         flush();
         write(character);
       } else {
