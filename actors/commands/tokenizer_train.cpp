@@ -10,6 +10,7 @@
 #include "models/files/json.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
+#include "runtime/data/gzip.hpp"
 
 namespace slipstream {
 namespace {
@@ -65,8 +66,13 @@ void add_text(std::string_view text, const std::string &file, word_counts &count
 }
 
 void add_file(const fs::path &file, word_counts &counts, reporter &progress) {
-  const std::string text = read_text(file);
-  if (file.extension() == ".jsonl")
+  std::string text = read_text(file);
+  fs::path name = file;
+  if (is_gzip(text)) {
+    text = gunzip(text, file.string());
+    if (name.extension() == ".gz") name.replace_extension();
+  }
+  if (name.extension() == ".jsonl")
     add_lines(text, file.string(), counts);
   else
     add_text(text, file.string(), counts, progress);
