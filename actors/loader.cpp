@@ -17,10 +17,17 @@ drawn make_drawn(const loader_setup &setup, const drawn_row &next) {
   line->id = next.id;
   line->epoch = next.epoch;
   drawn result;
-  if (setup.form)
-    result.samples = std::make_shared<const sample_group>(example_samples(*line, *setup.form, *setup.text));
-  else
-    result.prompt_tokens = setup.text->encode(line->prompt);
+  if (setup.form) {
+    auto samples = example_samples(*line, *setup.form, setup.style);
+    if (setup.limit > 0) shorten(samples, setup.limit, *setup.form != example_form::demonstration);
+    result.samples = std::make_shared<const sample_group>(std::move(samples));
+  } else {
+    result.prompt_tokens = prompt_tokens(*line, setup.style);
+    const auto surplus = static_cast<std::int64_t>(result.prompt_tokens.size()) - setup.limit;
+    if (setup.limit > 0 &&
+        surplus > 0)  // the end of a prompt says more of what comes next than its beginning
+      result.prompt_tokens.erase(result.prompt_tokens.begin(), result.prompt_tokens.begin() + surplus);
+  }
   result.source = std::move(line);
   return result;
 }

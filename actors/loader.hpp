@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
-#include "models/tokenizers/tokenizer.hpp"
 #include "runtime/data/cursor.hpp"
 #include "runtime/learning/samples.hpp"
 
@@ -16,8 +15,9 @@ namespace slipstream {
 struct loader_setup {
   std::vector<example> rows;
   cursor order;
-  std::shared_ptr<const tokenizer> text;
+  text_style style;
   std::optional<example_form> form;  ///< training data for a learner; none: prompts for samplers
+  std::int64_t limit = 0;            ///< tokens, to which longer lines are cut; 0: none is longer
 };
 
 /// Answers demands for n lines more, or for lines drawn before by their ids, tokenised.

@@ -103,6 +103,23 @@ int main(int argc, char **argv) {
   replay->add_option("--loss", again.loss, "what another loss would have made of the same rollouts");
   replay->add_option("--until", again.until, "stop after this update")->check(CLI::PositiveNumber);
   replay->add_flag("--json", again.json, "print JSON");
+  slipstream::tokenize_arguments words;
+  auto *tokenize = app.add_subcommand("tokenize", "text to ids, or back, of JSON lines on standard input");
+  tokenize->add_option("--model", words.model, "folder with a tokenizer.json")->required();
+  auto *decode = tokenize->add_flag("--decode", words.decode, "ids to text");
+  tokenize
+      ->add_flag("--special", words.special, "add the special tokens that the model expects around a text")
+      ->excludes(decode);
+  tokenize->add_flag("--skip-special", words.skip_special, "leave special tokens out")->needs(decode);
+  slipstream::tokenizer_train_arguments training;
+  auto *tokenizers = app.add_subcommand("tokenizer", "make tokenizers");
+  tokenizers->require_subcommand(1);
+  auto *train = tokenizers->add_subcommand("train", "train a byte-level BPE tokenizer on files");
+  train->add_option("files", training.files, "text or JSON Lines (every string counts), also gzip")
+      ->required();
+  train->add_option("--vocab-size", training.vocab_size, "tokens, 259 or more")->required();
+  train->add_option("--to", training.to, "folder to write to (default: tokenizer)");
+  train->add_option("--style", training.style, "how words are cut: gpt2 (default), llama3 or qwen");
   auto *data = app.add_subcommand("data", "write the files of a made-up task");
   data->add_option("name", task, "the task: sort")->required();
   data->add_option("--to", folder, "folder to write to")->required();
@@ -128,6 +145,8 @@ int main(int argc, char **argv) {
     if (*ledger) return slipstream::ledger_command(books);
     if (*replay) return slipstream::replay_command(again);
     if (*inspect) return slipstream::inspect_command(model, as_json);
+    if (*tokenize) return slipstream::tokenize_command(words);
+    if (*train) return slipstream::tokenizer_train_command(training);
     return slipstream::data_command(task, folder, seed);
   } catch (const slipstream::input_error &problem) {
     std::fprintf(stderr, "%s\n", problem.what());

@@ -25,6 +25,10 @@ class preflight {
   /// Whether a model comes from a run among `earlier` that has no checkpoint yet: verify() must wait for it.
   bool waits_for(const std::set<std::string> &earlier) const;
 
+  /// Something that the user should read once before the run.
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  const std::vector<std::string> &notes() const { return notes_; }
+
   const topology &graph() const { return graph_; }
   model_store &models() { return models_; }
   const std::vector<node_plan> &plans() const { return plans_; }  ///< in the order of graph().actors
@@ -50,6 +54,7 @@ class preflight {
   topology graph_;
   model_store models_;
   std::vector<node_plan> plans_;
+  std::vector<std::string> notes_;
 };
 
 /// A key of an actor as text or number, as far as it stands in its table (defaults included once read).

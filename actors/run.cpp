@@ -214,12 +214,14 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   else
     write_aside(folder.paths().topology, write_resolved(plan.graph()));
   const auto log = open_log(folder.paths(), plan.graph());
+  for (const auto &note : plan.notes()) log->info("{}", note);
   if (resumed) log->info("it goes on from version {}", resumed->history.version);
   const auto supervisor =
       spawn_topology(system, plan, folder.paths(), options, resumed ? &*resumed : nullptr);
   const auto result = wait_for(system, supervisor, options.interrupted);
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);
+  if (!plan.notes().empty()) summary["notes"] = plan.notes();
   write_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
   log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),

@@ -30,3 +30,17 @@ find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_package(zstd REQUIRED)
+
+# Neither Debian package has a CMake package: PCRE2::8bit and utf8proc::utf8proc.
+foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h")
+  list(GET wanted 0 target)
+  list(GET wanted 1 library)
+  list(GET wanted 2 header)
+  find_library(${library}_LIBRARY ${library} REQUIRED)
+  find_path(${library}_FOLDER ${header} REQUIRED)
+  if(NOT TARGET ${target})
+    add_library(${target} UNKNOWN IMPORTED)
+    set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${${library}_LIBRARY}
+                                               INTERFACE_INCLUDE_DIRECTORIES ${${library}_FOLDER})
+  endif()
+endforeach()

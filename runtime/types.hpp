@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/tokenizers/chat.hpp"
 #include "models/types.hpp"
 
 namespace slipstream {
@@ -16,11 +17,14 @@ struct example {
   std::uint64_t id = 0;
   std::int64_t epoch = 0;
   std::int64_t row = 0;
-  std::string prompt;
+  std::string prompt;    ///< of a dialogue: its last question
   std::string response;  ///< demonstration, or chosen answer; empty when there is none
   std::string rejected;  ///< rejected answer of a pair; empty when there is none
   std::string answer;    ///< what an exact checker expects; empty when there is none
   double score = std::numeric_limits<double>::quiet_NaN();  ///< rating of `response`; NaN when there is none
+  /// A dialogue, to be written as the model wants it: what `response` and `rejected` answer, or a whole one
+  /// with its answers. Empty for plain texts.
+  std::vector<chat_message> turns;
 };
 using example_ptr = std::shared_ptr<const example>;
 
@@ -56,6 +60,7 @@ struct sample {
   std::vector<float> reference;  ///< log-probability under the reference model; empty without one
   std::vector<float> advantages;
   std::vector<std::int64_t> versions;
+  std::vector<std::uint8_t> trained;                        ///< 1 where the loss counts; empty: everywhere
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
 };
 

@@ -71,6 +71,23 @@ struct replay_arguments {
 /// 1: not.
 int replay_command(const replay_arguments &arguments);
 
+struct tokenize_arguments {
+  std::filesystem::path model;  ///< a folder with a tokenizer.json
+  bool decode = false;
+  bool special = false;       ///< encode with what the post-processor adds
+  bool skip_special = false;  ///< decode without special tokens
+};
+/// Reads JSON lines {"text"} (or {"ids"}) from standard input; prints {"ids"} (or {"text"}) for each.
+int tokenize_command(const tokenize_arguments &arguments);
+
+struct tokenizer_train_arguments {
+  std::vector<std::filesystem::path> files;  ///< text or JSON Lines, also gzip
+  std::int64_t vocab_size = 0;
+  std::filesystem::path to = "tokenizer";
+  std::string style = "gpt2";
+};
+int tokenizer_train_command(const tokenizer_train_arguments &arguments);
+
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream

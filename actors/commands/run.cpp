@@ -55,6 +55,7 @@ int run_stage(preflight &stage, bool resume, stage_results &results) {
   }
   fmt::print(stderr, "{}: {} updates, batch {}, folder {}\n", stage.graph().run.name,
              stage.graph().run.updates, stage.graph().schedule.batch, stage.graph().run_folder().string());
+  for (const auto &note : stage.notes()) fmt::print(stderr, "{}: {}\n", stage.graph().run.name, note);
   caf::actor_system_config config;
   configure(config);
   caf::actor_system system{config};

@@ -1,54 +1,121 @@
 #include "actors/evaluator.hpp"
 
+#include <algorithm>
+
 #include "actors/context.hpp"
+#include "actors/kinds/dataset_keys.hpp"
 #include "actors/kinds/evaluator_plan.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/error.hpp"
-#include "runtime/data/jsonl.hpp"
 
 namespace slipstream {
 namespace {
 
+/// What an evaluator does with held-out lines.
+enum class evaluator_task { generation, pairs, answers, lines };
+
+struct evaluator_row {
+  evaluator_task task;
+  const char *name, *summary;
+};
+constexpr evaluator_row evaluators[] = {
+    {evaluator_task::generation, "evaluator.generation",
+     "greedy and sampled answers to held-out prompts, scored"},
+    {evaluator_task::pairs, "evaluator.pairs",
+     "how often a reward model ranks held-out answers as their ratings do"},
+    {evaluator_task::answers, "evaluator.answers",
+     "what a reward model says of sampled answers, and how they vary"},
+    {evaluator_task::lines, "evaluator.lines",
+     "loss, ranking or correlation on held-out lines of the learner's kind"},
+};
+
+evaluator_task task_of(const actor_config &actor) {
+  return std::find_if(std::begin(evaluators), std::end(evaluators),
+                      [&](const auto &row) { return actor.kind == row.name; })
+      ->task;
+}
+
 struct evaluator_keys {
-  std::string dataset;
-  std::string generator;  ///< model whose answers are judged; empty: the learner's
+  evaluator_task task = evaluator_task::generation;
+  dataset_keys data;
+  std::string model;  ///< whose answers are judged, or who judges; empty: only the learner's is asked
   held_out_options options;
   std::int64_t every = 0;
   std::int64_t threads = 1;
 };
 
-evaluator_keys read_keys(settings &s, bool pairs) {
+evaluator_keys read_keys(settings &s, evaluator_task task) {
   evaluator_keys keys;
-  keys.dataset = s.required_text("dataset");
-  if (pairs) keys.generator = s.required_text("model");
-  keys.options.samples = s.integer("samples", 8, pairs ? 2 : 1, 1024);
-  keys.options.max_new_tokens = s.integer("max_new_tokens", 16, 1);
-  keys.options.slots = s.integer("slots", 64, 1, 65536);
-  keys.options.rule = find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match"})
-                                            : s.choice("rule", {"exact_match", "edit_similarity"}));
+  keys.task = task;
+  keys.data = read_dataset_keys(s);
+  const bool pairs = task == evaluator_task::pairs, answers = task == evaluator_task::answers;
+  if (pairs || answers) keys.model = s.required_text("model");
+  if (task != evaluator_task::lines) {
+    keys.options.samples = s.integer("samples", answers ? 4 : 8, pairs ? 2 : 1, 1024);
+    keys.options.max_new_tokens = s.integer("max_new_tokens", 16, 1);
+    keys.options.slots = s.integer("slots", 64, 1, 65536);
+  }
+  if (answers) keys.options.show = s.integer("show", 10, 0);
+  if (pairs || task == evaluator_task::generation)
+    keys.options.rule = find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match"})
+                                              : s.choice("rule", {"exact_match", "edit_similarity"}));
   keys.every = s.integer("every", 0, 0);
   keys.threads = s.integer("threads", 1, 1, 1024);
   return keys;
 }
 
-std::vector<example> read_rows(preflight &checks, const actor_config &self, const evaluator_keys &keys) {
-  std::filesystem::path file = keys.dataset;
-  if (file.is_relative() && !checks.graph().data.folder.empty()) file = checks.graph().data.folder / file;
-  auto data = read_jsonl(file);
-  const auto &model = keys.generator.empty() ? checks.models().describe(checks.learned_model())
-                                             : described_model(checks, self);
-  for (const auto &row : data.rows) {
-    if (row.answer.empty())
-      throw input_error(data.place(row.row) +
+struct checked_lines {
+  dataset data;
+  text_style style;
+};
+
+void check_line(const checked_lines &read, const example &row, std::int64_t length, std::int64_t context) {
+  if (length > context)
+    throw input_error(read.data.place(row.row) + ": error: the line needs " + std::to_string(length) +
+                      " tokens (max_new_tokens included), the model's context is " + std::to_string(context) +
+                      "; shorten it or lower max_new_tokens");
+}
+
+void check_prompts(const checked_lines &read, const evaluator_keys &keys, const model_description &model) {
+  for (const auto &row : read.data.rows) {
+    if (keys.options.rule && row.answer.empty())
+      throw input_error(read.data.place(row.row) +
                         ": error: the line has no \"answer\", which the evaluation compares with; add it");
-    const auto length =
-        static_cast<std::int64_t>(model.text->encode(row.prompt).size()) + keys.options.max_new_tokens;
-    if (length > model.spec.max_positions)
-      throw input_error(data.place(row.row) + ": error: the line needs " + std::to_string(length) +
-                        " tokens (max_new_tokens included), the model's context is " +
-                        std::to_string(model.spec.max_positions) + "; shorten it or lower max_new_tokens");
+    check_line(read, row,
+               static_cast<std::int64_t>(prompt_tokens(row, read.style).size()) + keys.options.max_new_tokens,
+               model.spec.max_positions);
   }
-  return data.rows;
+}
+
+void check_examples(const checked_lines &read, preflight &checks, const actor_config &self,
+                    const model_description &model) {
+  const auto form = form_for(checks);
+  const auto wanted = form == example_form::pair    ? row_format::pairs
+                      : form == example_form::rated ? row_format::scored
+                                                    : row_format::demonstrations;
+  if (read.data.format != wanted)
+    fail_at(self.node.find("dataset")->at,
+            "[actors." + self.name + "] dataset holds " + std::string(to_string(read.data.format)) +
+                ", but the learner's loss is of " + std::string(to_string(wanted)) + "; name such a file");
+  for (const auto &row : read.data.rows)
+    for (const auto &entry : example_samples(row, form, read.style).samples)
+      check_line(read, row, static_cast<std::int64_t>(entry.tokens.size()), model.spec.max_positions);
+}
+
+checked_lines read_lines(preflight &checks, const actor_config &self, const evaluator_keys &keys) {
+  checked_lines read{read_dataset(checks, keys.data), {}};
+  const auto &learned = checks.models().describe(checks.learned_model());
+  if (!keys.model.empty()) described_model(checks, self);
+  const auto &model = keys.task == evaluator_task::pairs ? described_model(checks, self) : learned;
+  read.style = style_for(model, keys.data, read.data);
+  if (keys.task == evaluator_task::lines)
+    check_examples(read, checks, self, learned);
+  else
+    check_prompts(read, keys, model);
+  if (keys.task == evaluator_task::answers && described_model(checks, self).spec.labels != 1)
+    fail_at(self.node.find("model")->at,
+            "[actors." + self.name + "] needs a model with a score head to judge the answers");
+  return read;
 }
 
 using evaluation_maker =
@@ -56,33 +123,42 @@ using evaluation_maker =
 
 evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
   auto s = self.settings();
-  const bool pairs = self.kind == "evaluator.pairs";
-  const auto keys = read_keys(s, pairs);
+  const auto keys = read_keys(s, task_of(self));
   auto options = keys.options;
-  options.rows = read_rows(checks, self, keys);
+  const auto read = read_lines(checks, self, keys);
+  options.rows = read.data.rows;
+  options.chat = read.style.chat;
   options.seed = checks.graph().run.seed ^ 0x6576616c;  // other numbers than training draws
   const auto text = checks.models().describe(checks.learned_model()).text;
-  const auto generator = pairs ? checks.models().load(keys.generator) : nullptr;
+  const auto other = keys.model.empty() ? nullptr : checks.models().load(keys.model);
+  const auto form = form_for(checks);
   return [=](const std::shared_ptr<const transformer> &model) {
-    return pairs ? evaluate_pairs(model, generator, text, options)
-                 : evaluate_generation(model, text, options);
+    switch (keys.task) {
+      case evaluator_task::pairs:
+        return evaluate_pairs(model, other, text, options);
+      case evaluator_task::answers:
+        return evaluate_answers(model, other, text, options);
+      case evaluator_task::lines:
+        return evaluate_lines(model, options.rows, form, read.style);
+      default:
+        return evaluate_generation(model, text, options);
+    }
   };
 }
 
-actor_kind evaluator_kind(bool pairs) {
+actor_kind evaluator_kind(const evaluator_row &row) {
   actor_kind kind;
-  kind.name = pairs ? "evaluator.pairs" : "evaluator.generation";
-  kind.summary = pairs ? "how often a reward model ranks held-out answers as their ratings do"
-                       : "greedy and sampled answers to held-out prompts, scored";
+  kind.name = row.name;
+  kind.summary = row.summary;
   kind.ports.accepts = ports<weights_sink>();
-  kind.read = [pairs](actor_config &config) {
+  kind.read = [task = row.task](actor_config &config) {
     auto s = config.settings();
-    const auto keys = read_keys(s, pairs);
+    const auto keys = read_keys(s, task);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
-    plan.verify = [=](preflight &checks) { read_rows(checks, *checks.graph().find_actor(name), keys); };
+    plan.verify = [=](preflight &checks) { read_lines(checks, *checks.graph().find_actor(name), keys); };
     plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {
       auto &checks = context.plan;
       const auto &self = *checks.graph().find_actor(name);
@@ -113,8 +189,7 @@ std::unique_ptr<evaluation> begin_evaluation(preflight &checks, const actor_conf
 }
 
 void add_evaluator_kinds(registry &kinds) {
-  kinds.add(evaluator_kind(false));
-  kinds.add(evaluator_kind(true));
+  for (const auto &row : evaluators) kinds.add(evaluator_kind(row));
 }
 
 }  // namespace slipstream

@@ -1,30 +1,30 @@
 #include "actors/loader.hpp"
 
 #include "actors/context.hpp"
+#include "actors/kinds/dataset_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/error.hpp"
-#include "models/objectives/rows.hpp"
-#include "runtime/data/jsonl.hpp"
 
 namespace slipstream {
 namespace {
 
+enum class too_long { error, drop, truncate };
+
 struct loader_keys {
-  std::string dataset;
+  dataset_keys data;
   bool shuffle = true;
+  too_long long_lines = too_long::error;
 };
 
-/// What the learner makes of a line when no sampler stands between.
-example_form form_for(const preflight &checks) {
-  switch (find_objective(text_key(checks.learner(), "loss")).kind) {
-    case input_kind::score_pairs:
-    case input_kind::preference_pairs:
-      return example_form::pair;
-    case input_kind::scores:
-      return example_form::rated;
-    default:
-      return example_form::demonstration;
-  }
+loader_keys read_keys(settings &s) {
+  loader_keys keys;
+  keys.data = read_dataset_keys(s);
+  keys.shuffle = s.flag("shuffle", true);
+  const auto choice = s.choice("too_long", {"error", "drop", "truncate"});
+  keys.long_lines = choice == "drop"       ? too_long::drop
+                    : choice == "truncate" ? too_long::truncate
+                                           : too_long::error;
+  return keys;
 }
 
 row_format format_for(bool sampled, example_form form) {
@@ -33,42 +33,81 @@ row_format format_for(bool sampled, example_form form) {
   return form == example_form::rated ? row_format::scored : row_format::demonstrations;
 }
 
-void check_lengths(const dataset &data, const model_description &model, std::int64_t answer, bool sampled,
-                   example_form form) {
-  for (const auto &row : data.rows) {
-    std::int64_t length = answer;
-    try {
-      if (sampled)
-        length += static_cast<std::int64_t>(model.text->encode(row.prompt).size());
-      else
-        for (const auto &entry : example_samples(row, form, *model.text).samples)
-          length = std::max(length, static_cast<std::int64_t>(entry.tokens.size()));
-    } catch (const input_error &problem) {
-      throw input_error(data.place(row.row) + ": error: " + problem.what());
-    }
-    if (length > model.spec.max_positions)
-      throw input_error(data.place(row.row) + ": error: the line needs " + std::to_string(length) +
-                        " tokens" + (sampled ? " (max_new_tokens included)" : "") +
-                        ", the model's context is " + std::to_string(model.spec.max_positions) +
-                        "; shorten the line, lower max_new_tokens or enlarge max_positions");
-  }
-}
-
 struct checked_data {
   dataset data;
   bool sampled = false;
+  bool truncate = false;
   example_form form = example_form::demonstration;
-  std::shared_ptr<const tokenizer> text;
+  text_style style;
+  std::int64_t limit = 0;  ///< tokens of a prompt, or of prompt and answer
 };
+
+/// Tokens of the longest sequence that the row becomes.
+std::int64_t row_length(const example &row, const checked_data &all) {
+  if (all.sampled) return static_cast<std::int64_t>(prompt_tokens(row, all.style).size());
+  std::int64_t length = 0;
+  for (const auto &entry : example_samples(row, all.form, all.style).samples)
+    length = std::max(length, static_cast<std::int64_t>(entry.tokens.size()));
+  return length;
+}
+
+[[noreturn]] void fail_long(const std::string &place, const checked_data &all, std::int64_t length,
+                            std::int64_t context) {
+  const auto answer = context - all.limit;
+  throw input_error(place + ": error: the line needs " + std::to_string(length + answer) + " tokens" +
+                    (all.sampled ? " (max_new_tokens included)" : "") + ", the model's context is " +
+                    std::to_string(context) +
+                    "; shorten the line, lower max_new_tokens, enlarge max_positions, or write too_long = "
+                    "\"drop\" or \"truncate\"");
+}
+
+/// Whether the row may stay; throws for one that may not be too long.
+bool keep(const example &row, const checked_data &all, const loader_keys &keys, std::int64_t context) {
+  std::int64_t length = 0;
+  try {
+    length = row_length(row, all);
+  } catch (const input_error &problem) {
+    throw input_error(all.data.place(row.row) + ": error: " + problem.what());
+  }
+  if (length <= all.limit) return true;
+  if (keys.long_lines == too_long::drop) return false;
+  auto cut = all.sampled ? sample_group() : example_samples(row, all.form, all.style);
+  if (keys.long_lines == too_long::error || all.limit < 1 ||
+      !shorten(cut, all.limit, all.form != example_form::demonstration))
+    fail_long(all.data.place(row.row), all, length, context);
+  return true;
+}
+
+/// Checks each row's length; leaves out what is too long where the topology says so.
+void check_lengths(checked_data &all, const loader_keys &keys, std::int64_t context, preflight &checks,
+                   const std::string &name) {
+  std::vector<example> rows;
+  std::vector<std::size_t> lines;
+  const auto given = all.data.rows.size();
+  for (auto &row : all.data.rows) {
+    if (!keep(row, all, keys, context)) continue;
+    lines.push_back(all.data.lines[static_cast<std::size_t>(row.row)]);
+    row.row = static_cast<std::int64_t>(rows.size());
+    rows.push_back(std::move(row));
+  }
+  const auto counts = std::to_string(given - rows.size()) + " of " + std::to_string(given);
+  if (rows.empty())
+    throw input_error(all.data.file.string() + ": error: all lines are longer than the model's context of " +
+                      std::to_string(context) + " tokens; enlarge max_positions or write shorter lines");
+  if (rows.size() < given)
+    checks.note("[actors." + name + "] too_long = \"drop\": " + counts + " lines of " +
+                all.data.file.string() + " are left out");
+  all.data.rows = std::move(rows);
+  all.data.lines = std::move(lines);
+}
 
 checked_data read_checked(preflight &checks, const actor_config &self, const loader_keys &keys) {
   const auto *taker = checks.takers(self.name).front();
   checked_data result;
   result.sampled = taker->kind == "sampler";
+  result.truncate = keys.long_lines == too_long::truncate;
   result.form = form_for(checks);
-  std::filesystem::path file = keys.dataset;
-  if (file.is_relative() && !checks.graph().data.folder.empty()) file = checks.graph().data.folder / file;
-  result.data = read_jsonl(file);
+  result.data = read_dataset(checks, keys.data);
   const auto wanted = format_for(result.sampled, result.form);
   if (result.data.format != wanted && !(result.sampled && result.data.format == row_format::demonstrations))
     fail_at(self.node.find("dataset")->at,
@@ -76,10 +115,11 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
                 ", but \"" + taker->name + "\" needs " + std::string(to_string(wanted)) +
                 "; name a file with the fields that configs/README.md lists for them");
   const auto &model = described_model(checks, *taker);
-  result.text = model.text;
-  const auto answer =
-      result.sampled ? static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16)) : 0;
-  check_lengths(result.data, model, answer, result.sampled, result.form);
+  result.style = style_for(model, keys.data, result.data);
+  const auto context = model.spec.max_positions;
+  result.limit = context;
+  if (result.sampled) result.limit -= static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16));
+  check_lengths(result, keys, context, checks, self.name);
   return result;
 }
 
@@ -92,9 +132,7 @@ void add_loader_kind(registry &kinds) {
   kind.ports.gives = port_name<loader_actor>::value;
   kind.read = [](actor_config &config) {
     auto s = config.settings();
-    loader_keys keys;
-    keys.dataset = s.required_text("dataset");
-    keys.shuffle = s.flag("shuffle", true);
+    const auto keys = read_keys(s);
     s.finish();
     config.node = s.resolved();
     auto checked = std::make_shared<checked_data>();
@@ -108,8 +146,9 @@ void add_loader_kind(registry &kinds) {
       loader_setup setup{checked->data.rows,
                          cursor(context.plan.graph().run.seed, count, keys.shuffle,
                                 context.resumed ? context.resumed->history.next_id() : 0),
-                         checked->text,
-                         {}};
+                         checked->style,
+                         {},
+                         checked->truncate ? checked->limit : 0};
       if (!checked->sampled) setup.form = checked->form;
       return context.own(name, spawn_loader(context.system, std::move(setup)));
     };

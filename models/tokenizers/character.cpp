@@ -1,11 +1,13 @@
 #include "models/tokenizers/character.hpp"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "models/error.hpp"
-#include "models/files/json.hpp"
-#include "models/files/mapping.hpp"
+#include "models/tokenizers/bpe_model.hpp"
+#include "models/tokenizers/fields.hpp"
+#include "models/tokenizers/utf8.hpp"
 
 namespace slipstream {
 namespace {
@@ -13,20 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char *any_character = "[\\s\\S]";  // the pre-tokenizer's pattern: each character apart
-
-// Bytes of the UTF-8 character that starts at `text`, 0 when there is no valid one (RFC 3629).
-std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xed && byte(1) > 0x9f, beyond = first == 0xf4 && byte(1) > 0x8f;
-  return overlong || surrogate || beyond ? 0 : length;
-}
 
 std::string_view next_character(std::string_view text, std::size_t at) {
   const std::size_t length = character_length(text.substr(at));
@@ -37,18 +25,20 @@ std::string_view next_character(std::string_view text, std::size_t at) {
 
 class character_tokenizer : public tokenizer {
  public:
-  character_tokenizer(std::map<std::string, std::int64_t, std::less<>> characters, special_tokens special)
-      : ids_(std::move(characters)), special_(std::move(special)) {
+  character_tokenizer(std::map<std::string, std::int64_t, std::less<>> characters, special_tokens special,
+                      tokenizer_files files)
+      : ids_(std::move(characters)), special_(std::move(special)), files_(std::move(files)) {
     for (const auto &[text, id] : ids_) place(text, id, false);
-    for (const auto &[text, id] : special_.ids) place(text, id, true);
+    for (const added_token &token : special_.added) place(token.content, token.id, true);
+    if (files_.empty()) files_ = describe_files();
   }
 
   std::vector<std::int64_t> encode(std::string_view text) const override {
     std::vector<std::int64_t> ids;
     for (std::size_t at = 0; at < text.size();) {
-      if (const auto *special = special_at(text.substr(at))) {
-        ids.push_back(special->second);
-        at += special->first.size();
+      if (const added_token *special = special_at(text.substr(at))) {
+        ids.push_back(special->id);
+        at += special->content.size();
         continue;
       }
       const std::string_view character = next_character(text, at);
@@ -66,7 +56,7 @@ class character_tokenizer : public tokenizer {
     std::string text;
     for (const std::int64_t id : ids) {
       if (id < 0 || id >= vocab_size()) continue;  // a model may have more rows than its tokenizer has tokens
-      const token &known = tokens_[static_cast<std::size_t>(id)];
+      const piece &known = tokens_[static_cast<std::size_t>(id)];
       if (!known.special || keep_special) text += known.text;
     }
     return text;
@@ -77,18 +67,10 @@ class character_tokenizer : public tokenizer {
   std::int64_t pad() const override { return special_.pad; }
   std::int64_t bos() const override { return special_.bos; }
 
-  void save(const std::filesystem::path &folder) const override {
-    write_file(folder / "tokenizer.json", describe().dump(2));
-    json config{{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
-    const std::pair<const char *, std::int64_t> names[] = {
-        {"bos_token", special_.bos}, {"eos_token", special_.eos}, {"pad_token", special_.pad}};
-    for (const auto &[name, id] : names)
-      if (id >= 0) config[name] = tokens_[static_cast<std::size_t>(id)].text;
-    write_file(folder / "tokenizer_config.json", config.dump(2));
-  }
+  void save(const std::filesystem::path &folder) const override { write_tokenizer_files(files_, folder); }
 
  private:
-  struct token {
+  struct piece {
     std::string text;
     bool special = false;
   };
@@ -99,12 +81,20 @@ class character_tokenizer : public tokenizer {
   }
 
   // The longest special token that the text starts with, if any.
-  const std::pair<const std::string, std::int64_t> *special_at(std::string_view text) const {
-    const std::pair<const std::string, std::int64_t> *longest = nullptr;
-    for (const auto &each : special_.ids)
-      if (text.starts_with(each.first) && (!longest || each.first.size() > longest->first.size()))
+  const added_token *special_at(std::string_view text) const {
+    const added_token *longest = nullptr;
+    for (const added_token &each : special_.added)
+      if (text.starts_with(each.content) && (!longest || each.content.size() > longest->content.size()))
         longest = &each;
     return longest;
+  }
+
+  tokenizer_files describe_files() const {
+    json config{{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
+    const std::pair<const char *, std::int64_t> names[] = {
+        {"bos_token", special_.bos}, {"eos_token", special_.eos}, {"pad_token", special_.pad}};
+    for (const auto &[name, id] : names) config[name] = tokens_[static_cast<std::size_t>(id)].text;
+    return {{"tokenizer.json", describe().dump(2)}, {"tokenizer_config.json", config.dump(2)}};
   }
 
   json describe() const {
@@ -138,13 +128,14 @@ class character_tokenizer : public tokenizer {
 
   std::map<std::string, std::int64_t, std::less<>> ids_;
   special_tokens special_;
-  std::vector<token> tokens_;
+  tokenizer_files files_;
+  std::vector<piece> tokens_;
 };
 
 }  // namespace
 
 std::shared_ptr<const tokenizer> read_character_tokenizer(const json &content, special_tokens special,
-                                                          const std::string &file) {
+                                                          tokenizer_files files, const std::string &file) {
   const auto at = [&](const char *pointer) {
     const json::json_pointer path(pointer);
     return content.contains(path) ? content.at(path) : json();
@@ -158,28 +149,34 @@ std::shared_ptr<const tokenizer> read_character_tokenizer(const json &content, s
     throw input_error(file + ": error: normalizer and post_processor of a WordLevel model must be null");
   const json vocabulary = at("/model/vocab");
   if (!vocabulary.is_object()) throw input_error(file + ": error: model.vocab: must be a table of tokens");
+  for (const added_token &token : special.added)
+    if (token.lstrip || token.rstrip)
+      throw input_error(file + ": error: added_tokens: lstrip and rstrip of a WordLevel model must be false");
   std::map<std::string, std::int64_t, std::less<>> characters;
   for (const auto &[text, id] : vocabulary.items()) {
-    if (!id.is_number_unsigned() || id > (1 << 24))
+    if (!id.is_number_unsigned())
       throw input_error(file + ": error: model.vocab: \"" + text + "\" must have a whole number as id");
-    if (special.ids.contains(text)) continue;
+    if (id > highest_id(vocabulary.size()))
+      throw input_error(file + ": error: model.vocab: \"" + text +
+                        "\" has an id far beyond the number of tokens");
+    if (special.find(text)) continue;
     if (text.empty() || character_length(text) != text.size())
       throw input_error(file + ": error: model.vocab: \"" + text + "\" is not a single character");
     characters.emplace(text, id.get<std::int64_t>());
   }
-  return std::make_shared<character_tokenizer>(std::move(characters), std::move(special));
+  return std::make_shared<character_tokenizer>(std::move(characters), std::move(special), std::move(files));
 }
 
 std::shared_ptr<const tokenizer> make_character_tokenizer(std::string_view alphabet) {
-  const special_tokens special{{{"<pad>", 0}, {"<bos>", 1}, {"<eos>", 2}}, 2, 0, 1};
+  const special_tokens special = padding_and_ends();
   std::map<std::string, std::int64_t, std::less<>> characters;
-  auto next = static_cast<std::int64_t>(special.ids.size());
+  auto next = static_cast<std::int64_t>(special.added.size());
   for (std::size_t at = 0; at < alphabet.size();) {
     const std::string_view character = next_character(alphabet, at);
     if (characters.emplace(character, next).second) ++next;
     at += character.size();
   }
-  return std::make_shared<character_tokenizer>(std::move(characters), special);
+  return std::make_shared<character_tokenizer>(std::move(characters), special, tokenizer_files{});
 }
 
 }  // namespace slipstream

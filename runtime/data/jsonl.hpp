@@ -5,20 +5,16 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/data/formats.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
 
-/// What the lines of a dataset hold, recognised by the fields of its first line.
-enum class row_format {
-  prompts,         ///< "prompt" (and "answer")
-  demonstrations,  ///< "prompt" and "response"
-  pairs,           ///< "prompt", "chosen" and "rejected"
-  scored,          ///< "prompt", "response" and "score"
+/// How a dataset is to be read where its first line does not say it.
+struct data_options {
+  std::string format;  ///< a name of data_formats(); empty: recognised
+  field_names fields;  ///< names of fields, ours to the file's
 };
-
-/// "prompts", "demonstrations", "pairs" or "scored".
-std::string_view to_string(row_format format);
 
 struct dataset {
   std::filesystem::path file;
@@ -30,12 +26,13 @@ struct dataset {
   std::string place(std::int64_t row) const;
 };
 
-/// Reads JSON Lines in UTF-8: one object a line, all of one format; blank lines, CRLF and a byte-order mark
-/// are allowed, and so are fields that have no meaning here. Throws input_error "FILE:LINE: error: …" naming
-/// the mend.
-dataset read_jsonl(const std::filesystem::path &file);
+/// Reads JSON Lines in UTF-8, also as a gzip file: one object a line, all of one format; blank lines, CRLF
+/// and a byte-order mark are allowed, and so are fields that have no meaning here. Throws input_error
+/// "FILE:LINE: error: …" naming the mend.
+dataset read_jsonl(const std::filesystem::path &file, const data_options &options = {});
 
 /// The same from memory; `file` names it in messages.
-dataset parse_jsonl(std::string_view text, const std::filesystem::path &file);
+dataset parse_jsonl(std::string_view text, const std::filesystem::path &file,
+                    const data_options &options = {});
 
 }  // namespace slipstream

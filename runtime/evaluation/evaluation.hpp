@@ -9,6 +9,7 @@
 #include "models/network/transformer.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "models/types.hpp"
+#include "runtime/learning/samples.hpp"
 #include "runtime/scoring/text_scores.hpp"
 #include "runtime/types.hpp"
 
@@ -31,6 +32,8 @@ struct held_out_options {
   std::int64_t slots = 64;
   text_score rule = nullptr;
   std::uint64_t seed = 0;
+  std::int64_t show = 0;  ///< answers that evaluate_answers keeps in its result
+  chat_template chat;     ///< how dialogues are written
 };
 
 /// Generates one greedy and `samples` sampled answers a prompt: {"accuracy_greedy", "accuracy_sampled" (mean
@@ -46,5 +49,19 @@ std::unique_ptr<evaluation> evaluate_pairs(std::shared_ptr<const transformer> re
                                            std::shared_ptr<const transformer> generator,
                                            std::shared_ptr<const tokenizer> text,
                                            const held_out_options &options);
+
+/// What a reward model `judge` says of the model's sampled answers, and how much these vary: {"reward_mean",
+/// "reward_std", "distinct_1", "distinct_2", "distinct_answers", "length_mean", "truncated", "answers" (the
+/// first `show`: {"prompt", "answer", "reward"}), "prompts", "samples"}. Both models read with `text`.
+std::unique_ptr<evaluation> evaluate_answers(std::shared_ptr<const transformer> model,
+                                             std::shared_ptr<const transformer> judge,
+                                             std::shared_ptr<const tokenizer> text,
+                                             const held_out_options &options);
+
+/// A model on held-out lines of what it is trained on. Demonstrations: {"loss" (nats a token), "perplexity"};
+/// pairs: {"accuracy_pairs", "margin_mean", "pairs"}; rated answers: {"pearson", "spearman", "mse"}.
+std::unique_ptr<evaluation> evaluate_lines(std::shared_ptr<const transformer> model,
+                                           const std::vector<example> &rows, example_form form,
+                                           const text_style &style);
 
 }  // namespace slipstream

@@ -4,12 +4,13 @@
 
 namespace slipstream {
 
-held_out_answers::held_out_answers(std::shared_ptr<const transformer> model, const tokenizer &text,
+held_out_answers::held_out_answers(std::shared_ptr<const transformer> model,
+                                   const std::shared_ptr<const tokenizer> &text,
                                    const held_out_options &options, bool greedy)
     : decoder_(engine_options{.slots = options.slots}) {
   decoder_.set_weights(std::move(model), 0);
   for (const auto &row : options.rows) {
-    prompts_.push_back(text.encode(row.prompt));
+    prompts_.push_back(prompt_tokens(row, {text, options.chat}));
     generation_request request;
     request.id = prompts_.size() - 1;
     request.prompt = prompts_.back();
@@ -34,8 +35,8 @@ class generation_evaluation : public evaluation {
                         const held_out_options &options)
       : text_(std::move(text)),
         options_(options),
-        greedy_(model, *text_, options_, true),
-        sampled_(std::move(model), *text_, options_, false) {}
+        greedy_(model, text_, options_, true),
+        sampled_(std::move(model), text_, options_, false) {}
 
   bool step() override { return greedy_.step() || sampled_.step(); }
 

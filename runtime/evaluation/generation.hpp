@@ -12,7 +12,7 @@ namespace slipstream {
 class held_out_answers {
  public:
   /// `greedy`: one greedy answer a prompt; otherwise `options.samples` sampled ones.
-  held_out_answers(std::shared_ptr<const transformer> model, const tokenizer &text,
+  held_out_answers(std::shared_ptr<const transformer> model, const std::shared_ptr<const tokenizer> &text,
                    const held_out_options &options, bool greedy);
   bool step();
   const std::vector<generation> &answers(std::size_t row) const { return finished_.at(row); }

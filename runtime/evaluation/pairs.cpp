@@ -15,7 +15,7 @@ class pair_evaluation : public evaluation {
       : reward_model_(std::move(reward_model)),
         text_(std::move(text)),
         options_(options),
-        answers_(std::move(generator), *text_, options_, false) {}
+        answers_(std::move(generator), text_, options_, false) {}
 
   bool step() override {
     if (decoding_) {

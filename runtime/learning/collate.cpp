@@ -25,7 +25,10 @@ at::Tensor response_mask(const std::vector<const sample *> &samples, std::int64_
   auto result = at::zeros({static_cast<std::int64_t>(samples.size()), width}, at::kFloat);
   auto *row = result.data_ptr<float>();
   for (const auto *entry : samples) {
-    std::fill(row + entry->prompt_length, row + entry->tokens.size(), 1.0F);
+    if (entry->trained.empty())
+      std::fill(row + entry->prompt_length, row + entry->tokens.size(), 1.0F);
+    else
+      std::copy(entry->trained.begin(), entry->trained.end(), row + entry->prompt_length);
     row += width;
   }
   return result;

@@ -7,8 +7,21 @@
 namespace slipstream {
 namespace {
 
+std::shared_ptr<const tokenizer> fresh_tokenizer(const model_config &config) {
+  if (!config.alphabet.empty()) return make_character_tokenizer(config.alphabet);
+  if (config.tokenizer == "bytes") return make_byte_tokenizer();
+  try {
+    auto text = load_tokenizer(config.tokenizer);
+    if (text->eos() < 0)
+      throw input_error(config.tokenizer + ": error: tokenizer_config.json names no eos_token; add one");
+    return text;
+  } catch (const input_error &problem) {
+    fail_at(config.at, problem.what());
+  }
+}
+
 model_description describe_fresh(const model_config &config) {
-  auto text = make_character_tokenizer(config.alphabet);
+  auto text = fresh_tokenizer(config);
   auto spec = config.spec;
   spec.labels = config.labels;
   spec.vocab_size = text->vocab_size();

@@ -25,14 +25,56 @@ sample_group group_frame(const rollout_group &group) {
   return result;
 }
 
+void append(std::vector<std::int64_t> &tokens, const std::vector<std::int64_t> &more) {
+  tokens.insert(tokens.end(), more.begin(), more.end());
+}
+
+std::vector<std::int64_t> prompt_of_text(const std::string &prompt, const tokenizer &text) {
+  auto tokens = text.encode(prompt);
+  const auto start = text.bos() >= 0 ? text.bos() : text.eos();
+  if (tokens.empty() && start >= 0) tokens.push_back(start);
+  return tokens;
+}
+
 sample text_sample(const std::string &prompt, const std::string &answer, const tokenizer &text) {
   sample result;
-  result.tokens = text.encode(prompt);
+  result.tokens = prompt_of_text(prompt, text);
   result.prompt_length = static_cast<std::int64_t>(result.tokens.size());
-  const auto tail = text.encode(answer);
-  result.tokens.insert(result.tokens.end(), tail.begin(), tail.end());
+  append(result.tokens, text.encode(answer));
   if (text.eos() >= 0) result.tokens.push_back(text.eos());
   return result;
+}
+
+/// Each run of text is encoded by itself, as it is when a prompt and its answer are; after the last answer
+/// comes nothing.
+sample dialogue_sample(const std::vector<chat_message> &turns, const text_style &style) {
+  auto pieces = render_chat(style.chat, turns, false);
+  while (!pieces.empty() && !pieces.back().trained) pieces.pop_back();
+  if (pieces.empty()) throw input_error("the dialogue has no answer to learn; add an assistant's turn");
+  sample result;
+  std::vector<std::uint8_t> trained;
+  for (const auto &piece : pieces) {
+    append(result.tokens, style.text->encode(piece.text));
+    if (piece.trained && style.chat.answer_end.empty() && style.text->eos() >= 0)
+      result.tokens.push_back(style.text->eos());
+    trained.resize(result.tokens.size(), piece.trained ? 1 : 0);
+  }
+  const auto first = std::find(trained.begin(), trained.end(), 1);
+  result.prompt_length = first - trained.begin();
+  if (std::find(first, trained.end(), 0) != trained.end()) result.trained.assign(first, trained.end());
+  return result;
+}
+
+/// Before answers that are compared or rated, earlier ones are only read.
+sample answer_sample(const example &line, const std::string &answer, const text_style &style) {
+  if (line.turns.empty()) return text_sample(line.prompt, answer, *style.text);
+  auto turns = line.turns;
+  turns.push_back({"assistant", answer});
+  return dialogue_sample(turns, style);
+}
+
+void end_at_last(std::vector<chat_message> &turns, const char *role) {
+  while (!turns.empty() && turns.back().role != role) turns.pop_back();
 }
 
 }  // namespace
@@ -75,14 +117,42 @@ sample_group pair_samples(const joined_group &joined, const std::vector<double> 
   return result;
 }
 
-sample_group example_samples(const example &line, example_form form, const tokenizer &text) {
+std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style) {
+  if (line.turns.empty()) return prompt_of_text(line.prompt, *style.text);
+  auto turns = line.turns;
+  end_at_last(turns, "user");
+  std::vector<std::int64_t> tokens;
+  for (const auto &piece : render_chat(style.chat, turns, true))
+    append(tokens, style.text->encode(piece.text));
+  return tokens;
+}
+
+sample_group example_samples(const example &line, example_form form, const text_style &style) {
   sample_group result;
   result.id = line.id;
   result.rollouts = 1;
-  result.samples.push_back(text_sample(line.prompt, line.response, text));
+  if (form == example_form::demonstration && !line.turns.empty() && line.response.empty()) {
+    auto turns = line.turns;
+    end_at_last(turns, "assistant");
+    result.samples.push_back(dialogue_sample(turns, style));
+  } else {
+    result.samples.push_back(answer_sample(line, line.response, style));
+  }
   result.samples.back().score = line.score;
-  if (form == example_form::pair) result.samples.push_back(text_sample(line.prompt, line.rejected, text));
+  if (form == example_form::pair) result.samples.push_back(answer_sample(line, line.rejected, style));
   return result;
+}
+
+bool shorten(sample_group &group, std::int64_t limit, bool keep_last) {
+  for (auto &entry : group.samples) {
+    if (static_cast<std::int64_t>(entry.tokens.size()) <= limit) continue;
+    if (entry.prompt_length + (keep_last ? 1 : 0) >= limit) return false;
+    const auto last = entry.tokens.back();
+    entry.tokens.resize(static_cast<std::size_t>(limit));
+    if (keep_last) entry.tokens.back() = last;
+    if (!entry.trained.empty()) entry.trained.resize(static_cast<std::size_t>(limit - entry.prompt_length));
+  }
+  return true;
 }
 
 }  // namespace slipstream

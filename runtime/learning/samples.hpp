@@ -2,9 +2,11 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "models/tokenizers/chat.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/types.hpp"
 
@@ -34,8 +36,23 @@ sample_group pair_samples(const joined_group &joined, const std::vector<double> 
 /// What a learner makes of a dataset's line.
 enum class example_form { demonstration, pair, rated };
 
+/// How a model reads text: its tokenizer, and how it wants a dialogue written.
+struct text_style {
+  std::shared_ptr<const tokenizer> text;
+  chat_template chat;
+};
+
+/// What a sampler goes on from: the prompt, or the dialogue up to its last question with the answer opened.
+/// An empty prompt is the begin token, or the end token where there is none.
+std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style);
+
 /// A demonstration (prompt, response), a pair (chosen, rejected) or a rated answer (response, score), each
-/// answer closed by the end token.
-sample_group example_samples(const example &line, example_form form, const tokenizer &text);
+/// answer closed by the end token or by what the chat template puts there. Of a dialogue every answer is
+/// trained on. Throws input_error for a dialogue without an answer, or with a role that the template lacks.
+sample_group example_samples(const example &line, example_form form, const text_style &style);
+
+/// Makes the samples fit into `limit` tokens: what is too long loses its tail, and with `keep_last` all of it
+/// but the last token, where a reward model's score stands. False when nothing to train on would be left.
+bool shorten(sample_group &group, std::int64_t limit, bool keep_last);
 
 }  // namespace slipstream

@@ -32,6 +32,18 @@ void check_shape(const settings &s, const model_spec &spec) {
                                 spec.head_dim));
 }
 
+void read_text(settings &s, model_config &model) {
+  const bool alphabet = s.has("alphabet"), tokenizer = s.has("tokenizer");
+  if (!alphabet && !tokenizer)
+    s.fail("",
+           "does not say how text becomes tokens; add one of alphabet = \"abc…\" (the characters it knows), "
+           "tokenizer = \"bytes\" or tokenizer = \"FOLDER\" (with a tokenizer.json)");
+  if (alphabet && tokenizer)
+    s.fail("tokenizer", "alphabet and tokenizer exclude each other; keep one of them");
+  (alphabet ? model.alphabet : model.tokenizer) = s.required_text(alphabet ? "alphabet" : "tokenizer");
+  if (tokenizer) model.at = s.at("tokenizer");
+}
+
 void read_network(settings &s, model_config &model) {
   std::vector<std::string> names;
   for (const family &row : families()) names.emplace_back(row.model_type);
@@ -52,7 +64,7 @@ void read_network(settings &s, model_config &model) {
   spec.norm_eps = s.number("norm_eps", spec.norm_eps, 0.0, 1.0);
   if (spec.positions == position_kind::rotary) spec.rope_theta = s.number("rope_theta", spec.rope_theta, 1.0);
   spec.initializer_range = s.number("initializer_range", spec.initializer_range, 0.0, 10.0);
-  model.alphabet = s.required_text("alphabet");
+  read_text(s, model);
   check_shape(s, spec);
 }
 

@@ -98,7 +98,8 @@ void write_network(writer &out, const model_config &model) {
   out.real("norm_eps", spec.norm_eps);
   if (spec.positions == position_kind::rotary) out.real("rope_theta", spec.rope_theta);
   out.real("initializer_range", spec.initializer_range);
-  out.text_key("alphabet", model.alphabet);
+  if (!model.alphabet.empty()) out.text_key("alphabet", model.alphabet);
+  if (!model.tokenizer.empty()) out.text_key("tokenizer", model.tokenizer);
 }
 
 void write_lora(writer &out, const model_config &model) {

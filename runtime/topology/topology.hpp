@@ -46,7 +46,8 @@ struct model_config {
   std::string from;         ///< "run:NAME" or a folder
   std::string copy_of;      ///< name of another model
   model_spec spec;          ///< of a fresh network; vocabulary and special tokens are set with the tokenizer
-  std::string alphabet;     ///< of a fresh network's character tokenizer
+  std::string alphabet;     ///< of a fresh network's character tokenizer; empty: `tokenizer` is given
+  std::string tokenizer;    ///< "bytes" or a folder with a tokenizer.json
   std::int64_t labels = 0;  ///< 1: head = "score"
   std::optional<adapter_spec> lora;  ///< low-rank adapters train instead of the weights
   source_position at;                ///< of `from` or `copy_of`, else of the table

@@ -93,12 +93,13 @@ TEST_CASE("another kind of tokenizer and damaged files are refused by name") {
   const json good = saved_file(*make_character_tokenizer("ab"));
   CHECK(refusal(good).empty());
   const auto [patch, why] = GENERATE(table<std::string, std::string>({
-      {R"({"model": {"type": "BPE"}})", "model.type: \"BPE\" is not supported; supported are: WordLevel"},
+      {R"({"model": {"type": "Unigram"}})",
+       "model.type: \"Unigram\" is not supported; supported are: BPE, WordLevel"},
       {R"({"model": null})", "model.type: null"},
       {R"({"model": {"vocab": []}})", "model.vocab: must be a table"},
       {R"({"model": {"vocab": {"ab": 7}}})", "model.vocab: \"ab\" is not a single character"},
       {R"({"model": {"vocab": {"a": -1}}})", "model.vocab: \"a\" must have a whole number"},
-      {R"({"model": {"vocab": {"a": 99999999999}}})", "model.vocab: \"a\" must have a whole number"},
+      {R"({"model": {"vocab": {"a": 99999999999}}})", "model.vocab: \"a\" has an id far beyond"},
       {R"({"pre_tokenizer": {"type": "Whitespace"}})", "pre_tokenizer"},
       {R"({"pre_tokenizer": {"behavior": "Removed"}})", "pre_tokenizer"},
       {R"({"normalizer": {"type": "NFC"}})", "normalizer"},

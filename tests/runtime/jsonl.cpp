@@ -10,7 +10,7 @@ using namespace slipstream;
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 
-TEST_CASE("the four formats are recognised by their fields") {
+TEST_CASE("what lines hold is recognised by their fields") {
   const auto prompts = parse_jsonl("{\"prompt\":\"p\",\"answer\":\"a\"}\n{\"prompt\":\"q\"}\n", "f");
   CHECK(prompts.format == row_format::prompts);
   CHECK(prompts.rows[0].answer == "a");
@@ -52,8 +52,11 @@ TEST_CASE("bad lines are named with what is expected") {
       {good + "3\n", "f:2: error: ", {"not an object", "prompt"}},
       {"[" + good, "f:1: error: ", {"not valid JSON"}},
       {good + "{\"prompt\":\"p\"}\n", "f:2: error: ", {"\"response\" is missing", "demonstrations"}},
+      {good + "{}\n", "f:2: error: ", {"\"prompt\" is missing", "demonstrations"}},
       {good + "{\"response\":\"p\"}\n", "f:2: error: ", {"\"prompt\" is missing"}},
-      {"{\"text\":\"p\"}\n", "f:1: error: ", {"\"prompt\" is missing", "\"rejected\""}},
+      {"{\"body\":\"p\"}\n",
+       "f:1: error: ",
+       {"none of the known formats", "fields = {", "pairs (chosen, rejected)"}},
       {"{\"prompt\":5}\n", "f:1: error: ", {"\"prompt\" must be a string, not 5"}},
       {"{\"prompt\":\"p\",\"answer\":[1]}\n", "f:1: error: ", {"\"answer\" must be a string, not an array"}},
       {"{\"prompt\":\"p\",\"chosen\":\"c\"}\n", "f:1: error: ", {"\"rejected\" is missing", "pairs"}},

@@ -202,17 +202,18 @@ TEST_CASE("a line of a dataset becomes closed answers") {
     tokens.push_back(text->eos());
     return tokens;
   };
-  const auto demonstration = example_samples(line, example_form::demonstration, *text);
+  const text_style style{text, find_chat("plain")};
+  const auto demonstration = example_samples(line, example_form::demonstration, style);
   CHECK(demonstration.id == 4);
   CHECK(demonstration.rollouts == 1);
   REQUIRE(demonstration.samples.size() == 1);
   CHECK(demonstration.samples[0].tokens == closed("b"));
   CHECK(demonstration.samples[0].prompt_length == 2);
-  const auto pair = example_samples(line, example_form::pair, *text);
+  const auto pair = example_samples(line, example_form::pair, style);
   REQUIRE(pair.samples.size() == 2);
   CHECK(pair.samples[0].tokens == closed("b"));
   CHECK(pair.samples[1].tokens == closed("ab"));
-  CHECK(example_samples(line, example_form::rated, *text).samples.at(0).score == 0.5);
+  CHECK(example_samples(line, example_form::rated, style).samples.at(0).score == 0.5);
 }
 
 TEST_CASE("a learner of adapters trains and publishes these alone, over weights that are shared") {

@@ -1,0 +1,118 @@
+#include "actors/kinds/dataset_keys.hpp"
+
+#include <algorithm>
+
+#include "models/error.hpp"
+#include "models/objectives/rows.hpp"
+#include "runtime/topology/suggest.hpp"
+
+namespace slipstream {
+namespace {
+
+std::vector<std::string> format_choices() {
+  std::vector<std::string> names{"auto"};
+  for (const auto &format : data_formats()) names.emplace_back(format.name);
+  return names;
+}
+
+/// `fields` = { prompt = "text" }: ours to the file's.
+field_names read_fields(settings &s) {
+  field_names names;
+  const auto *table = s.find("fields");
+  if (!table) return names;
+  if (!table->as_table()) s.fail("fields", "fields is a table, such as { prompt = \"text\" }");
+  const auto known = data_fields();
+  settings entries(*table);
+  for (const auto &entry : *table->as_table()) {
+    if (std::find(known.begin(), known.end(), entry.key) == known.end())
+      fail_at(entry.at, "fields: \"" + entry.key + "\" is not a field that is read." +
+                            did_you_mean(entry.key, known) + " There are " + listed(known));
+    names[entry.key] = entries.required_text(entry.key);
+  }
+  return names;
+}
+
+/// `user = ["before", "after"]`; empty when the role is absent.
+std::optional<chat_role> read_role(settings &pieces, const std::string &role) {
+  const auto *value = pieces.find(role);
+  if (!value) return {};
+  const auto *both = value->as_array();
+  if (!both || both->size() != 2 || !(*both)[0].as_text() || !(*both)[1].as_text())
+    pieces.fail(role,
+                role + " is what stands before and after its turns, as in [\"<|" + role + "|>\", \"\\n\"]");
+  return chat_role{*(*both)[0].as_text(), *(*both)[1].as_text()};
+}
+
+chat_template read_pieces(const node &table) {
+  settings pieces(table);
+  chat_template style;
+  style.name = "chat of the topology";
+  for (const char *role : {"system", "user", "assistant"})
+    if (const auto given = read_role(pieces, role)) style.roles[role] = *given;
+  for (const char *role : {"user", "assistant"})
+    if (style.roles.count(role) == 0)
+      pieces.fail(role, std::string(role) + " is missing; add a line such as " + role + " = [\"<|" + role +
+                            "|>\", \"\\n\"]");
+  style.start = pieces.text("start", "");
+  style.answer_end = pieces.text("answer_end", "");
+  style.open_answer = pieces.text("open_answer", style.roles["assistant"].before);
+  style.trim = pieces.flag("trim", false);
+  pieces.finish();
+  return style;
+}
+
+/// The name of a built-in template, or its pieces.
+std::optional<chat_template> read_chat(settings &s) {
+  const auto *value = s.find("chat");
+  if (!value) return {};
+  if (value->as_table()) return read_pieces(*value);
+  try {
+    return find_chat(s.required_text("chat"));
+  } catch (const input_error &problem) {
+    if (!value->as_text()) throw;
+    s.fail("chat", problem.what());
+  }
+}
+
+}  // namespace
+
+dataset_keys read_dataset_keys(settings &s) {
+  dataset_keys keys;
+  keys.file = s.required_text("dataset");
+  keys.options.format = s.choice("format", format_choices());
+  if (keys.options.format == "auto") keys.options.format.clear();
+  keys.options.fields = read_fields(s);
+  keys.chat = read_chat(s);
+  return keys;
+}
+
+dataset read_dataset(const preflight &checks, const dataset_keys &keys) {
+  std::filesystem::path file = keys.file;
+  if (file.is_relative() && !checks.graph().data.folder.empty()) file = checks.graph().data.folder / file;
+  return read_jsonl(file, keys.options);
+}
+
+text_style style_for(const model_description &model, const dataset_keys &keys, const dataset &data) {
+  text_style style{model.text, find_chat("plain")};
+  const bool dialogues =
+      std::any_of(data.rows.begin(), data.rows.end(), [](const auto &row) { return !row.turns.empty(); });
+  if (keys.chat)
+    style.chat = *keys.chat;
+  else if (dialogues && !model.folder.empty())
+    style.chat = load_chat(model.folder).value_or(style.chat);
+  return style;
+}
+
+example_form form_for(const preflight &checks) {
+  switch (find_objective(text_key(checks.learner(), "loss")).kind) {
+    case input_kind::score_pairs:
+    case input_kind::preference_pairs:
+      return example_form::pair;
+    case input_kind::scores:
+      return example_form::rated;
+    default:
+      return example_form::demonstration;
+  }
+}
+
+}  // namespace slipstream

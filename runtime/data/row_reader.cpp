@@ -1,0 +1,116 @@
+#include "runtime/data/row_reader.hpp"
+
+#include <fmt/format.h>
+
+#include "models/error.hpp"
+
+namespace slipstream {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view sample_row = "{\"prompt\": \"…\"}";
+
+std::string described(const json &value) {
+  if (value.is_number() || value.is_boolean() || value.is_null()) return value.dump();
+  return value.is_array() ? "an array" : value.is_object() ? "an object" : "a string";
+}
+
+}  // namespace
+
+row_reader::row_reader(std::string_view line, const std::filesystem::path &file, std::size_t number,
+                       const field_names &names)
+    : file_(file), number_(number), names_(names) {
+  // The parser builds a stack as deep as the brackets; rows have few.
+  const auto shallow = [&](int depth, json::parse_event_t, json &) {
+    if (depth > 32)
+      fail("the line is nested too deeply; a row is one flat object, as in {\"prompt\": \"…\"}");
+    return true;
+  };
+  try {
+    row_ = json::parse(line, shallow);
+  } catch (const json::parse_error &error) {
+    const auto at = error.byte == 0 ? 1 : error.byte;
+    if (std::string_view(error.what()).find("UTF-8") != std::string_view::npos)
+      fail(fmt::format("the text is not UTF-8 at byte {} of the line; convert the file to UTF-8", at));
+    fail(fmt::format("not valid JSON at byte {} of the line; each line holds one object, as in {}", at,
+                     sample_row));
+  } catch (const json::exception &) {
+    fail("the line holds a number that is out of range; a score is an ordinary number");
+  }
+  if (!row_.is_object()) fail("the line is not an object; each line holds one, as in {\"prompt\": \"…\"}");
+}
+
+void row_reader::fail(std::string_view message) const {
+  throw input_error(fmt::format("{}:{}: error: {}", file_.string(), number_, message));
+}
+
+void row_reader::fail_missing(std::string_view field) const {
+  fail(fmt::format("the field {} is missing; the file holds {}, and each line needs it", named(field),
+                   holds_));
+}
+
+std::string row_reader::named(std::string_view field) const {
+  const auto found = names_.find(std::string(field));
+  return fmt::format("\"{}\"", found == names_.end() ? field : std::string_view(found->second));
+}
+
+// A null says as much as an absent field.
+const json &row_reader::value(std::string_view field) const {
+  static const json nothing;
+  const std::string own(field);
+  const auto renamed = names_.find(own);
+  const auto &name = renamed == names_.end() ? own : renamed->second;
+  if (renamed == names_.end())
+    for (const auto &[ours, theirs] : names_)
+      if (theirs == name) return nothing;  // the file's field of that name means another one of ours
+  const auto found = row_.find(name);
+  return found == row_.end() ? nothing : *found;
+}
+
+bool row_reader::has(std::string_view field) const {
+  return !value(field).is_null();
+}
+
+bool row_reader::is_list(std::string_view field) const {
+  return value(field).is_array();
+}
+
+std::string row_reader::text(std::string_view field) const {
+  const auto &given = value(field);
+  if (given.is_null()) fail_missing(field);
+  if (!given.is_string()) fail(fmt::format("{} must be a string, not {}", named(field), described(given)));
+  return given.get<std::string>();
+}
+
+std::string row_reader::text_or_nothing(std::string_view field) const {
+  return has(field) ? text(field) : std::string();
+}
+
+double row_reader::number(std::string_view field) const {
+  const auto &given = value(field);
+  if (!given.is_number()) fail(fmt::format("{} must be a number, not {}", named(field), described(given)));
+  return given.get<double>();
+}
+
+std::string row_reader::message_text(const json &message, std::string_view field, std::size_t index,
+                                     const char *key) const {
+  const auto found = message.is_object() ? message.find(key) : message.end();
+  if (!message.is_object() || found == message.end() || !found->is_string())
+    fail(fmt::format("message {} of {} needs \"role\" and \"content\", both strings", index + 1,
+                     named(field)));
+  return found->get<std::string>();
+}
+
+std::vector<chat_message> row_reader::messages(std::string_view field) const {
+  const auto &given = value(field);
+  if (!given.is_array() || given.empty())
+    fail(fmt::format("{} must be a list of messages, as in [{{\"role\": \"user\", \"content\": \"…\"}}]",
+                     named(field)));
+  std::vector<chat_message> result;
+  for (std::size_t i = 0; i < given.size(); ++i)
+    result.push_back({message_text(given[i], field, i, "role"), message_text(given[i], field, i, "content")});
+  return result;
+}
+
+}  // namespace slipstream

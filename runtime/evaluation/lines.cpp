@@ -1,0 +1,113 @@
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "models/network/batch.hpp"
+#include "runtime/evaluation/evaluation.hpp"
+#include "runtime/evaluation/figures.hpp"
+#include "runtime/learning/collate.hpp"
+
+namespace slipstream {
+namespace {
+
+constexpr std::int64_t samples_a_slice = 32;
+
+/// One forward pass a slice, over sequences of about equal length.
+class line_evaluation : public evaluation {
+ public:
+  line_evaluation(std::shared_ptr<const transformer> model, std::vector<sample> lines, example_form form)
+      : model_(std::move(model)), lines_(std::move(lines)), form_(form), values_(lines_.size()) {
+    std::vector<const sample *> all;
+    for (const auto &line : lines_) all.push_back(&line);
+    parts_ = split_by_length(all, 1, samples_a_slice);
+  }
+
+  bool step() override {
+    if (done_ == parts_.size()) return false;
+    const at::NoGradGuard no_gradients;
+    const auto &part = parts_[done_++];
+    const auto batch =
+        collate(part, std::max<std::int64_t>(model_->spec().pad_token, 0), model_->flat().device());
+    const auto values =
+        form_ == example_form::demonstration ? losses(batch) : batch_scores(*model_, batch.tokens);
+    const auto read = values.to(at::kCPU, at::kDouble).contiguous();
+    for (std::size_t i = 0; i < part.size(); ++i)
+      values_[static_cast<std::size_t>(part[i] - lines_.data())] = read.data_ptr<double>()[i];
+    return done_ < parts_.size();
+  }
+
+  nlohmann::json result() const override {
+    switch (form_) {
+      case example_form::pair:
+        return pair_figures();
+      case example_form::rated:
+        return rating_figures();
+      default:
+        return loss_figures();
+    }
+  }
+
+ private:
+  at::Tensor losses(const micro_batch &batch) const {
+    const auto scores = batch_logprobs(*model_, batch.tokens, 1.0, false);
+    return -(scores.logprobs * batch.inputs.mask).sum(1);
+  }
+
+  nlohmann::json loss_figures() const {
+    double loss = 0, tokens = 0;
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      loss += values_[i];
+      if (lines_[i].trained.empty())
+        tokens += static_cast<double>(lines_[i].tokens.size()) - static_cast<double>(lines_[i].prompt_length);
+      else
+        tokens += static_cast<double>(std::count(lines_[i].trained.begin(), lines_[i].trained.end(), 1));
+    }
+    return {{"loss", loss / tokens}, {"perplexity", std::exp(loss / tokens)}, {"lines", lines_.size()}};
+  }
+
+  nlohmann::json rating_figures() const {
+    std::vector<double> ratings;
+    double squares = 0;
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      ratings.push_back(lines_[i].score);
+      squares += (values_[i] - ratings[i]) * (values_[i] - ratings[i]);
+    }
+    return {{"pearson", pearson(values_, ratings)},
+            {"spearman", spearman(values_, ratings)},
+            {"mse", squares / static_cast<double>(lines_.size())},
+            {"lines", lines_.size()}};
+  }
+
+  nlohmann::json pair_figures() const {
+    double right = 0, margins = 0;
+    const auto pairs = static_cast<double>(lines_.size() / 2);
+    for (std::size_t i = 0; i < lines_.size(); i += 2) {
+      right += values_[i] > values_[i + 1] ? 1 : 0;
+      margins += values_[i] - values_[i + 1];
+    }
+    return {
+        {"accuracy_pairs", right / pairs}, {"margin_mean", margins / pairs}, {"pairs", lines_.size() / 2}};
+  }
+
+  std::shared_ptr<const transformer> model_;
+  std::vector<sample> lines_;
+  example_form form_;
+  std::vector<std::vector<const sample *>> parts_;
+  std::vector<double> values_;  ///< a line's score, or its loss in nats
+  std::size_t done_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<evaluation> evaluate_lines(std::shared_ptr<const transformer> model,
+                                           const std::vector<example> &rows, example_form form,
+                                           const text_style &style) {
+  std::vector<sample> lines;
+  for (const auto &row : rows)
+    for (auto &entry : example_samples(row, form, style).samples) lines.push_back(std::move(entry));
+  return std::make_unique<line_evaluation>(std::move(model), std::move(lines), form);
+}
+
+}  // namespace slipstream

@@ -1,0 +1,167 @@
+#include "runtime/data/formats.hpp"
+
+#include <cmath>
+
+#include "models/error.hpp"
+#include "runtime/data/jsonl.hpp"
+#include "tests/support/test.hpp"
+
+using namespace slipstream;
+using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
+using Catch::Matchers::StartsWith;
+
+namespace {
+
+example first(const std::string &line, const data_options &options = {}) {
+  return parse_jsonl(line, "f", options).rows.at(0);
+}
+
+std::string talk(const std::vector<chat_message> &turns) {
+  std::string text;
+  for (const auto &turn : turns) text += turn.role + ":" + turn.content + "|";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Alpaca: instruction, input and output in the wording of its training") {
+  const auto with = first(R"({"instruction":"Add.","input":"1 2","output":"3","text":"not read"})");
+  CHECK_THAT(with.prompt, StartsWith("Below is an instruction") && Contains("further context"));
+  CHECK_THAT(with.prompt, EndsWith("### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n"));
+  CHECK(with.response == "3");
+  const auto without = first(R"({"instruction":"Sing.","input":"","output":"la"})");
+  CHECK_THAT(without.prompt, !Contains("Input") && EndsWith("### Instruction:\nSing.\n\n### Response:\n"));
+  CHECK(first(R"({"instruction":"Sing.","output":"la"})").prompt == without.prompt);
+  CHECK(parse_jsonl(R"({"instruction":"a","output":"b"})", "f").format == row_format::demonstrations);
+}
+
+TEST_CASE("GSM8K: the whole working is the answer, its last number what a checker compares with") {
+  const auto row = first(
+      R"({"question": "How many?", "answer": "48/2 = <<48/2=24>>24 clips.\nIn all 1,172.\n#### 1,172"})");
+  CHECK(row.prompt == "How many?");
+  CHECK(row.response == "48/2 = <<48/2=24>>24 clips.\nIn all 1,172.\n#### 1,172");
+  CHECK(row.answer == "1172");
+  CHECK(first(R"({"question":"q","answer":"#### -3 \n"})").answer == "-3");
+  CHECK(first(R"({"question":"q","answer":" blue "})").answer == "blue");
+  CHECK(first(R"({"question":"q","answer":"####"})").answer.empty());
+}
+
+TEST_CASE("messages: a dialogue keeps its turns, and its last question is the prompt") {
+  const auto data = parse_jsonl(
+      R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]})",
+      "f");
+  CHECK(data.format == row_format::demonstrations);
+  CHECK(data.rows[0].prompt == "c");
+  CHECK(data.rows[0].response.empty());
+  CHECK(talk(data.rows[0].turns) == "system:s|user:a|assistant:b|user:c|assistant:d|");
+}
+
+TEST_CASE("HH-RLHF: two dialogues are split where the last answers begin") {
+  const auto row = first(
+      R"({"chosen":"\n\nHuman: Hi\n\nAssistant: Yo\n\nHuman: So?\n\nAssistant: Well, no.","rejected":"\n\nHuman: Hi\n\nAssistant: Yo\n\nHuman: So?\n\nAssistant: Well, yes."})");
+  CHECK(row.prompt == "\n\nHuman: Hi\n\nAssistant: Yo\n\nHuman: So?\n\nAssistant:");
+  CHECK(row.response == " Well, no.");
+  CHECK(row.rejected == " Well, yes.");
+  // one answer begins with the other, and a turn inside the answers is no prompt
+  const auto nested = first(
+      R"({"chosen":"\n\nHuman: Hi\n\nAssistant: A","rejected":"\n\nHuman: Hi\n\nAssistant: A\n\nHuman: B\n\nAssistant: C"})");
+  CHECK(nested.prompt == "\n\nHuman: Hi\n\nAssistant:");
+  CHECK(nested.response == " A");
+  const auto bare = first(R"({"chosen":"great camera","rejected":"poor camera","gap":3.85})");
+  CHECK(bare.prompt.empty());
+  CHECK(bare.response == "great camera");
+  CHECK(bare.rejected == "poor camera");
+}
+
+TEST_CASE("preferences as message lists, with the question in both or in the prompt") {
+  const std::string user = R"({"role":"user","content":"q"})", good = R"({"role":"assistant","content":"g"})",
+                    bad = R"({"role":"assistant","content":"b"})";
+  for (const auto &line :
+       {R"({"chosen":[)" + user + "," + good + R"(],"rejected":[)" + user + "," + bad + "]}",
+        R"({"prompt":[)" + user + R"(],"chosen":[)" + good + R"(],"rejected":[)" + bad + "]}",
+        R"({"prompt":"q","chosen":[)" + good + R"(],"rejected":[)" + bad + "]}",
+        R"({"prompt":"q","chosen":[)" + user + "," + good + R"(],"rejected":[)" + user + "," + bad + "]}",
+        R"({"prompt":[)" + user + R"(],"chosen":"g","rejected":"b"})"}) {
+    INFO(line);
+    const auto row = first(line);
+    CHECK(talk(row.turns) == "user:q|");
+    CHECK(row.prompt == "q");
+    CHECK(row.response == "g");
+    CHECK(row.rejected == "b");
+  }
+}
+
+TEST_CASE("rated answers and rated texts; plain texts") {
+  const auto rated = parse_jsonl(R"({"text":"fine","score":1.5,"id":"1_2"})", "f");
+  CHECK(rated.format == row_format::scored);
+  CHECK(rated.rows[0].prompt.empty());
+  CHECK(rated.rows[0].response == "fine");
+  CHECK(rated.rows[0].score == 1.5);
+  const auto plain = parse_jsonl(R"({"text":"fine"})", "f");
+  CHECK(plain.format == row_format::demonstrations);
+  CHECK(plain.rows[0].response == "fine");
+}
+
+TEST_CASE("fields may have other names, and the format may be named") {
+  const data_options renamed{"", {{"score", "mean"}}};
+  CHECK(first(R"({"id":"1","text":"fine","mean":-0.9,"ratings":[]})", renamed).score == -0.9);
+  const auto prompt = parse_jsonl(R"({"text":"go on"})", "f", {"", {{"prompt", "text"}}});
+  CHECK(prompt.format == row_format::prompts);  // "text" means the prompt now, and no text
+  CHECK(prompt.rows[0].prompt == "go on");
+  const auto named =
+      parse_jsonl(R"({"prompt":"p","response":"r","score":"high"})", "f", {"demonstrations", {}});
+  CHECK(named.format == row_format::demonstrations);
+  CHECK(std::isnan(named.rows[0].score));
+  CHECK_THROWS_WITH(first(R"({"text":"t","mean":"x"})", renamed), Contains("\"mean\" must be a number"));
+  CHECK_THROWS_WITH(parse_jsonl("{\"text\":\"t\",\"mean\":1}\n{\"text\":\"t\"}", "f", renamed),
+                    Contains("f:2: error: the field \"mean\" is missing"));
+  CHECK_THROWS_WITH(first("{}", {"alpacca", {}}), Contains("Did you mean \"alpaca\"?"));
+}
+
+TEST_CASE("bad rows of each format are named with what is expected") {
+  struct bad_row {
+    std::string line;
+    std::vector<const char *> words;
+  };
+  const std::vector<bad_row> table{
+      {R"({"instruction":"a"})", {"\"output\" is missing", "demonstrations"}},
+      {R"({"instruction":"a","output":"b","input":3})", {"\"input\" must be a string, not 3"}},
+      {R"({"question":"a"})", {"\"answer\" is missing"}},
+      {R"({"messages":"hi"})", {"\"messages\" must be a list of messages"}},
+      {R"({"messages":[]})", {"\"messages\" must be a list of messages"}},
+      {R"({"messages":["hi"]})", {"message 1 of \"messages\" needs \"role\" and \"content\""}},
+      {R"({"messages":[{"role":"user","content":"a"},{"role":"user"}]})", {"message 2 of \"messages\""}},
+      {R"({"messages":[{"role":"user","content":[]}]})", {"message 1", "both strings"}},
+      {R"({"messages":[{"role":"assistant","content":"a"}]})", {"no user's turn"}},
+      {R"({"chosen":"a"})", {"\"rejected\" is missing", "pairs"}},
+      {R"({"chosen":[{"role":"user","content":"a"}],"rejected":[]})", {"must end with the assistant's turn"}},
+      {R"({"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]})",
+       {"\"prompt\" is missing"}},
+      {R"({"chosen":[{"role":"user","content":"x"},{"role":"assistant","content":"a"}],"rejected":[{"role":"user","content":"y"},{"role":"assistant","content":"b"}]})",
+       {"same dialogue but for the last turn"}},
+      {R"({"chosen":"\n\nHuman: a\n\nAssistant: b","rejected":"\n\nHuman: c\n\nAssistant: d"})",
+       {"alike up to the answer"}},
+      {R"({"score":1})", {"\"prompt\" is missing", "scored answers"}},
+      {R"({"prompt":"a","response":"b","score":null})", {"\"score\" is missing"}},
+  };
+  for (const auto &[line, words] : table) {
+    INFO(line);
+    const data_options as_scored{line.find("null") != std::string::npos ? "scored" : "", {}};
+    CHECK_THROWS_AS(first(line, as_scored), input_error);
+    CHECK_THROWS_WITH(first(line, as_scored), StartsWith("f:1: error: "));
+    for (const char *word : words) CHECK_THROWS_WITH(first(line, as_scored), Contains(word));
+  }
+}
+
+TEST_CASE("the table is in order: no format hides another one's lines") {
+  for (const auto &format : data_formats()) {
+    INFO(format.name);
+    CHECK(&find_data_format(format.name) == &format);
+    nlohmann::json row;
+    for (const auto field : format.needs) row[std::string(field)] = "x";
+    const field_names none;
+    const std::filesystem::path file = "f";
+    CHECK(recognised_format(row_reader(row.dump(), file, 1, none)) == &format);
+  }
+}
