@@ -8,6 +8,7 @@
 #include "actors/commands/commands.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
 
 namespace slipstream {
@@ -27,7 +28,7 @@ class reporter {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::seconds(5)) return;
     last_ = now;
-    fmt::print(stderr, "{}\n", fmt::format(text, values...));
+    fmt::print(stderr, "{}\n", fmt::vformat(text, fmt::make_format_args(values...)));
   }
 
  private:
