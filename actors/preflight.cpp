@@ -53,6 +53,10 @@ void preflight::verify() {
     if (plan.verify) plan.verify(*this);
 }
 
+void preflight::note(const std::string &text) {
+  if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(text);
+}
+
 bool preflight::waits_for(const std::set<std::string> &earlier) const {
   return std::any_of(graph_.models.begin(), graph_.models.end(), [&](const auto &model) {
     return model.from.rfind("run:", 0) == 0 && earlier.count(model.from.substr(4)) > 0;

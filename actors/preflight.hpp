@@ -25,8 +25,8 @@ class preflight {
   /// Whether a model comes from a run among `earlier` that has no checkpoint yet: verify() must wait for it.
   bool waits_for(const std::set<std::string> &earlier) const;
 
-  /// Something that the user should read once before the run.
-  void note(std::string text) { notes_.push_back(std::move(text)); }
+  /// Something that the user should read once before the run; said twice, it is noted once.
+  void note(const std::string &text);
   const std::vector<std::string> &notes() const { return notes_; }
 
   const topology &graph() const { return graph_; }

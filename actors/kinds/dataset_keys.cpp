@@ -103,6 +103,49 @@ text_style style_for(const model_description &model, const dataset_keys &keys, c
   return style;
 }
 
+too_long read_too_long(settings &s) {
+  const auto choice = s.choice("too_long", {"error", "drop", "truncate"});
+  if (choice == "drop") return too_long::drop;
+  return choice == "truncate" ? too_long::truncate : too_long::error;
+}
+
+void fail_long(const std::string &place, std::int64_t length, std::int64_t context, bool sampled) {
+  throw input_error(place + ": error: the line needs " + std::to_string(length) + " tokens" +
+                    (sampled ? " (max_new_tokens included)" : "") + ", the model's context is " +
+                    std::to_string(context) + "; shorten the line, " +
+                    (sampled ? "lower max_new_tokens, " : "") +
+                    "enlarge max_positions, or write too_long = " + "\"drop\" or \"truncate\"");
+}
+
+std::optional<sample_group> fitting_samples(const dataset &data, const example &row, example_form form,
+                                            const text_style &style, std::int64_t context, too_long rule) {
+  sample_group group;
+  try {
+    group = example_samples(row, form, style);
+  } catch (const input_error &problem) {
+    throw input_error(data.place(row.row) + ": error: " + problem.what());
+  }
+  std::int64_t length = 0;
+  for (const auto &entry : group.samples)
+    length = std::max(length, static_cast<std::int64_t>(entry.tokens.size()));
+  if (length <= context) return group;
+  if (rule == too_long::drop) return {};
+  if (rule == too_long::error || !shorten(group, context, form != example_form::demonstration))
+    fail_long(data.place(row.row), length, context, false);
+  return group;
+}
+
+void note_dropped(preflight &checks, const actor_config &self, const dataset &data, std::size_t kept,
+                  std::int64_t context) {
+  const auto all = data.rows.size();
+  if (kept == 0)
+    throw input_error(data.file.string() + ": error: all lines are longer than the model's context of " +
+                      std::to_string(context) + " tokens; enlarge max_positions or write shorter lines");
+  if (kept < all)
+    checks.note("[actors." + self.name + "] too_long = \"drop\": " + std::to_string(all - kept) + " of " +
+                std::to_string(all) + " lines of " + data.file.string() + " are left out");
+}
+
 example_form form_for(const preflight &checks) {
   switch (find_objective(text_key(checks.learner(), "loss")).kind) {
     case input_kind::score_pairs:

@@ -24,6 +24,23 @@ dataset read_dataset(const preflight &checks, const dataset_keys &keys);
 /// The model's tokenizer with the given chat template, or the folder's own, or "plain" where there is none.
 text_style style_for(const model_description &model, const dataset_keys &keys, const dataset &data);
 
+/// What becomes of lines that are longer than the model's context.
+enum class too_long { error, drop, truncate };
+too_long read_too_long(settings &s);
+
+/// Throws input_error at the row, which needs `length` of `context` tokens.
+[[noreturn]] void fail_long(const std::string &place, std::int64_t length, std::int64_t context,
+                            bool sampled);
+
+/// What a learner makes of a row, in at most `context` tokens; nothing when the row is to be left out. Throws
+/// input_error at the row.
+std::optional<sample_group> fitting_samples(const dataset &data, const example &row, example_form form,
+                                            const text_style &style, std::int64_t context, too_long rule);
+
+/// Notes how many rows of a file were left out, if any; throws input_error when all were.
+void note_dropped(preflight &checks, const actor_config &self, const dataset &data, std::size_t kept,
+                  std::int64_t context);
+
 /// What the learner makes of a line when no sampler stands between, by its loss.
 example_form form_for(const preflight &checks);
 

@@ -40,6 +40,7 @@ struct evaluator_keys {
   dataset_keys data;
   std::string model;  ///< whose answers are judged, or who judges; empty: only the learner's is asked
   held_out_options options;
+  too_long long_lines = too_long::error;
   std::int64_t every = 0;
   std::int64_t threads = 1;
 };
@@ -55,6 +56,7 @@ evaluator_keys read_keys(settings &s, evaluator_task task) {
     keys.options.max_new_tokens = s.integer("max_new_tokens", 16, 1);
     keys.options.slots = s.integer("slots", 64, 1, 65536);
   }
+  if (task == evaluator_task::lines) keys.long_lines = read_too_long(s);
   if (answers) keys.options.show = s.integer("show", 10, 0);
   if (pairs || task == evaluator_task::generation)
     keys.options.rule = find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match"})
@@ -67,28 +69,25 @@ evaluator_keys read_keys(settings &s, evaluator_task task) {
 struct checked_lines {
   dataset data;
   text_style style;
+  std::vector<sample> samples;  ///< of evaluator.lines
 };
-
-void check_line(const checked_lines &read, const example &row, std::int64_t length, std::int64_t context) {
-  if (length > context)
-    throw input_error(read.data.place(row.row) + ": error: the line needs " + std::to_string(length) +
-                      " tokens (max_new_tokens included), the model's context is " + std::to_string(context) +
-                      "; shorten it or lower max_new_tokens");
-}
 
 void check_prompts(const checked_lines &read, const evaluator_keys &keys, const model_description &model) {
   for (const auto &row : read.data.rows) {
     if (keys.options.rule && row.answer.empty())
       throw input_error(read.data.place(row.row) +
                         ": error: the line has no \"answer\", which the evaluation compares with; add it");
-    check_line(read, row,
-               static_cast<std::int64_t>(prompt_tokens(row, read.style).size()) + keys.options.max_new_tokens,
-               model.spec.max_positions);
+    const auto length =
+        static_cast<std::int64_t>(prompt_tokens(row, read.style).size()) + keys.options.max_new_tokens;
+    if (length > model.spec.max_positions)
+      throw input_error(read.data.place(row.row) + ": error: the line needs " + std::to_string(length) +
+                        " tokens (max_new_tokens included), the model's context is " +
+                        std::to_string(model.spec.max_positions) + "; shorten it or lower max_new_tokens");
   }
 }
 
-void check_examples(const checked_lines &read, preflight &checks, const actor_config &self,
-                    const model_description &model) {
+void make_samples(checked_lines &read, preflight &checks, const actor_config &self, too_long rule,
+                  std::int64_t context) {
   const auto form = form_for(checks);
   const auto wanted = form == example_form::pair    ? row_format::pairs
                       : form == example_form::rated ? row_format::scored
@@ -97,19 +96,24 @@ void check_examples(const checked_lines &read, preflight &checks, const actor_co
     fail_at(self.node.find("dataset")->at,
             "[actors." + self.name + "] dataset holds " + std::string(to_string(read.data.format)) +
                 ", but the learner's loss is of " + std::string(to_string(wanted)) + "; name such a file");
-  for (const auto &row : read.data.rows)
-    for (const auto &entry : example_samples(row, form, read.style).samples)
-      check_line(read, row, static_cast<std::int64_t>(entry.tokens.size()), model.spec.max_positions);
+  std::size_t kept = 0;
+  for (const auto &row : read.data.rows) {
+    auto group = fitting_samples(read.data, row, form, read.style, context, rule);
+    if (!group) continue;
+    ++kept;
+    for (auto &entry : group->samples) read.samples.push_back(std::move(entry));
+  }
+  note_dropped(checks, self, read.data, kept, context);
 }
 
 checked_lines read_lines(preflight &checks, const actor_config &self, const evaluator_keys &keys) {
-  checked_lines read{read_dataset(checks, keys.data), {}};
+  checked_lines read{read_dataset(checks, keys.data), {}, {}};
   const auto &learned = checks.models().describe(checks.learned_model());
   if (!keys.model.empty()) described_model(checks, self);
   const auto &model = keys.task == evaluator_task::pairs ? described_model(checks, self) : learned;
   read.style = style_for(model, keys.data, read.data);
   if (keys.task == evaluator_task::lines)
-    check_examples(read, checks, self, learned);
+    make_samples(read, checks, self, keys.long_lines, learned.spec.max_positions);
   else
     check_prompts(read, keys, model);
   if (keys.task == evaluator_task::answers && described_model(checks, self).spec.labels != 1)
@@ -139,7 +143,7 @@ evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
       case evaluator_task::answers:
         return evaluate_answers(model, other, text, options);
       case evaluator_task::lines:
-        return evaluate_lines(model, options.rows, form, read.style);
+        return evaluate_lines(model, read.samples, form);
       default:
         return evaluate_generation(model, text, options);
     }

@@ -8,8 +8,6 @@
 namespace slipstream {
 namespace {
 
-enum class too_long { error, drop, truncate };
-
 struct loader_keys {
   dataset_keys data;
   bool shuffle = true;
@@ -20,10 +18,7 @@ loader_keys read_keys(settings &s) {
   loader_keys keys;
   keys.data = read_dataset_keys(s);
   keys.shuffle = s.flag("shuffle", true);
-  const auto choice = s.choice("too_long", {"error", "drop", "truncate"});
-  keys.long_lines = choice == "drop"       ? too_long::drop
-                    : choice == "truncate" ? too_long::truncate
-                                           : too_long::error;
+  keys.long_lines = read_too_long(s);
   return keys;
 }
 
@@ -42,63 +37,33 @@ struct checked_data {
   std::int64_t limit = 0;  ///< tokens of a prompt, or of prompt and answer
 };
 
-/// Tokens of the longest sequence that the row becomes.
-std::int64_t row_length(const example &row, const checked_data &all) {
-  if (all.sampled) return static_cast<std::int64_t>(prompt_tokens(row, all.style).size());
-  std::int64_t length = 0;
-  for (const auto &entry : example_samples(row, all.form, all.style).samples)
-    length = std::max(length, static_cast<std::int64_t>(entry.tokens.size()));
-  return length;
-}
-
-[[noreturn]] void fail_long(const std::string &place, const checked_data &all, std::int64_t length,
-                            std::int64_t context) {
-  const auto answer = context - all.limit;
-  throw input_error(place + ": error: the line needs " + std::to_string(length + answer) + " tokens" +
-                    (all.sampled ? " (max_new_tokens included)" : "") + ", the model's context is " +
-                    std::to_string(context) +
-                    "; shorten the line, lower max_new_tokens, enlarge max_positions, or write too_long = "
-                    "\"drop\" or \"truncate\"");
-}
-
 /// Whether the row may stay; throws for one that may not be too long.
-bool keep(const example &row, const checked_data &all, const loader_keys &keys, std::int64_t context) {
+bool keep(const example &row, const checked_data &all, too_long rule, std::int64_t context) {
+  if (!all.sampled) return fitting_samples(all.data, row, all.form, all.style, context, rule).has_value();
   std::int64_t length = 0;
   try {
-    length = row_length(row, all);
+    length = static_cast<std::int64_t>(prompt_tokens(row, all.style).size());
   } catch (const input_error &problem) {
     throw input_error(all.data.place(row.row) + ": error: " + problem.what());
   }
-  if (length <= all.limit) return true;
-  if (keys.long_lines == too_long::drop) return false;
-  auto cut = all.sampled ? sample_group() : example_samples(row, all.form, all.style);
-  if (keys.long_lines == too_long::error || all.limit < 1 ||
-      !shorten(cut, all.limit, all.form != example_form::demonstration))
-    fail_long(all.data.place(row.row), all, length, context);
-  return true;
+  if (length > all.limit && (rule == too_long::error || all.limit < 1))
+    fail_long(all.data.place(row.row), length + context - all.limit, context, true);
+  return length <= all.limit || rule == too_long::truncate;
 }
 
 /// Checks each row's length; leaves out what is too long where the topology says so.
-void check_lengths(checked_data &all, const loader_keys &keys, std::int64_t context, preflight &checks,
-                   const std::string &name) {
-  std::vector<example> rows;
-  std::vector<std::size_t> lines;
-  const auto given = all.data.rows.size();
-  for (auto &row : all.data.rows) {
-    if (!keep(row, all, keys, context)) continue;
-    lines.push_back(all.data.lines[static_cast<std::size_t>(row.row)]);
-    row.row = static_cast<std::int64_t>(rows.size());
-    rows.push_back(std::move(row));
+void check_lengths(checked_data &all, too_long rule, std::int64_t context, preflight &checks,
+                   const actor_config &self) {
+  dataset kept;
+  for (const auto &row : all.data.rows) {
+    if (!keep(row, all, rule, context)) continue;
+    kept.lines.push_back(all.data.lines[static_cast<std::size_t>(row.row)]);
+    kept.rows.push_back(row);
+    kept.rows.back().row = static_cast<std::int64_t>(kept.rows.size()) - 1;
   }
-  const auto counts = std::to_string(given - rows.size()) + " of " + std::to_string(given);
-  if (rows.empty())
-    throw input_error(all.data.file.string() + ": error: all lines are longer than the model's context of " +
-                      std::to_string(context) + " tokens; enlarge max_positions or write shorter lines");
-  if (rows.size() < given)
-    checks.note("[actors." + name + "] too_long = \"drop\": " + counts + " lines of " +
-                all.data.file.string() + " are left out");
-  all.data.rows = std::move(rows);
-  all.data.lines = std::move(lines);
+  note_dropped(checks, self, all.data, kept.rows.size(), context);
+  all.data.rows = std::move(kept.rows);
+  all.data.lines = std::move(kept.lines);
 }
 
 checked_data read_checked(preflight &checks, const actor_config &self, const loader_keys &keys) {
@@ -119,7 +84,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   const auto context = model.spec.max_positions;
   result.limit = context;
   if (result.sampled) result.limit -= static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16));
-  check_lengths(result, keys, context, checks, self.name);
+  check_lengths(result, keys.long_lines, context, checks, self);
   return result;
 }
 

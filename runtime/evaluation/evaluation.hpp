@@ -59,9 +59,9 @@ std::unique_ptr<evaluation> evaluate_answers(std::shared_ptr<const transformer> 
                                              const held_out_options &options);
 
 /// A model on held-out lines of what it is trained on. Demonstrations: {"loss" (nats a token), "perplexity"};
-/// pairs: {"accuracy_pairs", "margin_mean", "pairs"}; rated answers: {"pearson", "spearman", "mse"}.
+/// pairs (chosen and rejected in turn): {"accuracy_pairs", "margin_mean", "pairs"}; rated answers:
+/// {"pearson", "spearman", "mse"}.
 std::unique_ptr<evaluation> evaluate_lines(std::shared_ptr<const transformer> model,
-                                           const std::vector<example> &rows, example_form form,
-                                           const text_style &style);
+                                           std::vector<sample> lines, example_form form);
 
 }  // namespace slipstream

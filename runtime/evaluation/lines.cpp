@@ -1,7 +1,9 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "models/network/batch.hpp"
@@ -15,13 +17,20 @@ namespace {
 constexpr std::int64_t samples_a_slice = 32;
 
 /// One forward pass a slice, over sequences of about equal length.
+/// Pairs often share their answers: a sequence that occurs again is not computed again.
 class line_evaluation : public evaluation {
  public:
   line_evaluation(std::shared_ptr<const transformer> model, std::vector<sample> lines, example_form form)
-      : model_(std::move(model)), lines_(std::move(lines)), form_(form), values_(lines_.size()) {
-    std::vector<const sample *> all;
-    for (const auto &line : lines_) all.push_back(&line);
-    parts_ = split_by_length(all, 1, samples_a_slice);
+      : model_(std::move(model)), lines_(std::move(lines)), form_(form), first_(lines_.size()) {
+    std::vector<const sample *> distinct;
+    std::map<std::vector<std::int64_t>, std::size_t> seen;
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      const auto [found, fresh] = seen.emplace(lines_[i].tokens, i);
+      first_[i] = found->second;
+      if (fresh) distinct.push_back(&lines_[i]);
+    }
+    values_.resize(lines_.size());
+    parts_ = split_by_length(distinct, 1, samples_a_slice);
   }
 
   bool step() override {
@@ -35,7 +44,9 @@ class line_evaluation : public evaluation {
     const auto read = values.to(at::kCPU, at::kDouble).contiguous();
     for (std::size_t i = 0; i < part.size(); ++i)
       values_[static_cast<std::size_t>(part[i] - lines_.data())] = read.data_ptr<double>()[i];
-    return done_ < parts_.size();
+    if (done_ < parts_.size()) return true;
+    for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = values_[first_[i]];
+    return false;
   }
 
   nlohmann::json result() const override {
@@ -95,18 +106,15 @@ class line_evaluation : public evaluation {
   std::vector<sample> lines_;
   example_form form_;
   std::vector<std::vector<const sample *>> parts_;
-  std::vector<double> values_;  ///< a line's score, or its loss in nats
+  std::vector<std::size_t> first_;  ///< of the lines with the same tokens
+  std::vector<double> values_;      ///< a line's score, or its loss in nats
   std::size_t done_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<evaluation> evaluate_lines(std::shared_ptr<const transformer> model,
-                                           const std::vector<example> &rows, example_form form,
-                                           const text_style &style) {
-  std::vector<sample> lines;
-  for (const auto &row : rows)
-    for (auto &entry : example_samples(row, form, style).samples) lines.push_back(std::move(entry));
+                                           std::vector<sample> lines, example_form form) {
   return std::make_unique<line_evaluation>(std::move(model), std::move(lines), form);
 }
 
