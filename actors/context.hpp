@@ -11,6 +11,7 @@
 #include "actors/compute.hpp"
 #include "actors/preflight.hpp"
 #include "actors/services.hpp"
+#include "runtime/journal/resume.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -23,7 +24,9 @@ struct spawn_context {
   weights_actor weights;  ///< of the learner's model
   ledger_actor ledger;
   run_paths paths;
-  bool detached = true;                                    ///< compute actors get threads of their own
+  snapshot_ptr first{};                   ///< the learner's weights as the run begins or goes on
+  const resume_point *resumed = nullptr;  ///< where it goes on, if it does
+  bool detached = true;                   ///< compute actors get threads of their own
   std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
   std::vector<std::pair<std::string, caf::strong_actor_ptr>>
       owned{};                       ///< all actors spawned, for the supervisor

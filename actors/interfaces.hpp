@@ -15,7 +15,7 @@
 ///
 /// | actor     | waits for                 | woken by                     | bounded by
 /// |-----------|---------------------------|------------------------------|---------------------------
-/// | loader    | a demand for n            | ledger                       | the demand
+/// | loader    | a demand for n, or for ids| ledger                       | the demand
 /// | ledger    | room under the rule       | trained, dropped, new version| batch x (max_staleness + 1)
 /// | sampler   | prompts                   | ledger, against its credit   | its slots and as many groups
 /// | scorer, reference, advantage | rollouts | sampler                    | the ledger
@@ -23,6 +23,7 @@
 /// | learner   | a batch                   | buffer                       | one batch
 /// | weights   | a version                 | learner                      | the newest snapshot
 /// | evaluator | a version that is due     | weights                      | one version
+/// | journal   | an event                  | ledger, buffer, learner      | the ledger
 namespace slipstream {
 
 // Ports: what flows along the edges that a topology draws. A node's interface extends the sinks it takes.
@@ -34,7 +35,8 @@ using sample_sink = caf::typed_actor<caf::reacts_to<sample_group_ptr>>;
 using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
 
 // Nodes of the graph.
-using loader_actor = caf::typed_actor<caf::replies_to<draw_atom, std::int64_t>::with<drawn_batch_ptr>>;
+using loader_actor = caf::typed_actor<caf::replies_to<draw_atom, std::int64_t>::with<drawn_batch_ptr>,
+                                      caf::replies_to<draw_atom, ids_ptr>::with<drawn_batch_ptr>>;
 using sampler_actor =
     caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 using scorer_actor = rollout_sink;
@@ -67,6 +69,9 @@ using recorder_actor =
                      caf::reacts_to<update_atom, json_ptr>,           // a learner update's metrics
                      caf::reacts_to<totals_atom, ledger_totals_ptr>,  // the books after an update
                      caf::replies_to<flush_atom>::with<json_ptr>>;    // all written; totals for the summary
+using journal_actor =
+    caf::typed_actor<caf::reacts_to<journal_event_ptr>,  // a decision, or what a learner will see
+                     caf::replies_to<flush_atom>::with<flush_atom>>;  // all so far is on the disk
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<supervised_run_ptr>,  // the parts of the run, once spawned
                      caf::reacts_to<progress_atom>,       // something moved

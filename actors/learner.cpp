@@ -32,11 +32,10 @@ void finish(self_pointer self) {
   self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
 }
 
-/// After the last slice of a batch: the new version goes out, then its figures and the books.
-void complete(self_pointer self) {
+/// The new version goes out, then its figures and the books.
+void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
-  auto done = setup.core->complete(now_ns(self));
   state.training = false;
   if (done.version % setup.publish_every == 0 || done.version == setup.updates)
     self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
@@ -48,6 +47,17 @@ void complete(self_pointer self) {
   if (setup.checkpoint_every > 0 && !setup.checkpoints.empty() && done.version % setup.checkpoint_every == 0)
     write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   pull(self);
+}
+
+/// After the last slice of a batch: what it was made of is on the disk before anybody sees what it made.
+void complete(self_pointer self) {
+  const auto &setup = self->state.setup;
+  auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
+  if (!setup.share.services.journal) return publish(self, std::move(*done));
+  const auto on_reply = [self, done](flush_atom) { publish(self, std::move(*done)); };
+  ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
+                  {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
+                  flush_atom::value);
 }
 
 void step(self_pointer self) {
@@ -79,7 +89,10 @@ void pull(self_pointer self) {
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
-  pull(self);
+  if (setup.core->version() >= setup.updates)
+    finish(self);  // a resumed run that was trained to its end
+  else
+    pull(self);
   return {
       [self](step_atom) { step(self); },
       [self](stop_atom) {

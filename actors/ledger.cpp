@@ -29,6 +29,7 @@ struct ledger_state {
   std::int64_t learner_version = 0;
   loader_actor loader;
   sample_sink finished_data;
+  resumed_books resumed;
   std::deque<work_ptr> waiting;
   std::vector<follower> samplers;
 };
@@ -40,6 +41,10 @@ std::int64_t newest_version(const ledger_state &state) {
   return std::max_element(state.samplers.begin(), state.samplers.end(),
                           [](const auto &a, const auto &b) { return a.version < b.version; })
       ->version;
+}
+
+void moved(self_pointer self, std::uint64_t id, rollout_state to, std::string cause) {
+  note(self, self->state.services, prompt_moved{id, to, std::move(cause)});
 }
 
 /// Hands waiting prompts, oldest first, to whichever sampler may take them and has most room.
@@ -56,6 +61,7 @@ void hand_out(self_pointer self) {
     if (!best) return;
     --best->credit;
     state.books->start(next->source->id);
+    moved(self, next->source->id, rollout_state::running, "a sampler took it");
     self->send(best->sampler, next);
     state.waiting.pop_front();
   }
@@ -63,19 +69,40 @@ void hand_out(self_pointer self) {
 
 void pump(self_pointer self);
 
-/// Books what the loader drew: prompts wait for a sampler, finished data goes on to the learner's buffer.
-void book(self_pointer self, const std::vector<drawn> &prompts) {
+/// Prompts wait for a sampler, finished data goes on to the learner's buffer.
+void pass_on(self_pointer self, const drawn &item, std::int64_t min_version) {
   auto &state = self->state;
-  for (const auto &item : prompts) {
-    const auto min_version = state.books->draw(item.source->id);
-    if (item.samples) {
-      state.books->start(item.source->id);
-      state.books->finish(item.source->id);
-      self->send(state.finished_data, item.samples);
-    } else {
-      state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version}));
-    }
+  if (item.samples) {
+    state.books->start(item.source->id);
+    state.books->finish(item.source->id);
+    self->send(state.finished_data, item.samples);
+  } else {
+    state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version}));
   }
+}
+
+void book(self_pointer self, const std::vector<drawn> &prompts) {
+  for (const auto &item : prompts) {
+    const auto min_version = self->state.books->draw(item.source->id);
+    note(self, self->state.services, prompt_drawn{item.source->id, min_version});
+    pass_on(self, item, min_version);
+  }
+}
+
+/// What an earlier part of the run drew and did not finish is asked for again, before anything new.
+void draw_again(self_pointer self) {
+  auto &state = self->state;
+  if (state.resumed.waiting.empty()) return;
+  auto ids = std::make_shared<std::vector<std::uint64_t>>();
+  for (const auto &[id, version] : state.resumed.waiting) ids->push_back(id);
+  state.drawing = true;
+  const auto on_reply = [self](const drawn_batch_ptr &prompts) {
+    self->state.drawing = false;
+    for (const auto &item : *prompts) pass_on(self, item, self->state.resumed.waiting.at(item.source->id));
+    pump(self);
+  };
+  ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts drawn before", "loader"},
+                       on_reply, draw_atom::value, ids_ptr(std::move(ids)));
 }
 
 void pump(self_pointer self) {
@@ -105,28 +132,41 @@ void take_credit(self_pointer self, const work_sink &sampler, std::int64_t promp
 }
 
 ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool version_follows,
-                                   const run_services &services) {
+                                   const run_services &services, const resumed_books &resumed) {
   fail_with_text(self);
   self->state.books = books;
   self->state.version_follows = version_follows;
   self->state.services = services;
+  self->state.resumed = resumed;
+  self->state.learner_version = resumed.version;
   return {
       [self](subscribe_atom, const loader_actor &loader, const sample_sink &finished_data) {
         self->state.loader = loader;
         self->state.finished_data = finished_data;
+        draw_again(self);
         pump(self);
       },
       [self](credit_atom, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
         take_credit(self, sampler, prompts, version);
       },
-      [self](finished_atom, std::uint64_t id) { self->state.books->finish(id); },
-      [self](buffered_atom, std::uint64_t id) { self->state.books->buffer(id); },
+      [self](finished_atom, std::uint64_t id) {
+        self->state.books->finish(id);
+        moved(self, id, rollout_state::finished, "sampled whole");
+      },
+      [self](buffered_atom, std::uint64_t id) {
+        self->state.books->buffer(id);
+        moved(self, id, rollout_state::buffered, "scored");
+      },
       [self](dropped_atom, std::uint64_t id, const std::string &reason) {
         self->state.books->drop(id, reason);
+        moved(self, id, rollout_state::dropped, reason);
         pump(self);
       },
       [self](trained_atom, const ids_ptr &ids, std::int64_t version) {
-        for (const auto id : *ids) self->state.books->train(id);
+        for (const auto id : *ids) {
+          self->state.books->train(id);
+          moved(self, id, rollout_state::trained, "made version " + std::to_string(version));
+        }
         self->state.learner_version = version;
         self->send(self->state.services.recorder, totals_atom::value,
                    std::make_shared<const ledger_totals>(self->state.books->totals()));
@@ -142,8 +182,8 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
 }  // namespace
 
 ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows,
-                          run_services services) {
-  return system.spawn(behave, std::move(books), version_follows, std::move(services));
+                          run_services services, resumed_books resumed) {
+  return system.spawn(behave, std::move(books), version_follows, std::move(services), std::move(resumed));
 }
 
 }  // namespace slipstream

@@ -2,13 +2,22 @@
 
 #include <caf/fwd.hpp>
 
+#include <map>
+
 #include "actors/services.hpp"
 
 namespace slipstream {
 
+/// Where a run goes on from: the learner's version, and the prompts that wait again with the oldest version
+/// that may make their tokens.
+struct resumed_books {
+  std::int64_t version = 0;
+  std::map<std::uint64_t, std::int64_t> waiting;
+};
+
 /// Keeps the books of one loader and admits prompts. `version_follows` false: the samplers' model does not
 /// move with the learner, whose version counts instead.
 ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows,
-                          run_services services);
+                          run_services services, resumed_books resumed = {});
 
 }  // namespace slipstream

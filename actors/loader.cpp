@@ -12,8 +12,7 @@ struct loader_state {
   std::optional<loader_setup> setup;
 };
 
-drawn draw_one(loader_setup &setup) {
-  const auto next = setup.order.next();
+drawn make_drawn(const loader_setup &setup, const drawn_row &next) {
   auto line = std::make_shared<example>(setup.rows[static_cast<std::size_t>(next.row)]);
   line->id = next.id;
   line->epoch = next.epoch;
@@ -37,11 +36,20 @@ loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> 
                                    const loader_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
-  return {[self](draw_atom, std::int64_t count) -> drawn_batch_ptr {
-    auto lines = std::make_shared<std::vector<drawn>>();
-    for (std::int64_t i = 0; i < count; ++i) lines->push_back(draw_one(*self->state.setup));
-    return lines;
-  }};
+  return {
+      [self](draw_atom, std::int64_t count) -> drawn_batch_ptr {
+        auto lines = std::make_shared<std::vector<drawn>>();
+        auto &kept = *self->state.setup;
+        for (std::int64_t i = 0; i < count; ++i) lines->push_back(make_drawn(kept, kept.order.next()));
+        return lines;
+      },
+      [self](draw_atom, const ids_ptr &ids) -> drawn_batch_ptr {
+        auto lines = std::make_shared<std::vector<drawn>>();
+        auto &kept = *self->state.setup;
+        for (const auto id : *ids) lines->push_back(make_drawn(kept, kept.order.at(id)));
+        return lines;
+      },
+  };
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ struct loader_setup {
   std::int64_t limit = 0;            ///< tokens, to which longer lines are cut; 0: none is longer
 };
 
-/// Answers demands for n lines, tokenised.
+/// Answers demands for n lines more, or for lines drawn before by their ids, tokenised.
 loader_actor spawn_loader(caf::actor_system &system, loader_setup setup);
 
 }  // namespace slipstream

@@ -90,6 +90,19 @@ int main(int argc, char **argv) {
   auto *inspect = app.add_subcommand("inspect", "architecture, parameters and memory of a model folder");
   inspect->add_option("folder", model, "model folder, or a run folder")->required();
   inspect->add_flag("--json", as_json, "print JSON");
+  slipstream::ledger_arguments books;
+  auto *ledger = app.add_subcommand("ledger", "where a run's prompts are, by its journal");
+  ledger->add_option("run", books.run, "run folder")->required();
+  ledger->add_option("--prompt", books.prompt, "the history of one prompt, by its id")
+      ->check(CLI::NonNegativeNumber);
+  ledger->add_flag("--json", books.json, "print JSON");
+  slipstream::replay_arguments again;
+  auto *replay = app.add_subcommand("replay", "train again on what a run's journal holds, to the bit");
+  replay->add_option("run", again.run, "run folder")->required();
+  replay->add_option("--to", again.to, "a new folder for the replayed checkpoint");
+  replay->add_option("--loss", again.loss, "what another loss would have made of the same rollouts");
+  replay->add_option("--until", again.until, "stop after this update")->check(CLI::PositiveNumber);
+  replay->add_flag("--json", again.json, "print JSON");
   slipstream::tokenize_arguments words;
   auto *tokenize = app.add_subcommand("tokenize", "text to ids, or back, of JSON lines on standard input");
   tokenize->add_option("--model", words.model, "folder with a tokenizer.json")->required();
@@ -129,6 +142,8 @@ int main(int argc, char **argv) {
     if (*gen) return slipstream::generate_command(generate);
     if (*rate) return slipstream::score_command(score);
     if (*out) return slipstream::export_command(exported);
+    if (*ledger) return slipstream::ledger_command(books);
+    if (*replay) return slipstream::replay_command(again);
     if (*inspect) return slipstream::inspect_command(model, as_json);
     if (*tokenize) return slipstream::tokenize_command(words);
     if (*train) return slipstream::tokenizer_train_command(training);

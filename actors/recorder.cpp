@@ -24,9 +24,9 @@ struct recorder_state {
 
 using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
 
-void open_file(std::ofstream &file, const std::filesystem::path &path) {
+void open_file(std::ofstream &file, const std::filesystem::path &path, bool resume) {
   if (path.empty()) return;
-  file.open(path);
+  file.open(path, resume ? std::ios::app : std::ios::trunc);
   if (!file)
     throw run_error(path.string() + ": cannot be opened for writing; look at the folder's permissions");
 }
@@ -68,8 +68,8 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
-  open_file(state.metrics, setup.metrics);
-  open_file(state.trace, setup.trace);
+  open_file(state.metrics, setup.metrics, setup.resume);
+  open_file(state.trace, setup.trace, false);
   if (state.trace.is_open()) state.trace << "[\n";
   return {
       [self](const span &done) { record_span(self, done); },

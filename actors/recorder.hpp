@@ -15,6 +15,7 @@ struct recorder_setup {
   std::filesystem::path trace;    ///< trace.json: spans, in the trace event format of Chromium and Perfetto
   progress_options progress;
   supervisor_actor supervisor;  ///< told when something moves; may be empty
+  bool resume = false;          ///< metrics go on behind what is there
 };
 
 /// Writes what happens: metrics, spans, and the progress line. Answers flush with the run's totals: seconds,

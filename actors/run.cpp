@@ -9,11 +9,13 @@
 #include <thread>
 
 #include "actors/context.hpp"
+#include "actors/journal.hpp"
 #include "actors/kinds/evaluator_plan.hpp"
 #include "actors/ledger.hpp"
 #include "actors/recorder.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
+#include "models/files/checkpoint.hpp"
 #include "runtime/run_folder/json_lines.hpp"
 #include "runtime/run_folder/write.hpp"
 #include "runtime/topology/resolved.hpp"
@@ -33,9 +35,10 @@ ledger open_books(const preflight &plan) {
 }
 
 run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
-                            const run_options &options) {
+                            const run_options &options, bool resume) {
   const auto &graph = plan.graph();
   run_services services;
+  services.journal = spawn_journal(system, paths.journal, options.detached);
   services.supervisor = spawn_supervisor(system);
   services.slots = std::make_shared<compute_slots>(core_count(graph));
   services.waits = std::make_shared<wait_table>();
@@ -43,7 +46,8 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   services.recorder = spawn_recorder(system, {paths.metrics,
                                               paths.trace,
                                               {options.progress, graph.run.name, graph.run.updates},
-                                              services.supervisor});
+                                              services.supervisor,
+                                              resume});
   return services;
 }
 
@@ -122,6 +126,42 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
   return result;
 }
 
+/// Readies a folder for what is written again: figures of later updates go, the old trace steps aside.
+void go_on(const run_paths &paths, const topology &graph, const resume_point &resumed) {
+  require_same_topology(paths, write_resolved(graph));
+  cut_metrics(paths.metrics, resumed.history.version);
+  for (int part = 1; std::filesystem::exists(paths.trace); ++part) {
+    const auto kept = paths.folder / ("trace-" + std::to_string(part) + ".json");
+    if (!std::filesystem::exists(kept)) std::filesystem::rename(paths.trace, kept);
+  }
+}
+
+/// The learner's weights as the run begins or goes on.
+snapshot_ptr first_weights(preflight &plan, const resume_point *resumed) {
+  if (!resumed || resumed->checkpoint.empty())
+    return std::make_shared<snapshot>(snapshot{0, plan.models().load(plan.learned_model())});
+  const auto read = load_checkpoint(resumed->checkpoint);
+  return std::make_shared<snapshot>(
+      snapshot{resumed->history.version,
+               std::make_shared<const transformer>(read.network(plan.graph().run.numerics))});
+}
+
+ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const run_services &services,
+                         const resume_point *resumed) {
+  auto books = open_books(plan);
+  if (!resumed) return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services);
+  return spawn_ledger(system, restored_books(std::move(books), resumed->history), plan.samples_own_policy(),
+                      services, {resumed->history.version, waiting_again(resumed->history)});
+}
+
+/// What a journal says first: which run begins, or where it goes on.
+void open_journal(const preflight &plan, const run_services &services, const resume_point *resumed) {
+  journal_event event = run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group()};
+  if (resumed) event = run_resumed{resumed->history.version};
+  caf::anon_send(services.journal,
+                 journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
+}
+
 }  // namespace
 
 void configure(caf::actor_system_config &config) {
@@ -130,16 +170,20 @@ void configure(caf::actor_system_config &config) {
 }
 
 supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
-                                const run_options &options) {
-  const auto services = spawn_services(system, plan, paths, options);
-  auto first = std::make_shared<snapshot>(snapshot{0, plan.models().load(plan.learned_model())});
+                                const run_options &options, const resume_point *resumed) {
+  auto first = first_weights(plan, resumed);
+  const auto services = spawn_services(system, plan, paths, options, resumed != nullptr);
+  open_journal(plan, services, resumed);
   spawn_context context{system,
                         plan,
                         services,
-                        spawn_weights(system, std::move(first)),
-                        spawn_ledger(system, open_books(plan), plan.samples_own_policy(), services),
+                        spawn_weights(system, first),
+                        spawn_books(system, plan, services, resumed),
                         paths,
+                        first,
+                        resumed,
                         options.detached};
+  context.own("journal", services.journal);
   context.own("recorder", services.recorder);
   context.own("weights", context.weights);
   context.own("ledger", context.ledger);
@@ -163,11 +207,17 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
 }
 
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
-  const run_folder folder(plan.graph().run_folder());
-  write_aside(folder.paths().topology, write_resolved(plan.graph()));
+  const run_folder folder(plan.graph().run_folder(), options.resume);
+  const auto resumed = options.resume ? find_resume_point(folder.paths()) : std::nullopt;
+  if (resumed)
+    go_on(folder.paths(), plan.graph(), *resumed);
+  else
+    write_aside(folder.paths().topology, write_resolved(plan.graph()));
   const auto log = open_log(folder.paths(), plan.graph());
   for (const auto &note : plan.notes()) log->info("{}", note);
-  const auto supervisor = spawn_topology(system, plan, folder.paths(), options);
+  if (resumed) log->info("it goes on from version {}", resumed->history.version);
+  const auto supervisor =
+      spawn_topology(system, plan, folder.paths(), options, resumed ? &*resumed : nullptr);
   const auto result = wait_for(system, supervisor, options.interrupted);
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);

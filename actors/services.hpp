@@ -18,6 +18,7 @@ namespace slipstream {
 struct run_services {
   recorder_actor recorder;
   supervisor_actor supervisor;
+  journal_actor journal{};  ///< null where a run keeps none
   std::shared_ptr<compute_slots> slots;
   std::shared_ptr<wait_table> waits;
   std::chrono::milliseconds deadline{300'000};  ///< no request waits longer
@@ -32,6 +33,13 @@ struct wait_names {
 template <class Self>
 std::int64_t now_ns(Self *self) {
   return self->clock().now().time_since_epoch().count();
+}
+
+/// Writes a decision into the run's journal, where it keeps one.
+template <class Self, class Event>
+void note(Self *self, const run_services &services, Event event) {
+  if (services.journal)
+    self->send(services.journal, journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
 }
 
 /// The one way to send a request: it has the run's deadline, stands in the wait table until it is answered,

@@ -42,14 +42,28 @@ void answer(self_pointer self) {
   state.waiting.clear();
 }
 
+/// The journal's last word is on the disk before anybody hears that the run has ended.
+void close_journal(self_pointer self) {
+  const auto &services = self->state.run->services;
+  if (!services.journal) return answer(self);
+  const auto report = self->state.result["reports"].find(self->state.run->learner_name);
+  const auto version = report == self->state.result["reports"].end()
+                           ? std::int64_t{0}
+                           : report->value("updates", std::int64_t{0});
+  note(self, services, run_closed{version, self->state.result["status"].get<std::string>()});
+  self->request(services.journal, caf::duration{services.deadline}, flush_atom::value)
+      .then([self](flush_atom) { answer(self); }, [self](const caf::error &) { answer(self); });
+}
+
 void collect_record(self_pointer self) {
   const auto keep = [self](const json_ptr &record) {
     self->state.result["record"] = *record;
-    answer(self);
+    close_journal(self);
   };
   const auto &services = self->state.run->services;
   self->request(services.recorder, caf::duration{services.deadline}, flush_atom::value)
-      .then([keep](const json_ptr &record) { keep(record); }, [self](const caf::error &) { answer(self); });
+      .then([keep](const json_ptr &record) { keep(record); },
+            [self](const caf::error &) { close_journal(self); });
 }
 
 /// Reads the books and the record, then answers; parts that died are left out.

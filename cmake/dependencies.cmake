@@ -27,7 +27,9 @@ find_package(tomlplusplus REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
+find_package(zstd REQUIRED)
 
 # Neither Debian package has a CMake package: PCRE2::8bit and utf8proc::utf8proc.
 foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h")

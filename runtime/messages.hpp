@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "models/network/transformer.hpp"
+#include "runtime/journal/events.hpp"
 #include "runtime/schedule/ledger.hpp"
 #include "runtime/types.hpp"
 
@@ -47,6 +48,7 @@ using group_scores_ptr = std::shared_ptr<const group_scores>;
 using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
 using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
+using journal_event_ptr = std::shared_ptr<const journal_event>;
 using ids_ptr = std::shared_ptr<const std::vector<std::uint64_t>>;
 
 /// A stretch of computation: who, what, from when to when (nanoseconds of the system's clock), tokens
@@ -95,3 +97,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_logprobs_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ledger_totals_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::json_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ids_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::journal_event_ptr)

@@ -53,6 +53,24 @@ int export_command(const export_arguments &arguments);
 /// What a model folder (or a run's last checkpoint) holds, and the memory it takes.
 int inspect_command(const std::filesystem::path &folder, bool as_json);
 
+struct ledger_arguments {
+  std::filesystem::path run;
+  std::int64_t prompt = -1;  ///< one prompt's history; less than 0: the totals
+  bool json = false;
+};
+int ledger_command(const ledger_arguments &arguments);
+
+struct replay_arguments {
+  std::filesystem::path run;
+  std::filesystem::path to;  ///< where the replayed checkpoint goes; empty: nowhere
+  std::string loss;          ///< another loss on the same rollouts; empty: the run's own
+  std::int64_t until = 0;    ///< updates; 0: all
+  bool json = false;
+};
+/// Trains again on what the journal holds. 0: the same weights, to the bit (or another loss was asked for);
+/// 1: not.
+int replay_command(const replay_arguments &arguments);
+
 struct tokenize_arguments {
   std::filesystem::path model;  ///< a folder with a tokenizer.json
   bool decode = false;

@@ -11,6 +11,8 @@
 #include "actors/commands/results_table.hpp"
 #include "actors/run.hpp"
 #include "models/error.hpp"
+#include "models/files/json.hpp"
+#include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
 namespace {
@@ -34,7 +36,7 @@ std::vector<std::unique_ptr<preflight>> prepare(const topology_arguments &argume
   std::vector<std::unique_ptr<preflight>> stages;
   std::set<std::string> earlier;
   for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
-    check_run_folder(graph.run_folder());
+    check_run_folder(graph.run_folder(), arguments.resume);
     stages.push_back(std::make_unique<preflight>(std::move(graph), kinds));
     if (!stages.back()->waits_for(earlier)) stages.back()->verify();
     if (!earlier.insert(stages.back()->graph().run.name).second)
@@ -45,7 +47,12 @@ std::vector<std::unique_ptr<preflight>> prepare(const topology_arguments &argume
   return stages;
 }
 
-int run_stage(preflight &stage, stage_results &results) {
+int run_stage(preflight &stage, bool resume, stage_results &results) {
+  if (resume && holds_finished_run(stage.graph().run_folder())) {
+    fmt::print(stderr, "{}: is finished; nothing to go on with\n", stage.graph().run.name);
+    results.push_back(read_json(run_paths(stage.graph().run_folder()).summary));
+    return 0;
+  }
   fmt::print(stderr, "{}: {} updates, batch {}, folder {}\n", stage.graph().run.name,
              stage.graph().run.updates, stage.graph().schedule.batch, stage.graph().run_folder().string());
   for (const auto &note : stage.notes()) fmt::print(stderr, "{}: {}\n", stage.graph().run.name, note);
@@ -54,6 +61,7 @@ int run_stage(preflight &stage, stage_results &results) {
   caf::actor_system system{config};
   run_options options;
   options.progress = detect_progress_style();
+  options.resume = resume;
   options.interrupted = [] { return interrupts.load() > 0; };
   const auto summary = run_topology(system, stage, options);
   results.push_back(summary);
@@ -69,8 +77,6 @@ int run_stage(preflight &stage, stage_results &results) {
 }  // namespace
 
 int run_command(const topology_arguments &arguments) {
-  if (arguments.resume)
-    throw input_error("--resume: this version cannot resume a run yet; start it anew under another run.name");
   registry kinds;
   register_builtin(kinds);
   const auto stages = prepare(arguments, kinds);
@@ -80,7 +86,7 @@ int run_command(const topology_arguments &arguments) {
   for (const auto &stage : stages) {
     if (stage->waits_for(earlier)) stage->verify();
     earlier.insert(stage->graph().run.name);
-    if (const auto code = run_stage(*stage, results); code != 0) return code;
+    if (const auto code = run_stage(*stage, arguments.resume, results); code != 0) return code;
   }
   fmt::print("{}", results_table(results));
   for (const auto &stage : stages) fmt::print("{}\n", stage->graph().run_folder().string());

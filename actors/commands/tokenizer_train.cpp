@@ -10,6 +10,7 @@
 #include "models/files/json.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
+#include "runtime/data/gzip.hpp"
 
 namespace slipstream {
 namespace {
@@ -23,12 +24,11 @@ constexpr std::size_t least_tokens = 259;
 // A line on standard error now and then, for trainings that take long.
 class reporter {
  public:
-  template <class... Values>
-  void say(fmt::format_string<Values...> text, const Values &...values) {
+  void say(const std::string &what, std::size_t done, std::size_t all) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::seconds(5)) return;
     last_ = now;
-    fmt::print(stderr, "{}\n", fmt::vformat(text, fmt::make_format_args(values...)));
+    fmt::print(stderr, "{}: {} of {}\n", what, done, all);
   }
 
  private:
@@ -61,13 +61,18 @@ void add_text(std::string_view text, const std::string &file, word_counts &count
       throw input_error(fmt::format("{}: error: {}", file, problem.what()));
     }
     text.remove_prefix(part);
-    progress.say("{}: {} of {} MB counted", file, (all - text.size()) >> 20, all >> 20);
+    progress.say(file + ": megabytes counted", (all - text.size()) >> 20, all >> 20);
   }
 }
 
 void add_file(const fs::path &file, word_counts &counts, reporter &progress) {
-  const std::string text = read_text(file);
-  if (file.extension() == ".jsonl")
+  std::string text = read_text(file);
+  fs::path name = file;
+  if (is_gzip(text)) {
+    text = gunzip(text, file.string());
+    if (name.extension() == ".gz") name.replace_extension();
+  }
+  if (name.extension() == ".jsonl")
     add_lines(text, file.string(), counts);
   else
     add_text(text, file.string(), counts, progress);
@@ -88,8 +93,8 @@ int tokenizer_train_command(const tokenizer_train_arguments &arguments) {
   word_counts counts(style);
   for (const fs::path &file : arguments.files) add_file(file, counts, progress);
   const auto wanted = static_cast<std::size_t>(arguments.vocab_size);
-  const bpe_vocabulary vocabulary = train_bpe(
-      counts.words(), wanted, [&](std::size_t tokens) { progress.say("{} of {} tokens", tokens, wanted); });
+  const bpe_vocabulary vocabulary =
+      train_bpe(counts.words(), wanted, [&](std::size_t tokens) { progress.say("tokens", tokens, wanted); });
   const tokenizer_files files = write_bpe_files(vocabulary, style);
   const auto made = read_tokenizer(files, arguments.to)->vocab_size();
   fs::create_directories(arguments.to);

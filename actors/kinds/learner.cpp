@@ -3,8 +3,10 @@
 #include "actors/buffer.hpp"
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
+#include "actors/kinds/learner_plan.hpp"
 #include "models/network/place.hpp"
 #include "models/objectives/rows.hpp"
+#include "runtime/learning/checkpoints.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -127,14 +129,14 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
                 "; use decoupled_ppo, set max_staleness = 0, or write i_know = true here");
 }
 
-trainer_options finished_options(spawn_context &context, const actor_config &self, const learner_keys &keys) {
+trainer_options finished_options(const preflight &plan, const actor_config &self, const learner_keys &keys) {
   auto training = keys.training;
   const auto steps = training.mini_batches * training.epochs;
   training.rate.warmup = keys.warmup * steps;
-  training.rate.total = context.plan.graph().run.updates * steps;
-  if (const auto *sampler = context.plan.upstream(self, "sampler"))
+  training.rate.total = plan.graph().run.updates * steps;
+  if (const auto *sampler = plan.upstream(self, "sampler"))
     training.temperature = number_key(*sampler, "temperature", 1.0);
-  training.staleness_bound = context.plan.staleness_bound();
+  training.staleness_bound = plan.staleness_bound();
   return training;
 }
 
@@ -142,12 +144,16 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   const auto &graph = context.plan.graph();
   const auto &self = *graph.find_actor(name);
   const auto model = text_key(self, "model");
-  const auto initial = place(context.plan.models().load(model), self.device, graph.run.numerics);
-  auto buffer = spawn_buffer(context.system, graph.schedule.batch, context.ledger);
+  const auto initial = place(context.first->model, self.device, graph.run.numerics);
+  auto groups = context.resumed ? restored_buffer(graph.schedule.batch, context.resumed->history)
+                                : order_buffer(graph.schedule.batch);
+  auto buffer = spawn_buffer(context.system, std::move(groups), context.ledger, context.services);
   context.own("buffer", buffer);
   learner_setup setup;
   setup.share = context.share(name, keys.threads);
-  setup.core = std::make_shared<trainer>(finished_options(context, self, keys), *initial);
+  setup.core = std::make_shared<trainer>(finished_options(context.plan, self, keys), *initial);
+  if (context.resumed && !context.resumed->checkpoint.empty())
+    resume_from(context.resumed->checkpoint, *setup.core);
   const auto &described = context.plan.models().describe(model);
   setup.text = described.text;
   if (described.adapter) setup.base = described.adapter->base;
@@ -164,6 +170,12 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
 }
 
 }  // namespace
+
+trainer_options learner_options(const preflight &plan) {
+  const auto &self = plan.learner();
+  auto s = self.settings();
+  return finished_options(plan, self, read_keys(s));
+}
 
 void add_learner_kind(registry &kinds) {
   actor_kind kind;

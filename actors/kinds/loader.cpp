@@ -109,7 +109,8 @@ void add_loader_kind(registry &kinds) {
     plan.spawn = [=](spawn_context &context) {
       const auto count = static_cast<std::int64_t>(checked->data.rows.size());
       loader_setup setup{checked->data.rows,
-                         cursor(context.plan.graph().run.seed, count, keys.shuffle),
+                         cursor(context.plan.graph().run.seed, count, keys.shuffle,
+                                context.resumed ? context.resumed->history.next_id() : 0),
                          checked->style,
                          {},
                          checked->truncate ? checked->limit : 0};

@@ -1,5 +1,6 @@
 #include "models/tokenizers/word_counts.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "models/tokenizers/normal_forms.hpp"
@@ -24,10 +25,9 @@ void word_counts::add(std::string_view text) {
 }
 
 std::size_t part_of_text(std::string_view text, std::size_t bytes) {
-  for (std::size_t at = bytes; at + 1 < text.size(); ++at) {
-    const auto next = static_cast<unsigned char>(text[at + 1]);
-    if (text[at] == '\n' && next > 0x20 && next < 0x80) return at + 1;
-  }
+  const auto visible = [&](std::size_t at) { return text[at] > ' ' && text[at] < '\x7f'; };
+  for (std::size_t at = std::max<std::size_t>(bytes, 1); at + 1 < text.size(); ++at)
+    if (text[at] == '\n' && visible(at - 1) && visible(at + 1)) return at + 1;
   return text.size();
 }
 

@@ -31,8 +31,8 @@ class word_counts {
   word_table words_;
 };
 
-/// How much of a text, about `bytes`, may be counted apart from the rest: up to a line's end that no
-/// whitespace follows.
+/// How much of a text, about `bytes`, may be counted apart from the rest: up to a line's end without other
+/// whitespace beside it.
 std::size_t part_of_text(std::string_view text, std::size_t bytes);
 
 }  // namespace slipstream

@@ -32,11 +32,9 @@ cursor::cursor(std::uint64_t seed, std::int64_t rows, bool shuffled, std::uint64
   if (rows < 1) throw input_error("a dataset without rows cannot be drawn from; give it at least one row");
 }
 
-drawn_row cursor::next() {
+drawn_row cursor::at(std::uint64_t id) {
   const auto rows = static_cast<std::uint64_t>(rows_);
-  drawn_row drawn{next_id_, static_cast<std::int64_t>(next_id_ / rows),
-                  static_cast<std::int64_t>(next_id_ % rows)};
-  ++next_id_;
+  drawn_row drawn{id, static_cast<std::int64_t>(id / rows), static_cast<std::int64_t>(id % rows)};
   if (!shuffled_) return drawn;
   if (drawn.epoch != order_epoch_) {
     order_ = epoch_order(seed_, drawn.epoch, rows_);

@@ -23,7 +23,9 @@ class cursor {
   /// `shuffled` false: the order of the file in every epoch. `rows` at least 1.
   cursor(std::uint64_t seed, std::int64_t rows, bool shuffled = true, std::uint64_t first_id = 0);
 
-  drawn_row next();
+  drawn_row next() { return at(next_id_++); }
+  /// The draw of any id, without moving on.
+  drawn_row at(std::uint64_t id);
   std::uint64_t next_id() const { return next_id_; }
 
  private:

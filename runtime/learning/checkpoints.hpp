@@ -13,4 +13,8 @@ namespace slipstream {
 void write_checkpoint(const std::filesystem::path &folder, const trainer &core,
                       const std::shared_ptr<const tokenizer> &text, const std::filesystem::path &base);
 
+/// Sets `core`, made from the checkpoint's weights, to where the checkpoint was written. Throws input_error
+/// when a file is missing or damaged.
+void resume_from(const std::filesystem::path &checkpoint, trainer &core);
+
 }  // namespace slipstream

@@ -40,6 +40,19 @@ trainer::trainer(trainer_options options, const transformer &initial)
   model_.train_into(gradient_);
 }
 
+void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
+  optimizer_ = std::move(optimizer);
+  optimizer_.m = optimizer_.m.to(parameters_.device());
+  optimizer_.v = optimizer_.v.to(parameters_.device());
+  version_ = state.at("version");
+  tokens_ = state.at("tokens");
+  staleness_max_ = state.at("staleness_max");
+}
+
+nlohmann::json trainer::state() const {
+  return {{"version", version_}, {"tokens", tokens_}, {"staleness_max", staleness_max_}};
+}
+
 void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
   batch_ = std::move(batch);
   begun_ns_ = now_ns;

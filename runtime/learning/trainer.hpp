@@ -42,6 +42,11 @@ class trainer {
   /// Trains a copy of what `initial` lets train; its device and numerics are the trainer's.
   trainer(trainer_options options, const transformer &initial);
 
+  /// Goes on from a checkpoint: `initial` was its weights, `state` is what state() gave.
+  void resume(adamw_state optimizer, const nlohmann::json &state);
+  /// What a checkpoint holds beside weights and optimizer: {"version", "tokens", "staleness_max"}.
+  nlohmann::json state() const;
+
   std::int64_t version() const { return version_; }
   std::int64_t tokens() const { return tokens_; }  ///< trained on so far, prompts included
   const transformer &model() const { return model_; }

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "models/error.hpp"
@@ -62,10 +63,10 @@ void check_unused(const run_paths &paths) {
                        : fs::exists(paths.topology) || fs::exists(paths.checkpoints)
                            ? "a run that did not finish"
                            : "other files";
-    refuse(paths.folder,
-           fmt::format("the folder already holds {}; choose another run.name (--set run.name=…) or "
-                       "run.folder (--set run.folder=…), or remove the folder",
-                       held));
+    refuse(paths.folder, fmt::format("the folder already holds {}; go on with it by --resume, choose another "
+                                     "run.name (--set run.name=…) or "
+                                     "run.folder (--set run.folder=…), or remove the folder",
+                                     held));
   }
   if (failed) refuse(paths.folder, fmt::format("the folder cannot be read: {}", failed.message()));
 }
@@ -99,16 +100,22 @@ run_paths::run_paths(const fs::path &run_folder)
       trace(folder / "trace.json"),
       lock(folder / "lock") {}
 
-void check_run_folder(const fs::path &folder) {
+bool holds_finished_run(const fs::path &folder) {
+  std::ifstream in(run_paths(folder).summary);
+  const auto summary = nlohmann::json::parse(in, nullptr, false);
+  return summary.is_object() && summary.value("status", "") == "finished";
+}
+
+void check_run_folder(const fs::path &folder, bool resume) {
   const run_paths paths(folder);
   check_writable(folder);
   if (!fs::exists(folder)) return;
   check_lock(paths);
-  check_unused(paths);
+  if (!resume) check_unused(paths);
 }
 
-run_folder::run_folder(const fs::path &folder) : paths_(folder) {
-  check_run_folder(folder);
+run_folder::run_folder(const fs::path &folder, bool resume) : paths_(folder) {
+  check_run_folder(folder, resume);
   make_folder(folder);
   lock_ = ::open(paths_.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0)
@@ -116,7 +123,7 @@ run_folder::run_folder(const fs::path &folder) : paths_(folder) {
                                std::error_code(errno, std::generic_category()).message()));
   try {
     if (!take_lock(lock_)) refuse_locked(paths_);
-    check_unused(paths_);  // somebody may have come and gone since the first look
+    if (!resume) check_unused(paths_);  // somebody may have come and gone since the first look
     const auto pid = fmt::format("{}\n", ::getpid());
     if (::ftruncate(lock_, 0) != 0 ||
         ::write(lock_, pid.data(), pid.size()) != static_cast<ssize_t>(pid.size()))

@@ -16,14 +16,18 @@ struct run_paths {
 
 /// Tests, without making anything, that a run could begin in `folder`. Throws input_error naming the mend
 /// when the folder holds a run already, when a live process writes it, or when it cannot be written.
-void check_run_folder(const std::filesystem::path &folder);
+/// `resume`: a run that did not finish may stand there.
+void check_run_folder(const std::filesystem::path &folder, bool resume = false);
+
+/// Whether a run has ended in the folder, its summary written and its status "finished".
+bool holds_finished_run(const std::filesystem::path &folder);
 
 /// A run's folder while the run writes it. The lock is the kernel's (flock): it ends with the process,
 /// however that ends; the lock file holds the process id for people to read.
 class run_folder {
  public:
   /// Makes the folder and its subfolders and takes the lock. Throws as check_run_folder.
-  explicit run_folder(const std::filesystem::path &folder);
+  explicit run_folder(const std::filesystem::path &folder, bool resume = false);
   ~run_folder();
   run_folder(const run_folder &) = delete;
   run_folder &operator=(const run_folder &) = delete;

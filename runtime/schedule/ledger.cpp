@@ -64,6 +64,16 @@ std::int64_t ledger::draw(std::uint64_t id) {
   return std::max<std::int64_t>(min_version, 0);
 }
 
+void ledger::restore(std::uint64_t id, rollout_state state, const std::string &reason) {
+  totals_.drawn += group_;
+  if (state == rollout_state::dropped) {
+    totals_.dropped[reason] += group_;
+    return;
+  }
+  if (state != rollout_state::trained) in_flight_.emplace(id, state);
+  count(state) += group_;
+}
+
 void ledger::start(std::uint64_t id) {
   move(id, rollout_state::running);
 }

@@ -44,6 +44,10 @@ class ledger {
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
   void reissue(std::uint64_t id);                          ///< running → waiting: whoever ran it is gone
 
+  /// Books a prompt that an earlier part of the run drew, in the state it was left in.
+  void restore(std::uint64_t id, rollout_state state, const std::string &reason = "");
+  void restore_reissued(std::int64_t rollouts) { totals_.reissued = rollouts; }
+
   /// Throws run_error when the sums do not close (a defect, never a user's mistake).
   const ledger_totals &totals() const;
 

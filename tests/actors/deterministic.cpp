@@ -15,15 +15,21 @@ namespace {
 /// Draws prompts 0, 1, 2 … and counts them.
 loader_actor make_loader(virtual_time &world, std::shared_ptr<std::uint64_t> drawn) {
   return world.spawn<loader_actor>([drawn](loader_actor::pointer) -> loader_actor::behavior_type {
-    return {[drawn](draw_atom, std::int64_t count) -> drawn_batch_ptr {
-      auto lines = std::make_shared<std::vector<slipstream::drawn>>();
-      for (std::int64_t i = 0; i < count; ++i) {
-        auto line = std::make_shared<example>();
-        line->id = (*drawn)++;
-        lines->push_back({line, {1}, nullptr});
-      }
-      return lines;
-    }};
+    const auto add = [](std::vector<slipstream::drawn> &lines, std::uint64_t id) {
+      auto line = std::make_shared<example>();
+      line->id = id;
+      lines.push_back({line, {1}, nullptr});
+    };
+    return {[=](draw_atom, std::int64_t count) -> drawn_batch_ptr {
+              auto lines = std::make_shared<std::vector<slipstream::drawn>>();
+              for (std::int64_t i = 0; i < count; ++i) add(*lines, (*drawn)++);
+              return lines;
+            },
+            [=](draw_atom, const ids_ptr &ids) -> drawn_batch_ptr {
+              auto lines = std::make_shared<std::vector<slipstream::drawn>>();
+              for (const auto id : *ids) add(*lines, id);
+              return lines;
+            }};
   });
 }
 
@@ -170,7 +176,7 @@ TEST_CASE("a buffer answers a pull with a whole batch only, and tells the ledger
   auto log = std::make_shared<std::vector<work_ptr>>();
   caf::anon_send(books, subscribe_atom::value, make_loader(world, drawn), sample_sink());
   caf::anon_send(books, credit_atom::value, make_work_log(world, log), std::int64_t{10}, std::int64_t{0});
-  const auto buffer = world.own(spawn_buffer(world.system(), 4, books));
+  const auto buffer = world.own(spawn_buffer(world.system(), order_buffer(4), books, services));
   world.settle();
   REQUIRE(log->size() == 4);
   const auto arrive = [&](std::uint64_t id, const std::string &reason = "") {

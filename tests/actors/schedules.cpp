@@ -27,7 +27,7 @@ struct loop {
     services = test::make_services(world);
     books = world.own(
         spawn_ledger(world.system(), ledger(admission(batch, lead), 1, batch * updates), true, services));
-    buffer = world.own(spawn_buffer(world.system(), batch, books));
+    buffer = world.own(spawn_buffer(world.system(), order_buffer(batch), books, services));
     weights = world.own(spawn_weights(world.system(), publish(0)));
     for (int i = 0; i < 2; ++i) make_sampler();
     caf::anon_send(make_learner(), step_atom::value);
@@ -44,14 +44,17 @@ struct loop {
   loader_actor make_loader() {
     return world.spawn<loader_actor>([this](loader_actor::pointer) {
       return loader_actor::behavior_type{[this](draw_atom, std::int64_t count) -> drawn_batch_ptr {
-        auto lines = std::make_shared<std::vector<drawn>>();
-        for (std::int64_t i = 0; i < count; ++i) {
-          auto line = std::make_shared<example>();
-          line->id = next++;
-          lines->push_back({line, {1}, nullptr});
-        }
-        return lines;
-      }};
+                                           auto lines = std::make_shared<std::vector<drawn>>();
+                                           for (std::int64_t i = 0; i < count; ++i) {
+                                             auto line = std::make_shared<example>();
+                                             line->id = next++;
+                                             lines->push_back({line, {1}, nullptr});
+                                           }
+                                           return lines;
+                                         },
+                                         [](draw_atom, const ids_ptr &) -> drawn_batch_ptr {
+                                           throw std::logic_error("nothing was drawn before");
+                                         }};
     });
   }
 

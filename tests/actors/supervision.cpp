@@ -17,7 +17,7 @@ struct small_run {
   run_services services = test::make_services(world);
   ledger_actor books =
       world.own(spawn_ledger(world.system(), ledger(admission(2, 0), 1, 100), true, services));
-  buffer_actor buffer = world.own(spawn_buffer(world.system(), 2, books));
+  buffer_actor buffer = world.own(spawn_buffer(world.system(), order_buffer(2), books, services));
   std::shared_ptr<supervised_run> parts = std::make_shared<supervised_run>();
   std::shared_ptr<test::answer<json_ptr>> ended;
 
@@ -63,6 +63,16 @@ struct small_run {
     return **ended->reply;
   }
 };
+
+template <class Problem>
+loader_actor failing_loader(small_run &run, const Problem &problem) {
+  return run.world.spawn<loader_actor>([problem](loader_actor::pointer self) {
+    fail_with_text(self);
+    return loader_actor::behavior_type{
+        [problem](draw_atom, std::int64_t) -> drawn_batch_ptr { throw problem; },
+        [problem](draw_atom, const ids_ptr &) -> drawn_batch_ptr { throw problem; }};
+  });
+}
 
 }  // namespace
 
@@ -125,12 +135,7 @@ TEST_CASE("the cause is told, not the request that it broke") {
 
 TEST_CASE("a request that breaks is told as the death that broke it, whichever is heard of first") {
   small_run run;
-  const auto loader = run.world.spawn<loader_actor>([](loader_actor::pointer self) {
-    fail_with_text(self);
-    return loader_actor::behavior_type{[](draw_atom, std::int64_t) -> drawn_batch_ptr {
-      throw input_error("d.jsonl:3: error: a bad line");
-    }};
-  });
+  const auto loader = failing_loader(run, input_error("d.jsonl:3: error: a bad line"));
   run.parts->actors.emplace_back("prompts", caf::actor_cast<caf::strong_actor_ptr>(loader));
   run.begin(3600, 1h);
   caf::anon_send(run.books, subscribe_atom::value, loader, sample_sink());
@@ -141,11 +146,7 @@ TEST_CASE("a request that breaks is told as the death that broke it, whichever i
 
 TEST_CASE("a broken request without a known cause is told by itself") {
   small_run run;
-  const auto loader = run.world.spawn<loader_actor>([](loader_actor::pointer self) {
-    fail_with_text(self);
-    return loader_actor::behavior_type{
-        [](draw_atom, std::int64_t) -> drawn_batch_ptr { throw run_error("nobody watches this one"); }};
-  });
+  const auto loader = failing_loader(run, run_error("nobody watches this one"));
   run.begin(3600, 1h);
   caf::anon_send(run.books, subscribe_atom::value, loader, sample_sink());
   run.world.settle();

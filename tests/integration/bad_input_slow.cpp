@@ -131,7 +131,6 @@ const std::vector<bad_input> table{
      "./runs/tiny: error: ",
      [](const scratch &folder) { folder.write("runs/tiny/summary.json", "{}"); }},
     {"device", sft + "device = ^\"cuda:0\"\n", {"sees no GPU", "device = \"cpu\""}},
-    {"resume", sft, {"cannot resume", "run.name"}, "--resume: ", {}, {"run", "bad.toml", "--resume"}},
     {"broken TOML", changed(sft, "batch = 8", "batch = = 8"), {"error: "}, "bad.toml:7:"},
     {"duplicate key", sft + "takes = ^\"demonstrations\"\n", {"redefine", "takes"}},
     {"no such topology", sft, {"error: "}, "nowhere.toml: error: ", {}, {"run", "nowhere.toml"}},

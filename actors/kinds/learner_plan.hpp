@@ -1,0 +1,11 @@
+#pragma once
+
+#include "actors/preflight.hpp"
+#include "runtime/learning/trainer.hpp"
+
+namespace slipstream {
+
+/// What a topology's learner is set to, as the learner actor and `slipstream replay` use it.
+trainer_options learner_options(const preflight &plan);
+
+}  // namespace slipstream

@@ -1,0 +1,128 @@
+#include "runtime/journal/events.hpp"
+
+#include <memory>
+
+#include "runtime/journal/bytes.hpp"
+
+namespace slipstream {
+namespace {
+
+void write(byte_writer &out, const run_opened &event) {
+  out.text(event.name);
+  out.put(event.seed);
+  out.number(event.group);
+}
+void write(byte_writer &out, const prompt_drawn &event) {
+  out.count(event.id);
+  out.number(event.min_version);
+}
+void write(byte_writer &out, const prompt_moved &event) {
+  out.count(event.id);
+  out.put(static_cast<std::uint8_t>(event.to));
+  out.text(event.cause);
+}
+void write(byte_writer &out, const sample &each) {
+  out.numbers(each.tokens);
+  out.number(each.prompt_length);
+  out.floats(each.behaviour);
+  out.floats(each.reference);
+  out.floats(each.advantages);
+  out.numbers(each.versions);
+  out.put(each.score);
+}
+void write(byte_writer &out, const group_kept &event) {
+  out.count(event.group->id);
+  out.number(event.group->rollouts);
+  out.count(event.group->samples.size());
+  for (const sample &each : event.group->samples) write(out, each);
+}
+void write(byte_writer &out, const batch_consumed &event) {
+  out.number(event.version);
+  out.numbers(event.ids);
+}
+void write(byte_writer &out, const run_resumed &event) {
+  out.number(event.version);
+}
+void write(byte_writer &out, const run_closed &event) {
+  out.number(event.version);
+  out.text(event.status);
+}
+
+void read(byte_reader &in, run_opened &event) {
+  event.name = in.text();
+  event.seed = in.get<std::uint64_t>();
+  event.group = in.number();
+}
+void read(byte_reader &in, prompt_drawn &event) {
+  event.id = in.count();
+  event.min_version = in.number();
+}
+void read(byte_reader &in, prompt_moved &event) {
+  event.id = in.count();
+  const auto to = in.get<std::uint8_t>();
+  if (to > static_cast<std::uint8_t>(rollout_state::dropped)) throw run_error("an unknown state");
+  event.to = static_cast<rollout_state>(to);
+  event.cause = in.text();
+}
+void read(byte_reader &in, sample &each) {
+  each.tokens = in.numbers<std::int64_t>();
+  each.prompt_length = in.number();
+  each.behaviour = in.floats();
+  each.reference = in.floats();
+  each.advantages = in.floats();
+  each.versions = in.numbers<std::int64_t>();
+  each.score = in.get<double>();
+}
+void read(byte_reader &in, group_kept &event) {
+  auto group = std::make_shared<sample_group>();
+  group->id = in.count();
+  group->rollouts = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) read(in, group->samples.emplace_back());
+  event.group = std::move(group);
+}
+void read(byte_reader &in, batch_consumed &event) {
+  event.version = in.number();
+  event.ids = in.numbers<std::uint64_t>();
+}
+void read(byte_reader &in, run_resumed &event) {
+  event.version = in.number();
+}
+void read(byte_reader &in, run_closed &event) {
+  event.version = in.number();
+  event.status = in.text();
+}
+
+// The kind of event is its place in the variant: new kinds go to the end.
+template <std::size_t I = 0>
+journal_event read_kind(byte_reader &in, std::size_t kind) {
+  if constexpr (I < std::variant_size_v<journal_event>) {
+    if (kind != I) return read_kind<I + 1>(in, kind);
+    std::variant_alternative_t<I, journal_event> event;
+    read(in, event);
+    return event;
+  } else {
+    throw run_error("a record of an unknown kind (was it written by a newer version?)");
+  }
+}
+
+}  // namespace
+
+std::string encode(const journal_record &record) {
+  byte_writer out;
+  out.put(static_cast<std::uint8_t>(record.event.index()));
+  out.number(record.time_ns);
+  std::visit([&](const auto &event) { write(out, event); }, record.event);
+  return out.take();
+}
+
+journal_record decode(std::string_view bytes) {
+  byte_reader in(bytes);
+  const auto kind = in.get<std::uint8_t>();
+  journal_record record;
+  record.time_ns = in.number();
+  record.event = read_kind(in, kind);
+  if (!in.at_end()) throw run_error("a record is longer than what it holds");
+  return record;
+}
+
+}  // namespace slipstream

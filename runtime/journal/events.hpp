@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "runtime/schedule/ledger.hpp"
+#include "runtime/types.hpp"
+
+namespace slipstream {
+
+/// What a journal holds: every decision about a prompt with its cause, every group as it will be trained on,
+/// and every batch as it was consumed.
+struct run_opened {
+  std::string name;
+  std::uint64_t seed = 0;
+  std::int64_t group = 1;  ///< rollouts of a prompt
+};
+struct prompt_drawn {
+  std::uint64_t id = 0;
+  std::int64_t min_version = 0;
+};
+struct prompt_moved {
+  std::uint64_t id = 0;
+  rollout_state to = rollout_state::waiting;
+  std::string cause;
+};
+/// A group reached the buffer: what a learner will see of it.
+struct group_kept {
+  sample_group_ptr group;
+};
+/// The learner was given these groups, in this order, to make `version`.
+struct batch_consumed {
+  std::int64_t version = 0;
+  std::vector<std::uint64_t> ids;
+};
+/// The run went on from the checkpoint of `version`: what was consumed for later ones is consumed again.
+struct run_resumed {
+  std::int64_t version = 0;
+};
+/// The run ended in order.
+struct run_closed {
+  std::int64_t version = 0;
+  std::string status;
+};
+
+using journal_event =
+    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed>;
+struct journal_record {
+  std::int64_t time_ns = 0;  ///< of the run's clock
+  journal_event event;
+};
+
+std::string encode(const journal_record &record);
+/// Throws run_error for bytes that are no record.
+journal_record decode(std::string_view bytes);
+
+}  // namespace slipstream

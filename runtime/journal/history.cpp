@@ -1,0 +1,142 @@
+#include "runtime/journal/history.hpp"
+
+#include <limits>
+
+#include "models/error.hpp"
+
+namespace slipstream {
+namespace {
+
+template <class... Fs>
+struct overloaded : Fs... {
+  using Fs::operator()...;
+};
+
+class summing {
+ public:
+  // `kept_from`: groups consumed for later versions are kept.
+  summing(run_history &history, std::int64_t kept_from) : history_(history), kept_from_(kept_from) {}
+
+  void add(const journal_record &record) {
+    std::visit(overloaded{[&](const run_opened &event) { history_.opened = event; },
+                          [&](const prompt_drawn &event) {
+                            history_.prompts[event.id] = {event.min_version, {}, {}};
+                          },
+                          [&](const prompt_moved &event) { move(event); },
+                          [&](const group_kept &event) { history_.groups[event.group->id] = event.group; },
+                          [&](const batch_consumed &event) { consume(event); },
+                          [&](const run_resumed &event) { resume(event.version); },
+                          [&](const run_closed &event) { history_.closed = event.status == "finished"; }},
+               record.event);
+  }
+
+  void resume(std::int64_t version) {
+    history_.closed = false;
+    history_.version = version;
+    for (auto &[id, prompt] : history_.prompts) {
+      const auto state = prompt.state;
+      if (state == rollout_state::running || state == rollout_state::partial ||
+          state == rollout_state::finished)
+        put_back(id, prompt);
+      if (state == rollout_state::trained && made(id) > version) prompt.state = rollout_state::buffered;
+    }
+  }
+
+ private:
+  std::int64_t made(std::uint64_t id) const {
+    const auto found = made_.find(id);
+    return found == made_.end() ? 0 : found->second;
+  }
+
+  // A group that reached the buffer stays there even if the word of it did not come.
+  void put_back(std::uint64_t id, prompt_place &prompt) {
+    if (history_.groups.contains(id)) {
+      prompt.state = rollout_state::buffered;
+    } else {
+      if (prompt.state != rollout_state::waiting) history_.reissued += history_.opened.group;
+      prompt.state = rollout_state::waiting;
+    }
+  }
+
+  void move(const prompt_moved &event) {
+    prompt_place &prompt = history_.prompts[event.id];
+    if (event.to == rollout_state::waiting && prompt.state != rollout_state::waiting)
+      history_.reissued += history_.opened.group;
+    prompt.state = event.to;
+    prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
+    if (event.to == rollout_state::dropped) history_.groups.erase(event.id);
+  }
+
+  void consume(const batch_consumed &event) {
+    for (const auto id : event.ids) made_[id] = event.version;
+    while (!history_.to_consume.empty() && history_.to_consume.back().version >= event.version)
+      history_.to_consume.pop_back();  // consumed again after a resume
+    if (event.version > kept_from_) {
+      history_.to_consume.push_back(event);
+      return;
+    }
+    for (const auto id : event.ids) history_.groups.erase(id);
+  }
+
+  run_history &history_;
+  std::int64_t kept_from_;
+  std::map<std::uint64_t, std::int64_t> made_;  // the version that each consumed group makes
+};
+
+}  // namespace
+
+ledger_totals run_history::totals() const {
+  ledger_totals totals;
+  const std::int64_t group = opened.group;
+  totals.drawn = static_cast<std::int64_t>(prompts.size()) * group;
+  totals.reissued = reissued;
+  for (const auto &[id, prompt] : prompts) {
+    switch (prompt.state) {
+      case rollout_state::waiting:
+        totals.waiting += group;
+        break;
+      case rollout_state::running:
+        totals.running += group;
+        break;
+      case rollout_state::partial:
+        totals.partial += group;
+        break;
+      case rollout_state::finished:
+        totals.finished += group;
+        break;
+      case rollout_state::buffered:
+        totals.buffered += group;
+        break;
+      case rollout_state::trained:
+        totals.trained += group;
+        break;
+      case rollout_state::dropped:
+        totals.dropped[prompt.reason] += group;
+        break;
+    }
+  }
+  return totals;
+}
+
+run_history read_history(const std::filesystem::path &journal, std::int64_t version) {
+  run_history history;
+  summing sum(history, version);
+  history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
+  if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
+  sum.resume(version);
+  for (const batch_consumed &batch : history.to_consume)
+    for (const auto id : batch.ids)
+      if (!history.groups.contains(id))
+        throw input_error(journal.string() + ": error: group " + std::to_string(id) +
+                          " was consumed but is not there; the journal is damaged");
+  return history;
+}
+
+run_history read_history(const std::filesystem::path &journal) {
+  run_history history;
+  summing sum(history, std::numeric_limits<std::int64_t>::max());
+  history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
+  return history;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,87 @@
+#include "runtime/journal/replay.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <memory>
+
+#include "models/error.hpp"
+#include "models/files/checkpoint.hpp"
+
+namespace slipstream {
+namespace {
+
+class replaying {
+ public:
+  replaying(trainer &core, std::int64_t until, const std::function<void(const trained_version &)> &made)
+      : core_(core), until_(until), made_(made) {}
+
+  void add(const journal_record &record) {
+    if (const auto *kept = std::get_if<group_kept>(&record.event)) groups_[kept->group->id] = kept->group;
+    if (const auto *batch = std::get_if<batch_consumed>(&record.event)) train(*batch, record.time_ns);
+  }
+
+ private:
+  void train(const batch_consumed &batch, std::int64_t now_ns) {
+    if (until_ > 0 && core_.version() >= until_) return;
+    if (batch.version != core_.version() + 1)
+      throw run_error(fmt::format("the journal has a batch for version {} after version {}", batch.version,
+                                  core_.version()));
+    std::vector<sample_group_ptr> groups;
+    for (const auto id : batch.ids) {
+      const auto found = groups_.find(id);
+      if (found == groups_.end()) throw run_error(fmt::format("the journal does not hold group {}", id));
+      groups.push_back(found->second);
+      groups_.erase(found);
+    }
+    core_.begin(std::move(groups), now_ns);
+    while (core_.slice()) {
+    }
+    made_(core_.complete(now_ns));
+  }
+
+  trainer &core_;
+  std::int64_t until_;
+  const std::function<void(const trained_version &)> &made_;
+  std::map<std::uint64_t, sample_group_ptr> groups_;
+};
+
+}  // namespace
+
+std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
+                                             std::int64_t until,
+                                             const std::function<void(const trained_version &)> &made) {
+  replaying again(core, until, made);
+  return read_journal(journal, [&](const journal_record &record) { again.add(record); });
+}
+
+std::string first_difference(const transformer &model, const std::filesystem::path &checkpoint) {
+  const auto stored = load_checkpoint(checkpoint).network(model.mode());
+  const at::Tensor mine = model.trainable().detach().cpu(), theirs = stored.trainable();
+  for (const parameter_slot &slot : model.trainable_layout()) {
+    const auto bytes = static_cast<std::size_t>(slot.count()) * sizeof(float);
+    if (std::memcmp(mine.data_ptr<float>() + slot.offset, theirs.data_ptr<float>() + slot.offset, bytes) != 0)
+      return slot.name;
+  }
+  return "";
+}
+
+std::string file_sha256(const std::filesystem::path &file) {
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX *)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  std::ifstream in(file, std::ios::binary);
+  std::vector<char> part(1 << 20);
+  while (in.read(part.data(), static_cast<std::streamsize>(part.size())) || in.gcount() > 0)
+    EVP_DigestUpdate(context.get(), part.data(), static_cast<std::size_t>(in.gcount()));
+  std::array<unsigned char, 32> digest{};
+  EVP_DigestFinal_ex(context.get(), digest.data(), nullptr);
+  std::string text;
+  for (const unsigned char byte : digest) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,121 @@
+#include "runtime/journal/resume.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "models/error.hpp"
+#include "models/files/json.hpp"
+#include "runtime/run_folder/write.hpp"
+
+namespace slipstream {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool holds_journal(const fs::path &folder) {
+  std::error_code failed;
+  for (const auto &entry : fs::directory_iterator(folder, failed))
+    if (entry.path().extension() == ".journal" && entry.file_size() > 0) return true;
+  return false;
+}
+
+std::int64_t version_of(const fs::path &checkpoint) {
+  const auto file = checkpoint / "slipstream.json";
+  const auto state = read_json(file);
+  if (!state.is_object() || state.value("format", 0) != 1 || !state.contains("version"))
+    throw input_error(file.string() + ": error: no state of format 1, the one this version goes on from");
+  return state.at("version").get<std::int64_t>();
+}
+
+std::set<std::uint64_t> consumed_ids(const run_history &history) {
+  std::set<std::uint64_t> ids;
+  for (const auto &batch : history.to_consume) ids.insert(batch.ids.begin(), batch.ids.end());
+  return ids;
+}
+
+// The first draw that is neither consumed nor dropped: in strict order all before it are.
+std::uint64_t first_open(const run_history &history, const std::set<std::uint64_t> &consumed) {
+  for (const auto &[id, prompt] : history.prompts) {
+    const bool done = prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped;
+    if (!done && !consumed.contains(id)) return id;
+  }
+  return history.next_id();
+}
+
+}  // namespace
+
+std::optional<resume_point> find_resume_point(const run_paths &paths) {
+  if (!holds_journal(paths.journal)) return {};
+  resume_point point;
+  std::int64_t version = 0;
+  if (const auto last = paths.checkpoints / "last"; fs::is_directory(last)) {
+    point.checkpoint = fs::canonical(last);
+    version = version_of(point.checkpoint);
+  }
+  point.history = read_history(paths.journal, version);
+  return point;
+}
+
+void require_same_topology(const run_paths &paths, const std::string &resolved) {
+  std::istringstream before(read_text(paths.topology)), now(resolved);
+  std::string old_line, new_line;
+  for (int number = 1;; ++number) {
+    const bool more_before = static_cast<bool>(std::getline(before, old_line));
+    const bool more_now = static_cast<bool>(std::getline(now, new_line));
+    if (!more_before && !more_now) return;
+    if (more_before && more_now && old_line == new_line) continue;
+    throw input_error(
+        fmt::format("{}:{}: error: --resume: the run was begun with `{}`, the topology now says `{}`; "
+                    "resume with the same keys, or begin a run of another name",
+                    paths.topology.string(), number, more_before ? old_line : "nothing",
+                    more_now ? new_line : "nothing"));
+  }
+}
+
+ledger restored_books(ledger empty, const run_history &history) {
+  for (const auto &[id, prompt] : history.prompts) empty.restore(id, prompt.state, prompt.reason);
+  empty.restore_reissued(history.reissued);
+  empty.totals();
+  return empty;
+}
+
+order_buffer restored_buffer(std::int64_t batch, const run_history &history) {
+  const auto consumed = consumed_ids(history);
+  std::deque<std::vector<sample_group_ptr>> again;
+  for (const auto &each : history.to_consume) {
+    again.emplace_back();
+    for (const auto id : each.ids) again.back().push_back(history.groups.at(id));
+  }
+  order_buffer buffer(batch);
+  const auto next = first_open(history, consumed);
+  buffer.restore(std::move(again), next);
+  for (const auto &[id, prompt] : history.prompts) {
+    if (prompt.state == rollout_state::dropped && id >= next) buffer.drop(id);
+    if (prompt.state == rollout_state::buffered && !consumed.contains(id)) buffer.put(history.groups.at(id));
+  }
+  return buffer;
+}
+
+std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {
+  std::map<std::uint64_t, std::int64_t> waiting;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::waiting) waiting.emplace(id, prompt.min_version);
+  return waiting;
+}
+
+void cut_metrics(const fs::path &metrics, std::int64_t version) {
+  if (!fs::exists(metrics)) return;
+  std::istringstream lines(read_text(metrics));
+  std::string kept, line;
+  while (std::getline(lines, line)) {
+    const auto figures = nlohmann::json::parse(line, nullptr, false);
+    if (figures.is_object() && figures.value("update", version + 1) <= version) kept += line + "\n";
+  }
+  write_aside(metrics, kept);
+}
+
+}  // namespace slipstream

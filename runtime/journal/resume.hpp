@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "runtime/journal/history.hpp"
+#include "runtime/run_folder/run_folder.hpp"
+#include "runtime/schedule/ledger.hpp"
+#include "runtime/schedule/order_buffer.hpp"
+
+namespace slipstream {
+
+/// Where an interrupted run goes on: its newest whole checkpoint, and what its journal holds beyond it.
+struct resume_point {
+  std::filesystem::path checkpoint;  ///< empty: no checkpoint yet, from the initial weights
+  run_history history;
+};
+
+/// None when the folder holds no journal: the run never began. Throws input_error when the journal is
+/// damaged.
+std::optional<resume_point> find_resume_point(const run_paths &paths);
+
+/// Throws input_error naming the first difference when the folder's topology is not `resolved`.
+void require_same_topology(const run_paths &paths, const std::string &resolved);
+
+/// The books, the buffer and the prompts that wait again, as the run left them.
+ledger restored_books(ledger empty, const run_history &history);
+order_buffer restored_buffer(std::int64_t batch, const run_history &history);
+std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);
+
+/// Cuts metrics.jsonl behind the line of `version`; the lines of later updates are written again.
+void cut_metrics(const std::filesystem::path &metrics, std::int64_t version);
+
+}  // namespace slipstream

@@ -1,0 +1,165 @@
+"""kill -9 at random moments, then run --resume: nothing lost, nothing twice; at staleness 0 the same bits. And replay."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+
+program, points = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+updates, batch, group = 40, 16, 4
+failures = []
+
+
+def check(what, good):
+    print(("ok      " if good else "FAILED  ") + what, flush=True)
+    if not good:
+        failures.append(what)
+
+
+def topology(place, name, schedule):
+    return f"""[run]
+name = "{name}"
+seed = 3
+updates = {updates}
+folder = "{place}/runs"
+checkpoint_every = 9
+[schedule]
+batch = {batch}
+{schedule}
+[models.policy]
+architecture = "llama"
+alphabet = "0123456789="
+hidden_size = 16
+intermediate_size = 24
+layers = 1
+heads = 2
+max_positions = 24
+[actors.prompts]
+kind = "loader"
+dataset = "{place}/prompts.jsonl"
+[actors.sampler]
+kind = "sampler"
+takes = "prompts"
+model = "policy"
+group = {group}
+slots = 8
+max_new_tokens = 5
+[actors.near]
+kind = "scorer.edit_similarity"
+takes = "sampler"
+[actors.advantage]
+kind = "advantage.grpo"
+takes = "near"
+[actors.learner]
+kind = "learner"
+takes = "advantage"
+model = "policy"
+loss = "decoupled_ppo"
+learning_rate = 1e-2
+"""
+
+
+def start(place, name, schedule):
+    file = place / (name + ".toml")
+    file.write_text(topology(place, name, schedule))
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive", SLIPSTREAM_THREADS_SET="1")
+    return subprocess.Popen([program, "run", str(file), "--resume"], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def output(*arguments, code=0):
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    if done.returncode != code:
+        raise SystemExit("%s: exit code %d, not %d\n%s" % (arguments, done.returncode, code, done.stderr))
+    return done.stdout
+
+
+def weights(run):
+    return hashlib.sha256((run / "checkpoints" / "last" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def lines_of(run):
+    file = run / "metrics.jsonl"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def killed_run(place, name, schedule, kills):
+    """Kills each sitting after a random number of updates more, or while it starts."""
+    run = place / "runs" / name
+    done_kills = 0
+    while True:
+        process = start(place, name, schedule)
+        goal = lines_of(run) + random.choice([0, 1, 2, 5, 11]) if done_kills < kills else 10 ** 9
+        while process.poll() is None:
+            if done_kills < kills and lines_of(run) >= goal and (run / "journal").exists() and random.random() < 0.3:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                done_kills += 1
+                break
+            try:
+                process.wait(0.01)
+            except subprocess.TimeoutExpired:
+                pass
+        else:
+            message = process.communicate()[1]
+            if process.returncode != 0:
+                raise SystemExit(name + ": " + message)
+            return run, done_kills
+
+
+def check_books(run, name, bound):
+    summary = json.loads((run / "summary.json").read_text())
+    books = json.loads(output("ledger", run, "--json"))
+    updates_told = [json.loads(line)["update"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    check(name + ": every update once", updates_told == list(range(1, updates + 1)))
+    check(name + ": the ledger closes", books["closes"] and books["trained"] == updates * batch and
+          books["trained"] == summary["ledger"]["trained"] and books["drawn"] == summary["ledger"]["drawn"])
+    check(name + ": the bound holds", summary["staleness_max"] <= bound)
+    replay = json.loads(output("replay", run, "--json"))
+    check(name + ": replay reaches the same bits", replay["equal"] and replay["updates"] == updates and
+          replay["sha256"] == weights(run))
+
+
+def check_flips(run):
+    file = run / "journal" / "000001.journal"
+    good = bytearray(file.read_bytes())
+    named = True
+    for _ in range(3):
+        bad = bytearray(good)
+        bad[random.randrange(4, len(bad))] ^= 1 << random.randrange(8)
+        file.write_bytes(bad)
+        report = json.loads(output("replay", run, "--json", code=1))
+        named = named and "000001.journal: damaged at byte" in report.get("damage", "")
+    file.write_bytes(good)
+    check("a flipped bit in the journal is found and named", named)
+
+
+with tempfile.TemporaryDirectory() as folder:
+    random.seed(20261123)
+    root = pathlib.Path(folder)
+    (root / "prompts.jsonl").write_text("".join(
+        json.dumps({"prompt": "%d=" % (i * 37 % 1000), "answer": str(i * 37 % 1000)[::-1]}) + "\n" for i in range(40)))
+    schedules = {"synchronous": ("max_staleness = 0", 0), "asynchronous": ("max_staleness = 2", 2),
+                 "seldom": ("max_staleness = 3\npublish_every = 2\non_new_weights = \"finish\"", 3)}
+    for kind, (keys, bound) in schedules.items():
+        run, _ = killed_run(root, kind, keys, 0)
+        check_books(run, kind + ", undisturbed", bound)
+        for i in range(points):
+            name = "%s-%d" % (kind, i)
+            killed, kills = killed_run(root, name, keys, 1 + i % 3)
+            check_books(killed, "%s, killed %d times" % (name, kills), bound)
+            if bound == 0:
+                check(name + ": the weights of the undisturbed run, to the bit", weights(killed) == weights(run))
+    check_flips(run)
+    check("a finished run is left alone", subprocess.run(
+        [program, "run", str(root / "seldom.toml"), "--resume"], capture_output=True).returncode == 0)
+    changed = root / "synchronous.toml"
+    changed.write_text(changed.read_text().replace("learning_rate = 1e-2", "learning_rate = 2e-2"))
+    (root / "runs" / "synchronous" / "summary.json").unlink()
+    done = subprocess.run([program, "run", str(changed), "--resume"], capture_output=True, text=True)
+    check("another topology is refused", done.returncode == 2 and "learning_rate" in done.stderr)
+sys.exit("%d failed" % len(failures) if failures else 0)

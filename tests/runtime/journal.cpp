@@ -1,0 +1,160 @@
+#include <ATen/core/Tensor.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "models/error.hpp"
+#include "runtime/journal/history.hpp"
+#include "runtime/journal/resume.hpp"
+#include "tests/support/scratch.hpp"
+#include "tests/support/test.hpp"
+
+using namespace slipstream;
+namespace fs = std::filesystem;
+
+namespace {
+
+sample_group_ptr group_of(std::uint64_t id, std::size_t samples = 2) {
+  auto group = std::make_shared<sample_group>();
+  group->id = id;
+  group->rollouts = static_cast<std::int64_t>(samples);
+  for (std::size_t i = 0; i < samples; ++i) {
+    sample each;
+    each.tokens = {5, 70'000, static_cast<std::int64_t>(i)};
+    each.prompt_length = 1;
+    each.behaviour = {-0.25F, -std::numeric_limits<float>::infinity()};
+    each.advantages = {1.5F, 1.5F};
+    each.versions = {3, 4};
+    each.score = i == 0 ? 0.75 : std::numeric_limits<double>::quiet_NaN();
+    group->samples.push_back(each);
+  }
+  return group;
+}
+
+// Two batches of two groups; group 4 was dropped, 5 runs, 6 waits.
+std::vector<journal_event> a_run() {
+  std::vector<journal_event> events{run_opened{"a", 7, 2}};
+  for (std::uint64_t id = 0; id < 7; ++id)
+    events.emplace_back(prompt_drawn{id, static_cast<std::int64_t>(id) / 2});
+  using s = rollout_state;
+  for (std::uint64_t id = 0; id < 6; ++id)
+    events.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
+  for (std::uint64_t id = 0; id < 4; ++id) {
+    events.emplace_back(prompt_moved{id, s::finished, "sampled whole"});
+    events.emplace_back(group_kept{group_of(id)});
+    events.emplace_back(prompt_moved{id, s::buffered, "scored"});
+  }
+  events.emplace_back(prompt_moved{4, s::dropped, "tie"});
+  for (const std::int64_t version : {1, 2}) {
+    const auto first = static_cast<std::uint64_t>(2 * version - 2);
+    events.emplace_back(batch_consumed{version, {first, first + 1}});
+    for (const auto id : {first, first + 1})
+      events.emplace_back(prompt_moved{id, s::trained, "made a version"});
+  }
+  return events;
+}
+
+void write(const fs::path &folder, const std::vector<journal_event> &events,
+           std::uint64_t rotate = 64'000'000) {
+  journal_writer writer(folder, rotate);
+  for (const auto &event : events) writer.append({12, event});
+  writer.sync();
+}
+
+std::int64_t records(const fs::path &folder) {
+  std::int64_t count = 0;
+  read_journal(folder, [&](const journal_record &) { ++count; });
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a journal's records come back as they were, floats to the bit, over several files and sittings") {
+  const test::scratch folder;
+  const auto rotate = GENERATE(std::uint64_t{200}, std::uint64_t{64'000'000});
+  const auto events = a_run();
+  write(folder.path(), {events.begin(), events.begin() + 9}, rotate);
+  write(folder.path(), {events.begin() + 9, events.end()}, rotate);
+  std::vector<std::string> back, expected;
+  CHECK_FALSE(
+      read_journal(folder.path(), [&](const journal_record &record) { back.push_back(encode(record)); }));
+  for (const auto &event : events) expected.push_back(encode({12, event}));
+  CHECK(back == expected);
+  CHECK(fs::exists(folder.path() / "000002.journal") == (rotate == 200));
+}
+
+TEST_CASE("a journal's sums close, and what came after the checkpoint is put back") {
+  const test::scratch folder;
+  write(folder.path(), a_run());
+  const auto as_it_stands = read_history(folder.path()).totals();
+  CHECK(as_it_stands.trained == 8);
+  CHECK(as_it_stands.running == 2);
+  CHECK(as_it_stands.dropped.at("tie") == 2);
+  CHECK(as_it_stands.drawn == as_it_stands.trained + 2 + as_it_stands.in_flight());
+
+  const auto history = read_history(folder.path(), 1);
+  const auto totals = history.totals();
+  CHECK(totals.trained == 4);
+  CHECK(totals.buffered == 4);
+  CHECK(totals.waiting == 4);
+  CHECK(totals.reissued == 2);
+  REQUIRE(history.to_consume.size() == 1);
+  CHECK(history.to_consume.front().ids == std::vector<std::uint64_t>{2, 3});
+  CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{5, 2}, {6, 3}});
+  restored_books(ledger(admission(4, 1), 2, 100), history);  // throws unless the sums close
+  auto buffer = restored_buffer(4, history);
+  CHECK(buffer.again());
+  CHECK(buffer.take()->front()->id == 2);
+  CHECK(buffer.next() == 5);
+}
+
+TEST_CASE("a crash at any byte leaves a journal that can be read and gone on with") {
+  const test::scratch folder;
+  write(folder.path(), a_run());
+  const auto file = folder.path() / "000001.journal";
+  std::ifstream in(file, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  const std::int64_t all = records(folder.path());
+  for (std::size_t left = 0; left < whole.size(); left += 7) {
+    std::ofstream(file, std::ios::binary) << whole.substr(0, left);
+    std::int64_t kept = 0;
+    if (left > 0) {
+      const auto damage = read_journal(folder.path(), [&](const journal_record &) { ++kept; });
+      CHECK((!damage || damage->torn));
+    }
+    CHECK(kept < all);
+    write(folder.path(), {run_resumed{0}});
+    CHECK(records(folder.path()) == kept + 1);
+    CHECK_NOTHROW(read_history(folder.path(), 0));
+  }
+}
+
+TEST_CASE("a flipped bit is found and named, and not gone on with") {
+  const test::scratch folder;
+  write(folder.path(), a_run());
+  const auto file = folder.path() / "000001.journal";
+  std::ifstream in(file, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  for (std::size_t at = 4; at + 40 < whole.size();
+       at += 11) {  // the last records apart: that may be a torn end
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+    std::ofstream(file, std::ios::binary) << bytes;
+    const auto damage = read_journal(folder.path(), [](const journal_record &) {});
+    REQUIRE(damage);
+    CHECK(damage->offset <= at);
+    CHECK_FALSE(damage->torn);
+    CHECK_THAT(to_string(*damage), Catch::Contains("000001.journal: damaged at byte "));
+    CHECK_THROWS_AS(journal_writer(folder.path()), input_error);
+    CHECK_THROWS_AS(read_history(folder.path(), 0), input_error);
+  }
+}
+
+TEST_CASE("no journal, and one of another format, are refused") {
+  const test::scratch folder;
+  CHECK_THROWS_AS(read_journal(folder.path(), [](const journal_record &) {}), input_error);
+  std::ofstream(folder.path() / "000001.journal") << "SLJ9 and more";
+  CHECK_THROWS_WITH(read_journal(folder.path(), [](const journal_record &) {}),
+                    Catch::Contains("format SLJ1"));
+}
