@@ -11,7 +11,7 @@ checked by its sha256) unless --vader names the file.
   ratings.jsonl, ratings-heldout.jsonl           the same with "score": the mean rating of W
   prompts.jsonl, prompts-heldout.jsonl           {"prompt": "define W"}
   text.txt                                       the training lines as text, for `slipstream tokenizer train`
-  lexicon.tsv                                    word and mean rating, for ../text/report.py
+  lexicon.tsv                                    word and mean rating, for report.py
 
 Selection: words of small letters a to z; of each the first sense of the part of speech that has most tagged senses;
 of its gloss what stands before the first semicolon, example or remark in brackets, with 3 to 43 letters for

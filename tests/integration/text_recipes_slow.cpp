@@ -94,8 +94,12 @@ TEST_CASE("the recipes of configs/text and configs/reviews run from end to end o
   CHECK(text_reward["eval"].contains("spearman"));
   CHECK(text_reward["eval_history"]["heldout"].size() == 2);
   run_stage(folder, "text/rlhf.toml", "text-rlhf", "2");
-  run_stage(folder, "reviews/sft.toml", "reviews-sft", "10");
-  const auto reviews_reward = run_stage(folder, "reviews/reward.toml", "reviews-reward", "30");
+  run(folder,
+      {"tokenizer", "train", "data/text/text.txt", "--vocab-size", "300", "--to", "data/reviews/tokenizer"});
+  run_stage(folder, "reviews/sft.toml", "reviews-sft", "10",
+            {"models.policy.hidden_size=32", "models.policy.heads=2", "models.policy.layers=2"});
+  const auto reviews_reward = run_stage(folder, "reviews/reward.toml", "reviews-reward", "30",
+                                        {"models.reward.hidden_size=32", "models.reward.heads=2"});
   CHECK(reviews_reward["eval"]["accuracy_pairs"] > 0.6);
   const auto rlhf = run_stage(folder, "reviews/rlhf.toml", "reviews-rlhf", "2");
   CHECK(rlhf["eval"]["answers"].size() == 10);
