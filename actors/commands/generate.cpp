@@ -25,7 +25,7 @@ generation_request make_request(const generate_arguments &arguments, const check
     if (!model.text)
       throw input_error(arguments.model.string() +
                         ": there is no tokenizer.json; give --ids instead of --prompt");
-    request.prompt = model.text->encode(arguments.prompt);
+    request.prompt = model.text->encode_with_special(arguments.prompt);
   }
   if (request.prompt.empty()) throw input_error("the prompt is empty; give --prompt TEXT or --ids 1,2,3");
   const auto left = model.spec.max_positions - static_cast<std::int64_t>(request.prompt.size());

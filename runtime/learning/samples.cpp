@@ -30,7 +30,7 @@ void append(std::vector<std::int64_t> &tokens, const std::vector<std::int64_t> &
 }
 
 std::vector<std::int64_t> prompt_of_text(const std::string &prompt, const tokenizer &text) {
-  auto tokens = text.encode(prompt);
+  auto tokens = text.encode_with_special(prompt);
   const auto start = text.bos() >= 0 ? text.bos() : text.eos();
   if (tokens.empty() && start >= 0) tokens.push_back(start);
   return tokens;
