@@ -87,7 +87,7 @@ TEST_CASE("the recipes of configs/text and configs/reviews run from end to end o
   const auto text_sft =
       run_stage(folder, "text/sft.toml", "text-sft", "40",
                 {"models.policy.hidden_size=32", "models.policy.heads=2", "models.policy.layers=2"});
-  CHECK(text_sft["eval"]["perplexity"] < 10);  // the vocabulary has 300 tokens
+  CHECK(text_sft["eval"]["perplexity"] < 30);  // the vocabulary has 300 tokens, six adjectives among them
   const auto text_reward =
       run_stage(folder, "text/reward.toml", "text-reward", "40", {"actors.heldout.every=20"});
   CHECK(text_reward["eval"]["pearson"] > 0.5);
