@@ -9,7 +9,8 @@
 namespace slipstream {
 
 /// The answers to one prompt in one forward pass without gradients, so that the figures depend on nothing
-/// else; on the CPU the prompt is computed once for all of them. Scores of the model's head at each answer's last token.
+/// else; on the CPU the prompt is computed once for all of them. Scores of the model's head at each answer's
+/// last token.
 std::vector<double> answer_scores(const transformer &model, const std::vector<std::int64_t> &prompt,
                                   const std::vector<generation> &answers);
 

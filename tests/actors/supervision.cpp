@@ -5,9 +5,9 @@
 
 using namespace slipstream;
 using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 using slipstream::test::virtual_time;
+using test::Contains;
 
 namespace {
 

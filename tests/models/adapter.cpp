@@ -151,5 +151,5 @@ TEST_CASE("adapters that change the numbers in ways not supported are refused by
   } catch (const input_error &problem) {
     message = problem.what();
   }
-  CHECK_THAT(message, Catch::Contains(field));
+  CHECK_THAT(message, test::Contains(field));
 }

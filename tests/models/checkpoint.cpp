@@ -122,18 +122,18 @@ TEST_CASE("weights in several files and in half precision are read") {
   CHECK(at::equal(load_checkpoint(place).flat, model.flat.to(type).to(at::kFloat)));
 
   fs::remove(place / "b.safetensors");
-  CHECK_THAT(refusal(place), Catch::Contains("b.safetensors: error: cannot be read"));
+  CHECK_THAT(refusal(place), test::Contains("b.safetensors: error: cannot be read"));
   for (auto &entry : index["weight_map"]) entry = "../a.safetensors";
   std::ofstream(place / "model.safetensors.index.json") << index.dump();
-  CHECK_THAT(refusal(place), Catch::Contains("must name a file of this folder"));
+  CHECK_THAT(refusal(place), test::Contains("must name a file of this folder"));
 }
 
 TEST_CASE("a missing or half-written folder is refused before anything is loaded") {
   const test::scratch folder;
   const fs::path place = folder.path() / "model", weights = place / "model.safetensors";
-  CHECK_THAT(refusal(place), Catch::Contains("there is no such folder"));
+  CHECK_THAT(refusal(place), test::Contains("there is no such folder"));
   fs::create_directory(place);
-  CHECK_THAT(refusal(place), Catch::Contains("holds no config.json"));
+  CHECK_THAT(refusal(place), test::Contains("holds no config.json"));
   fs::remove(place);
   save_checkpoint(place, made_up(), {}, "");
   CHECK(refusal(place).empty());
@@ -142,10 +142,10 @@ TEST_CASE("a missing or half-written folder is refused before anything is loaded
   for (const std::size_t left :
        {whole.size() - 1, whole.size() / 2, std::size_t{100}, std::size_t{3}, std::size_t{0}}) {
     std::ofstream(weights, std::ios::binary) << whole.substr(0, left);
-    CHECK_THAT(refusal(place), Catch::Contains("model.safetensors: error: "));
+    CHECK_THAT(refusal(place), test::Contains("model.safetensors: error: "));
   }
   fs::remove(weights);
-  CHECK_THAT(refusal(place), Catch::Contains("holds neither model.safetensors nor"));
+  CHECK_THAT(refusal(place), test::Contains("holds neither model.safetensors nor"));
 
   checkpoint other = made_up();
   other.spec.intermediate_size = 10;
@@ -153,10 +153,10 @@ TEST_CASE("a missing or half-written folder is refused before anything is loaded
   save_checkpoint(folder.path() / "other", other, {}, "");
   fs::copy_file(folder.path() / "other" / "model.safetensors", weights);
   CHECK_THAT(refusal(place),
-             Catch::Contains("tensor model.layers.0.mlp.gate_proj.weight has shape [10, 8], but the "
-                             "configuration says [12, 8]"));
+             test::Contains("tensor model.layers.0.mlp.gate_proj.weight has shape [10, 8], but the "
+                            "configuration says [12, 8]"));
   write_safetensors(weights, {{"lm_head.weight", at::zeros({2})}});
-  CHECK_THAT(refusal(place), Catch::Contains("tensor model.embed_tokens.weight is missing"));
+  CHECK_THAT(refusal(place), test::Contains("tensor model.embed_tokens.weight is missing"));
   std::ofstream(place / "config.json") << "{";
-  CHECK_THAT(refusal(place), Catch::Contains("config.json:1:"));
+  CHECK_THAT(refusal(place), test::Contains("config.json:1:"));
 }

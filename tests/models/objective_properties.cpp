@@ -315,14 +315,14 @@ TEST_CASE("a row says which input it misses, and the tables which names they kno
   auto batch = random_batch(15);
   batch.proximal = at::Tensor();
   const auto &row = find_objective("decoupled_ppo");
-  CHECK_THROWS_WITH(evaluate(row, batch, {}, count(row, batch)), Catch::Contains("proximal"));
+  CHECK_THROWS_WITH(evaluate(row, batch, {}, count(row, batch)), test::Contains("proximal"));
   batch.reference = at::Tensor();
   CHECK_THROWS_WITH(evaluate(find_objective("ppo"), batch, {.kl_coefficient = 0.1}, {1, 1}),
-                    Catch::Contains("reference"));
+                    test::Contains("reference"));
   CHECK_THROWS_WITH(evaluate(find_objective("dr_grpo"), batch, find_objective("dr_grpo").defaults, {1, 1}),
-                    Catch::Contains("horizon"));
-  CHECK_THROWS_WITH(find_objective("pop"), Catch::Contains("ppo_dual_clip"));
-  CHECK_THROWS_WITH(parse_aggregation("mean"), Catch::Contains("seq_mean_token_sum_norm"));
+                    test::Contains("horizon"));
+  CHECK_THROWS_WITH(find_objective("pop"), test::Contains("ppo_dual_clip"));
+  CHECK_THROWS_WITH(parse_aggregation("mean"), test::Contains("seq_mean_token_sum_norm"));
 }
 
 TEST_CASE("AdamW: the same bits whatever the threads, decay only where the mask says") {

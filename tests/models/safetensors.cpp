@@ -107,5 +107,5 @@ TEST_CASE("a malformed file is refused, and the message says what is wrong") {
       {file_of("{" + good + "," + entry("b", "F32", "[1]", "[12,16]") + "}", 16), "overlap or leave gaps"},
   }));
   CHECK_THAT(refusal(content),
-             Catch::Contains("x.safetensors") && Catch::Contains("error: ") && Catch::Contains(why));
+             test::Contains("x.safetensors") && test::Contains("error: ") && test::Contains(why));
 }

@@ -159,7 +159,7 @@ TEST_CASE("what would change the numbers and is not supported is refused by name
       {R"({"architectures": ["LlamaForSequenceClassification"]})", "num_labels"},
   }));
   CHECK_THAT(refusal(json::parse(changes)),
-             Catch::Contains("config.json: error: " + field.substr(0, 8)) && Catch::Contains(field));
+             test::Contains("config.json: error: " + field.substr(0, 8)) && test::Contains(field));
 }
 
 TEST_CASE("a file that is no JSON object is refused with its place") {
@@ -174,10 +174,10 @@ TEST_CASE("a file that is no JSON object is refused with its place") {
     }
     return std::string();
   };
-  CHECK_THAT(message("{\"a\": 1,\n  \"b\" 2}"), Catch::Contains("config.json:2:7: error: not valid JSON"));
-  CHECK_THAT(message(""), Catch::Contains("not valid JSON"));
-  CHECK_THAT(message("[1]"), Catch::Contains("JSON object"));
-  CHECK_THAT(message("{\"a\": 1, \"a\": 2}"), Catch::Contains("\"a\" is given twice"));
-  CHECK_THAT(message("{\"a\":" + std::string(100000, '[')), Catch::Contains("nested deeper than 64"));
+  CHECK_THAT(message("{\"a\": 1,\n  \"b\" 2}"), test::Contains("config.json:2:7: error: not valid JSON"));
+  CHECK_THAT(message(""), test::Contains("not valid JSON"));
+  CHECK_THAT(message("[1]"), test::Contains("JSON object"));
+  CHECK_THAT(message("{\"a\": 1, \"a\": 2}"), test::Contains("\"a\" is given twice"));
+  CHECK_THAT(message("{\"a\":" + std::string(100000, '[')), test::Contains("nested deeper than 64"));
   CHECK_THROWS_AS(read_spec(folder.path() / "none.json"), input_error);
 }

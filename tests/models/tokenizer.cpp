@@ -52,11 +52,11 @@ TEST_CASE("characters get ids after the special tokens, in the order of the alph
 
 TEST_CASE("a character that is not in the alphabet and text that is no UTF-8 are refused") {
   const auto text = make_character_tokenizer("ab<");
-  CHECK_THROWS_WITH(text->encode("axb"), Catch::Contains("\"x\""));
-  CHECK_THROWS_WITH(text->encode("<pad"), Catch::Contains("\"p\""));
+  CHECK_THROWS_WITH(text->encode("axb"), test::Contains("\"x\""));
+  CHECK_THROWS_WITH(text->encode("<pad"), test::Contains("\"p\""));
   const std::string bad =
       GENERATE("\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80");
-  CHECK_THROWS_WITH(text->encode("ab" + bad), Catch::Contains("not valid UTF-8 at byte 2"));
+  CHECK_THROWS_WITH(text->encode("ab" + bad), test::Contains("not valid UTF-8 at byte 2"));
   CHECK_THROWS_AS(make_character_tokenizer(bad), input_error);
 }
 
@@ -108,8 +108,8 @@ TEST_CASE("another kind of tokenizer and damaged files are refused by name") {
   }));
   json content = good;
   content.merge_patch(json::parse(patch));
-  CHECK_THAT(refusal(content), Catch::Contains("tokenizer.json: error: ") && Catch::Contains(why));
+  CHECK_THAT(refusal(content), test::Contains("tokenizer.json: error: ") && test::Contains(why));
   CHECK_THAT(refusal(good, {{"eos_token", "</s>"}}),
-             Catch::Contains("tokenizer_config.json: error: eos_token"));
-  CHECK_THAT(refusal(json::array()), Catch::Contains("JSON object"));
+             test::Contains("tokenizer_config.json: error: eos_token"));
+  CHECK_THAT(refusal(json::array()), test::Contains("JSON object"));
 }

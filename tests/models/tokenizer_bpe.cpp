@@ -69,7 +69,7 @@ TEST_CASE("text that is not valid UTF-8 is refused") {
   const auto text = make_byte_tokenizer();
   const std::string bad =
       GENERATE("\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80");
-  CHECK_THROWS_WITH(text->encode("ab" + bad), Catch::Contains("not valid UTF-8 at byte 2"));
+  CHECK_THROWS_WITH(text->encode("ab" + bad), test::Contains("not valid UTF-8 at byte 2"));
 }
 
 TEST_CASE("a stream never holds half a character and adds up to the whole") {
@@ -210,7 +210,7 @@ TEST_CASE("a token that only tokenizer_config.json names is special too") {
   CHECK(text->eos() == content["model"]["vocab"]["Ġthe"]);
   CHECK(text->decode({text->eos()}) == "");
   CHECK_THROWS_WITH(read(content, {{"eos_token", "nowhere"}}),
-                    Catch::Contains("tokenizer_config.json: error: eos_token"));
+                    test::Contains("tokenizer_config.json: error: eos_token"));
 }
 
 TEST_CASE("what would change ids and is not supported is refused by name") {
@@ -254,7 +254,7 @@ TEST_CASE("what would change ids and is not supported is refused by name") {
   }));
   json content = document("gpt2");
   content.merge_patch(json::parse(patch));
-  CHECK_THAT(refusal(content.dump()), Catch::StartsWith("F/tokenizer.json: error: ") && Catch::Contains(why));
+  CHECK_THAT(refusal(content.dump()), Catch::StartsWith("F/tokenizer.json: error: ") && test::Contains(why));
 }
 
 TEST_CASE("patterns that Oniguruma may understand differently are refused") {
@@ -280,7 +280,7 @@ TEST_CASE("patterns that Oniguruma may understand differently are refused") {
   json content = document("llama3");
   content["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = pattern;
   CHECK_THAT(refusal(content.dump()),
-             Catch::Contains("pre_tokenizer.pretokenizers[0].pattern") && Catch::Contains(why));
+             test::Contains("pre_tokenizer.pretokenizers[0].pattern") && test::Contains(why));
   CHECK(dialect_difference(R"((?i:'s|'t)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}]+|\s+(?!\S))") ==
         "");
 }
@@ -302,7 +302,7 @@ TEST_CASE("parts of a text may be split off and dropped") {
   CHECK(split(step(digits, "Removed", true), "a12b3") == "123");
   CHECK(split(step({{"String", "."}}, "Removed", false), "a.b..c") == "abc");
   CHECK_THROWS_WITH(split(last, "a"),
-                    Catch::Contains("pretokenizers[1]: nothing is supported after ByteLevel"));
+                    test::Contains("pretokenizers[1]: nothing is supported after ByteLevel"));
 }
 
 TEST_CASE("damaged files are one error each, never more") {

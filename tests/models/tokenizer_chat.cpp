@@ -56,7 +56,7 @@ TEST_CASE("what the assistant says is trained, with the token that ends it") {
   CHECK(text_of(render_chat(find_chat("plain"), {{"user", "1+1?"}}, true)) == "1+1?\n");
   CHECK(trained_of(render_chat(find_chat("plain"), {{"user", "1+1?"}, {"assistant", "2"}}, false)) == "2|");
   CHECK_THROWS_WITH(render_chat(find_chat("chatml"), {{"tool", "x"}}, true),
-                    Catch::Contains("has no role \"tool\"") && Catch::Contains("assistant, system, user"));
+                    test::Contains("has no role \"tool\"") && test::Contains("assistant, system, user"));
 }
 
 TEST_CASE("built-in templates write what their Jinja originals write") {
@@ -84,7 +84,7 @@ TEST_CASE("a system message takes the place of the template's own") {
   CHECK(text_of(render_chat(find_chat("qwen2.5"), talk, false)) ==
         "<|im_start|>system\n Be brief. <|im_end|>\n<|im_start|>user\nHi<|im_end|>\n");
   CHECK_THAT(text_of(render_chat(find_chat("llama3.1"), talk, false)),
-             Catch::Contains("26 Jul 2024\n\nBe brief.<|eot_id|><|start_header_id|>user"));
+             test::Contains("26 Jul 2024\n\nBe brief.<|eot_id|><|start_header_id|>user"));
 }
 
 TEST_CASE("Qwen 3: only the last answer keeps its thought") {
@@ -119,11 +119,11 @@ TEST_CASE("other templates are refused, with how to give one") {
                                      "", chatml("", "{{ bos_token }}"), chatml("", "<|im_sep|>"),
                                      chatml("", "{{ '<think>' }}"), "<|im_start|>");
   CHECK_THROWS_WITH(recognise_chat(other, "F"),
-                    Catch::StartsWith("F: error: this chat template") && Catch::Contains("chat = { user = "));
+                    Catch::StartsWith("F: error: this chat template") && test::Contains("chat = { user = "));
   CHECK_THROWS_WITH(recognise_chat(llama + "Cutting Knowledge Date{{ strftime_now() }}", "F"),
-                    Catch::Contains("chat = \"llama3.1\""));
+                    test::Contains("chat = \"llama3.1\""));
   CHECK_THROWS_WITH(find_chat("vicuna"),
-                    Catch::Contains("chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, plain"));
+                    test::Contains("chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, plain"));
 }
 
 TEST_CASE("a folder's template is in its own file or in tokenizer_config.json") {
@@ -138,7 +138,7 @@ TEST_CASE("a folder's template is in its own file or in tokenizer_config.json") 
   folder.write("tokenizer_config.json", nlohmann::json{{"chat_template", several}}.dump());
   CHECK(load_chat(folder.path())->name == "chatml");
   folder.write("tokenizer_config.json", R"({"chat_template": [{"name": 3}]})");
-  CHECK_THROWS_WITH(load_chat(folder.path()), Catch::Contains("chat_template: error: there are several"));
+  CHECK_THROWS_WITH(load_chat(folder.path()), test::Contains("chat_template: error: there are several"));
   folder.write("tokenizer_config.json", R"({"chat_template": 3})");
   CHECK_THROWS_AS(load_chat(folder.path()), input_error);
   folder.write("chat_template.jinja", llama);

@@ -7,9 +7,9 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
+using test::Contains;
 
 namespace {
 

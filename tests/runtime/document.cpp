@@ -6,8 +6,8 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
+using test::Contains;
 
 TEST_CASE("a document keeps the order, the places and the paths of its file") {
   const auto root = parse_document("[z]\nb = 1\na = [\"x\", 2.5, true]\n[a.deep]\nk = \"v\"\n", "f.toml");

@@ -145,7 +145,7 @@ TEST_CASE("a flipped bit is found and named, and not gone on with") {
     REQUIRE(damage);
     CHECK(damage->offset <= at);
     CHECK_FALSE(damage->torn);
-    CHECK_THAT(to_string(*damage), Catch::Contains("000001.journal: damaged at byte "));
+    CHECK_THAT(to_string(*damage), test::Contains("000001.journal: damaged at byte "));
     CHECK_THROWS_AS(journal_writer(folder.path()), input_error);
     CHECK_THROWS_AS(read_history(folder.path(), 0), input_error);
   }
@@ -156,5 +156,5 @@ TEST_CASE("no journal, and one of another format, are refused") {
   CHECK_THROWS_AS(read_journal(folder.path(), [](const journal_record &) {}), input_error);
   std::ofstream(folder.path() / "000001.journal") << "SLJ9 and more";
   CHECK_THROWS_WITH(read_journal(folder.path(), [](const journal_record &) {}),
-                    Catch::Contains("format SLJ1"));
+                    test::Contains("format SLJ1"));
 }

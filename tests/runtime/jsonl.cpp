@@ -7,8 +7,8 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
+using test::Contains;
 
 TEST_CASE("what lines hold is recognised by their fields") {
   const auto prompts = parse_jsonl("{\"prompt\":\"p\",\"answer\":\"a\"}\n{\"prompt\":\"q\"}\n", "f");

@@ -2,7 +2,7 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
+using test::Contains;
 
 namespace {
 

@@ -12,8 +12,8 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
+using test::Contains;
 namespace fs = std::filesystem;
 
 TEST_CASE("a run folder is locked while it is held, and free afterwards") {

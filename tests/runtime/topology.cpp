@@ -6,8 +6,8 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
+using test::Contains;
 
 namespace {
 

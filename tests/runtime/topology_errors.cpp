@@ -3,7 +3,7 @@
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
+using test::Contains;
 
 namespace {
 
@@ -84,6 +84,13 @@ const std::vector<bad_input> table{
     {run + schedule + actors + "[models.m]\ncopy_of = ^\"m\"\n", {"a copy of itself", "from = "}},
     {run + schedule + actors + "[models.m]\ncopy_of = ^\"n\"\n[models.n]\ncopy_of = \"m\"\n",
      {"itself a copy (of \"m\", t.toml:11:11)", "weights of its own"}},
+    {run + schedule + actors +
+         "^[models.m]\narchitecture = \"llama\"\nhidden_size = 8\nlayers = 1\nheads = 2\n",
+     {"does not say how text becomes tokens", "tokenizer = \"bytes\""}},
+    {run + schedule + actors +
+         "[models.m]\narchitecture = \"llama\"\nhidden_size = 8\nlayers = 1\nheads = 2\nalphabet = \"ab\"\n"
+         "tokenizer = ^\"bytes\"\n",
+     {"alphabet and tokenizer exclude each other"}},
     {run + schedule + actors + "[models.m]\narchitecture = ^\"gpt\"\n", {"architecture must be \"llama\""}},
     {run + schedule + actors + network + "heads = ^3\n", {"not divisible by heads = 3", "head_dim"}},
     {run + schedule + actors + network + "heads = ^8\n", {"even number"}},

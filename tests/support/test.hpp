@@ -14,8 +14,22 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+
+#if CATCH_VERSION_MAJOR >= 3
+using Catch::Approx;
+#endif
 
 namespace slipstream::test {
+
+// A string matcher under one name in both versions of Catch2.
+inline auto Contains(const std::string &part) {
+#if CATCH_VERSION_MAJOR >= 3
+  return Catch::Matchers::ContainsSubstring(part);
+#else
+  return Catch::Matchers::Contains(part);
+#endif
+}
 
 /// A file or folder under tests/data.
 inline std::filesystem::path data(const std::filesystem::path &name) {

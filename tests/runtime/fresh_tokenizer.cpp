@@ -1,0 +1,47 @@
+#include <ATen/core/Tensor.h>
+
+#include "models/error.hpp"
+#include "runtime/learning/model_store.hpp"
+#include "runtime/topology/resolved.hpp"
+#include "runtime/topology/topology.hpp"
+#include "tests/support/scratch.hpp"
+#include "tests/support/test.hpp"
+
+using namespace slipstream;
+
+namespace {
+
+topology with(const std::string &key) {
+  return make_topology(
+      parse_document("[run]\nname = \"t\"\nupdates = 1\n[schedule]\nbatch = 2\n"
+                     "[models.m]\narchitecture = \"llama\"\nhidden_size = 8\nlayers = 1\nheads = 2\n" +
+                         key + "\n[actors.learner]\nkind = \"learner\"\n",
+                     "t.toml"),
+      "t.toml");
+}
+
+}  // namespace
+
+TEST_CASE("a fresh network takes the byte tokenizer, or a folder's, and its vocabulary") {
+  const auto bytes = with("tokenizer = \"bytes\"");
+  CHECK(model_store(bytes).describe("m").spec.vocab_size == 259);
+  CHECK_THAT(write_resolved(bytes), Catch::Contains("tokenizer = \"bytes\"\n"));
+  const auto folder = with("tokenizer = \"" + test::data("golden/tokenizers/small-qwen").string() + "\"");
+  model_store models(folder);
+  CHECK(models.describe("m").spec.vocab_size == 600);
+  CHECK(models.describe("m").spec.pad_token == 0);
+  CHECK(models.describe("m").text->eos() == 2);
+}
+
+TEST_CASE("a fresh network's tokenizer folder must be whole and name its end token") {
+  const test::scratch folder;
+  const auto describe = [&] {
+    const auto graph = with("tokenizer = \"" + folder.path().string() + "\"");
+    model_store(graph).describe("m");
+  };
+  CHECK_THROWS_WITH(describe(),
+                    Catch::StartsWith("t.toml:11:13: error: ") && Catch::Contains("tokenizer.json"));
+  std::filesystem::copy_file(test::data("golden/tokenizers/small-qwen/tokenizer.json"),
+                             folder / "tokenizer.json");
+  CHECK_THROWS_WITH(describe(), Catch::Contains("names no eos_token"));
+}
