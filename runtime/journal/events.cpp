@@ -28,6 +28,7 @@ void write(byte_writer &out, const sample &each) {
   out.floats(each.reference);
   out.floats(each.advantages);
   out.numbers(each.versions);
+  out.numbers(each.trained);
   out.put(each.score);
 }
 void write(byte_writer &out, const group_kept &event) {
@@ -71,6 +72,7 @@ void read(byte_reader &in, sample &each) {
   each.reference = in.floats();
   each.advantages = in.floats();
   each.versions = in.numbers<std::int64_t>();
+  each.trained = in.numbers<std::uint8_t>();
   each.score = in.get<double>();
 }
 void read(byte_reader &in, group_kept &event) {

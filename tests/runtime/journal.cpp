@@ -24,8 +24,10 @@ sample_group_ptr group_of(std::uint64_t id, std::size_t samples = 2) {
     each.tokens = {5, 70'000, static_cast<std::int64_t>(i)};
     each.prompt_length = 1;
     each.behaviour = {-0.25F, -std::numeric_limits<float>::infinity()};
+    each.reference = {-0.5F, -0.125F};
     each.advantages = {1.5F, 1.5F};
     each.versions = {3, 4};
+    each.trained = {1, 0};
     each.score = i == 0 ? 0.75 : std::numeric_limits<double>::quiet_NaN();
     group->samples.push_back(each);
   }
@@ -82,6 +84,20 @@ TEST_CASE("a journal's records come back as they were, floats to the bit, over s
   for (const auto &event : events) expected.push_back(encode({12, event}));
   CHECK(back == expected);
   CHECK(fs::exists(folder.path() / "000002.journal") == (rotate == 200));
+}
+
+TEST_CASE("every field of a sample is in the journal") {
+  const auto whole = group_of(3);
+  const auto back = std::get<group_kept>(decode(encode({5, group_kept{whole}})).event).group;
+  CHECK(back->id == whole->id);
+  CHECK(back->rollouts == whole->rollouts);
+  for (std::size_t i = 0; i < whole->samples.size(); ++i) {
+    const sample &a = whole->samples[i], &b = back->samples.at(i);
+    CHECK((a.tokens == b.tokens && a.prompt_length == b.prompt_length && a.versions == b.versions));
+    CHECK((a.behaviour == b.behaviour && a.reference == b.reference && a.advantages == b.advantages));
+    CHECK(a.trained == b.trained);
+    CHECK((a.score == b.score || (std::isnan(a.score) && std::isnan(b.score))));
+  }
 }
 
 TEST_CASE("a journal's sums close, and what came after the checkpoint is put back") {
