@@ -26,7 +26,10 @@ json totals_json(const run_history &history) {
                  {"reissued", totals.reissued},
                  {"closes", true},
                  {"ended", history.closed}};
-  result["closes"] = totals.drawn == totals.trained + totals.dropped_total() + totals.in_flight();
+  const bool whole = !history.damage || history.damage->torn;
+  result["closes"] = whole && history.fault.empty() &&
+                     totals.drawn == totals.trained + totals.dropped_total() + totals.in_flight();
+  if (!history.fault.empty()) result["fault"] = history.fault;
   result["prompts"] = history.prompts.size();
   if (history.damage) result["damage"] = to_string(*history.damage);
   return result;
@@ -38,9 +41,11 @@ void print_totals(const json &totals) {
   for (const auto &[reason, count] : totals["dropped"].items())
     fmt::print("{:<10} {:>10}  {}\n", "dropped", count.get<std::int64_t>(), reason);
   fmt::print("{:<10} {:>10}\n", "reissued", totals["reissued"].get<std::int64_t>());
-  fmt::print(
-      "{}{}\n", totals["closes"].get<bool>() ? "The sums close." : "The sums do NOT close.",
-      totals["ended"].get<bool>() ? "" : " The run has not ended in order; run --resume goes on with it.");
+  fmt::print("{}{}\n", totals["closes"].get<bool>() ? "The sums close." : "The sums do NOT close.",
+             totals["ended"].get<bool>() || !totals["closes"].get<bool>()
+                 ? ""
+                 : " The run has not ended in order; run --resume goes on with it.");
+  if (totals.contains("fault")) fmt::print("{}\n", totals["fault"].get<std::string>());
   if (totals.contains("damage")) fmt::print("{}\n", totals["damage"].get<std::string>());
 }
 

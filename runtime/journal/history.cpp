@@ -12,6 +12,12 @@ struct overloaded : Fs... {
   using Fs::operator()...;
 };
 
+// Trained and dropped are ends, and only what stands in the buffer is trained on.
+bool may_follow(rollout_state from, rollout_state to) {
+  if (from == rollout_state::trained || from == rollout_state::dropped) return false;
+  return to != rollout_state::trained || from == rollout_state::buffered;
+}
+
 class summing {
  public:
   // `kept_from`: groups consumed for later versions are kept.
@@ -59,7 +65,12 @@ class summing {
   }
 
   void move(const prompt_moved &event) {
+    const bool drawn = history_.prompts.contains(event.id);
     prompt_place &prompt = history_.prompts[event.id];
+    if (history_.fault.empty() && !(drawn && may_follow(prompt.state, event.to)))
+      history_.fault = "prompt " + std::to_string(event.id) + " went from " +
+                       std::string(drawn ? to_string(prompt.state) : "nowhere") + " to " +
+                       std::string(to_string(event.to));
     if (event.to == rollout_state::waiting && prompt.state != rollout_state::waiting)
       history_.reissued += history_.opened.group;
     prompt.state = event.to;
@@ -86,36 +97,10 @@ class summing {
 }  // namespace
 
 ledger_totals run_history::totals() const {
-  ledger_totals totals;
-  const std::int64_t group = opened.group;
-  totals.drawn = static_cast<std::int64_t>(prompts.size()) * group;
-  totals.reissued = reissued;
-  for (const auto &[id, prompt] : prompts) {
-    switch (prompt.state) {
-      case rollout_state::waiting:
-        totals.waiting += group;
-        break;
-      case rollout_state::running:
-        totals.running += group;
-        break;
-      case rollout_state::partial:
-        totals.partial += group;
-        break;
-      case rollout_state::finished:
-        totals.finished += group;
-        break;
-      case rollout_state::buffered:
-        totals.buffered += group;
-        break;
-      case rollout_state::trained:
-        totals.trained += group;
-        break;
-      case rollout_state::dropped:
-        totals.dropped[prompt.reason] += group;
-        break;
-    }
-  }
-  return totals;
+  ledger books(admission(1, 0), opened.group, 0);
+  for (const auto &[id, prompt] : prompts) books.restore(id, prompt.state, prompt.reason);
+  books.restore_reissued(reissued);
+  return books.totals();
 }
 
 run_history read_history(const std::filesystem::path &journal, std::int64_t version) {

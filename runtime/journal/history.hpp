@@ -28,6 +28,7 @@ struct run_history {
   std::int64_t reissued = 0;              ///< rollouts
   std::int64_t version = 0;               ///< of the checkpoint gone on from
   bool closed = false;
+  std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
   std::optional<journal_damage> damage;
 
   ledger_totals totals() const;

@@ -118,11 +118,25 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   REQUIRE(history.to_consume.size() == 1);
   CHECK(history.to_consume.front().ids == std::vector<std::uint64_t>{2, 3});
   CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{5, 2}, {6, 3}});
+  CHECK(history.fault.empty());
   restored_books(ledger(admission(4, 1), 2, 100), history);  // throws unless the sums close
   auto buffer = restored_buffer(4, history);
   CHECK(buffer.again());
   CHECK(buffer.take()->front()->id == 2);
   CHECK(buffer.next() == 5);
+}
+
+TEST_CASE("a prompt trained twice, or out of nowhere, is a fault of the journal") {
+  const test::scratch folder;
+  write(folder.path(), a_run());
+  CHECK(read_history(folder.path()).fault.empty());
+  const auto [id, told] =
+      GENERATE(table<std::uint64_t, std::string>({{0, "prompt 0 went from trained to trained"},
+                                                  {4, "prompt 4 went from dropped to trained"},
+                                                  {5, "prompt 5 went from running to trained"},
+                                                  {99, "prompt 99 went from nowhere to trained"}}));
+  write(folder.path(), {prompt_moved{id, rollout_state::trained, "made a version"}});
+  CHECK(read_history(folder.path()).fault == told);
 }
 
 TEST_CASE("a crash at any byte leaves a journal that can be read and gone on with") {
