@@ -84,7 +84,7 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version) {
 void book(self_pointer self, const std::vector<drawn> &prompts) {
   for (const auto &item : prompts) {
     const auto min_version = self->state.books->draw(item.source->id);
-    note(self, self->state.services, prompt_drawn{item.source->id, min_version});
+    note(self, self->state.services, prompt_drawn{item.source->id, min_version, item.source->row, item.source->epoch});
     pass_on(self, item, min_version);
   }
 }

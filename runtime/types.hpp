@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,9 +60,13 @@ struct sample {
   std::vector<float> behaviour;  ///< log-probability under the weights that drew each token
   std::vector<float> reference;  ///< log-probability under the reference model; empty without one
   std::vector<float> advantages;
+  std::vector<float> values;   ///< a critic's estimate before each token; empty without one
+  std::vector<float> returns;  ///< what the critic learns; empty without one
   std::vector<std::int64_t> versions;
+  std::vector<std::int64_t> cache_versions;                 ///< as in `generation`; empty: those of `versions`
   std::vector<std::uint8_t> trained;                        ///< 1 where the loss counts; empty: everywhere
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
+  bool truncated = false;                                   ///< sampled, and ended by the token limit
 };
 
 /// What one drawn example became; trained, or dropped, as a whole. A pair is [chosen, rejected].
@@ -70,6 +75,9 @@ struct sample_group {
   std::vector<sample> samples;
   std::int64_t rollouts = 0;  ///< how many of the ledger's rollouts it stands for
   std::string drop_reason;    ///< why it has no samples; empty when it has some
+  std::map<std::string, std::vector<double>> scores{};  ///< by scorer, one a rollout
+  /// The version of each other moving model whose numbers stand in the samples (critic, online reward model).
+  std::map<std::string, std::int64_t> model_versions{};
 };
 using sample_group_ptr = std::shared_ptr<const sample_group>;
 

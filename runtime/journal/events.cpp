@@ -15,6 +15,8 @@ void write(byte_writer &out, const run_opened &event) {
 void write(byte_writer &out, const prompt_drawn &event) {
   out.count(event.id);
   out.number(event.min_version);
+  out.number(event.row);
+  out.number(event.epoch);
 }
 void write(byte_writer &out, const prompt_moved &event) {
   out.count(event.id);
@@ -27,15 +29,30 @@ void write(byte_writer &out, const sample &each) {
   out.floats(each.behaviour);
   out.floats(each.reference);
   out.floats(each.advantages);
+  out.floats(each.values);
+  out.floats(each.returns);
   out.numbers(each.versions);
+  out.numbers(each.cache_versions);
   out.numbers(each.trained);
   out.put(each.score);
+  out.put(static_cast<std::uint8_t>(each.truncated));
 }
 void write(byte_writer &out, const group_kept &event) {
   out.count(event.group->id);
   out.number(event.group->rollouts);
   out.count(event.group->samples.size());
   for (const sample &each : event.group->samples) write(out, each);
+  out.count(event.group->scores.size());
+  for (const auto &[scorer, scores] : event.group->scores) {
+    out.text(scorer);
+    out.count(scores.size());
+    for (const double score : scores) out.put(score);
+  }
+  out.count(event.group->model_versions.size());
+  for (const auto &[model, version] : event.group->model_versions) {
+    out.text(model);
+    out.number(version);
+  }
 }
 void write(byte_writer &out, const batch_consumed &event) {
   out.number(event.version);
@@ -57,6 +74,8 @@ void read(byte_reader &in, run_opened &event) {
 void read(byte_reader &in, prompt_drawn &event) {
   event.id = in.count();
   event.min_version = in.number();
+  event.row = in.number();
+  event.epoch = in.number();
 }
 void read(byte_reader &in, prompt_moved &event) {
   event.id = in.count();
@@ -71,15 +90,27 @@ void read(byte_reader &in, sample &each) {
   each.behaviour = in.floats();
   each.reference = in.floats();
   each.advantages = in.floats();
+  each.values = in.floats();
+  each.returns = in.floats();
   each.versions = in.numbers<std::int64_t>();
+  each.cache_versions = in.numbers<std::int64_t>();
   each.trained = in.numbers<std::uint8_t>();
   each.score = in.get<double>();
+  each.truncated = in.get<std::uint8_t>() != 0;
 }
 void read(byte_reader &in, group_kept &event) {
   auto group = std::make_shared<sample_group>();
   group->id = in.count();
   group->rollouts = in.number();
   for (std::uint64_t left = in.count(); left > 0; --left) read(in, group->samples.emplace_back());
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    auto &scores = group->scores[in.text()];
+    for (std::uint64_t more = in.count(); more > 0; --more) scores.push_back(in.get<double>());
+  }
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    const auto model = in.text();
+    group->model_versions[model] = in.number();
+  }
   event.group = std::move(group);
 }
 void read(byte_reader &in, batch_consumed &event) {

@@ -21,6 +21,8 @@ struct run_opened {
 struct prompt_drawn {
   std::uint64_t id = 0;
   std::int64_t min_version = 0;
+  std::int64_t row = 0;    ///< of the dataset
+  std::int64_t epoch = 0;  ///< how often the dataset was gone through before
 };
 struct prompt_moved {
   std::uint64_t id = 0;

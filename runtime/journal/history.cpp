@@ -41,10 +41,11 @@ class summing {
     history_.version = version;
     for (auto &[id, prompt] : history_.prompts) {
       const auto state = prompt.state;
-      if (state == rollout_state::running || state == rollout_state::partial ||
-          state == rollout_state::finished)
+      if (const auto by = made(id); by > 0)  // the checkpoint decides, whether or not word of it had come
+        prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
+      else if (state == rollout_state::running || state == rollout_state::partial ||
+               state == rollout_state::finished)
         put_back(id, prompt);
-      if (state == rollout_state::trained && made(id) > version) prompt.state = rollout_state::buffered;
     }
   }
 

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view magic = "SLJ1";
+constexpr std::string_view magic = "SLJ2";
 constexpr std::uint32_t marker =
     0x8a4a4c53;                             // stands before every record, so that a reader finds the next one
 constexpr std::size_t head = 13;            // marker, length, checksum, flags
@@ -111,7 +111,7 @@ journal_end read_file(const fs::path &file, bool last,
   const mapped_file mapped = map_file(file);
   const std::string_view bytes(mapped.data.get(), mapped.size);
   if (!bytes.starts_with(magic))
-    throw input_error(file.string() + ": error: no journal of format SLJ1, the one this version reads");
+    throw input_error(file.string() + ": error: no journal of format SLJ2, the one this version reads");
   std::size_t at = magic.size();
   while (at < bytes.size()) {
     std::size_t length = 0;

@@ -24,7 +24,7 @@ std::string to_string(const journal_damage &damage);
 std::optional<journal_damage> read_journal(const std::filesystem::path &folder,
                                            const std::function<void(const journal_record &)> &visit);
 
-/// Appends records. A file is "SLJ1", then records: marker, length, CRC-32 of what follows, flags, payload
+/// Appends records. A file is "SLJ2", then records: marker, length, CRC-32 of what follows, flags, payload
 /// (zstd where that is shorter); a full file is followed by the next. Throws run_error naming the file, as on
 /// a full disk.
 class journal_writer {

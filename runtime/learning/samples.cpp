@@ -15,13 +15,16 @@ sample rollout_sample(const rollout_group &group, std::size_t index) {
   result.prompt_length = static_cast<std::int64_t>(group.prompt_tokens.size());
   result.behaviour = rollout.logprobs;
   result.versions = rollout.versions;
+  result.cache_versions = rollout.cache_versions;
+  result.truncated = rollout.reason == finish_reason::length;
   return result;
 }
 
-sample_group group_frame(const rollout_group &group) {
+sample_group group_frame(const joined_group &joined) {
   sample_group result;
-  result.id = group.source->id;
-  result.rollouts = static_cast<std::int64_t>(group.rollouts.size());
+  result.id = joined.group->source->id;
+  result.rollouts = static_cast<std::int64_t>(joined.group->rollouts.size());
+  result.scores = joined.scores;
   return result;
 }
 
@@ -91,7 +94,7 @@ std::vector<double> combine_scores(const joined_group &joined, const std::map<st
 
 sample_group advantage_samples(const joined_group &joined, const std::vector<double> &rewards,
                                const advantage_rule &rule) {
-  auto result = group_frame(*joined.group);
+  auto result = group_frame(joined);
   const auto advantages = rule(rewards);
   for (std::size_t i = 0; i < joined.group->rollouts.size(); ++i) {
     auto entry = rollout_sample(*joined.group, i);
@@ -104,7 +107,7 @@ sample_group advantage_samples(const joined_group &joined, const std::vector<dou
 }
 
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings) {
-  auto result = group_frame(*joined.group);
+  auto result = group_frame(joined);
   const auto [worst, best] = std::minmax_element(ratings.begin(), ratings.end());
   if (*worst == *best) {
     result.drop_reason = "tie";

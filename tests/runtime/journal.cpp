@@ -28,9 +28,15 @@ sample_group_ptr group_of(std::uint64_t id, std::size_t samples = 2) {
     each.advantages = {1.5F, 1.5F};
     each.versions = {3, 4};
     each.trained = {1, 0};
+    each.values = {0.5F, std::numeric_limits<float>::quiet_NaN()};
+    each.returns = {1.0F, -0.0F};
+    each.cache_versions = {2, 3};
+    each.truncated = i == 1;
     each.score = i == 0 ? 0.75 : std::numeric_limits<double>::quiet_NaN();
     group->samples.push_back(each);
   }
+  group->scores = {{"correct", {1.0, 0.0}}, {"short", {-0.5}}};
+  group->model_versions = {{"critic", 4}};
   return group;
 }
 
@@ -38,7 +44,7 @@ sample_group_ptr group_of(std::uint64_t id, std::size_t samples = 2) {
 std::vector<journal_event> a_run() {
   std::vector<journal_event> events{run_opened{"a", 7, 2}};
   for (std::uint64_t id = 0; id < 7; ++id)
-    events.emplace_back(prompt_drawn{id, static_cast<std::int64_t>(id) / 2});
+    events.emplace_back(prompt_drawn{id, static_cast<std::int64_t>(id) / 2, 3, 1});
   using s = rollout_state;
   for (std::uint64_t id = 0; id < 6; ++id)
     events.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
@@ -91,11 +97,16 @@ TEST_CASE("every field of a sample is in the journal") {
   const auto back = std::get<group_kept>(decode(encode({5, group_kept{whole}})).event).group;
   CHECK(back->id == whole->id);
   CHECK(back->rollouts == whole->rollouts);
+  CHECK((back->scores == whole->scores && back->model_versions == whole->model_versions));
+  const auto bits = [](const std::vector<float> &values) {
+    return std::string(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(float));
+  };
   for (std::size_t i = 0; i < whole->samples.size(); ++i) {
     const sample &a = whole->samples[i], &b = back->samples.at(i);
     CHECK((a.tokens == b.tokens && a.prompt_length == b.prompt_length && a.versions == b.versions));
     CHECK((a.behaviour == b.behaviour && a.reference == b.reference && a.advantages == b.advantages));
-    CHECK(a.trained == b.trained);
+    CHECK((a.trained == b.trained && a.cache_versions == b.cache_versions && a.truncated == b.truncated));
+    CHECK((bits(a.values) == bits(b.values) && bits(a.returns) == bits(b.returns)));
     CHECK((a.score == b.score || (std::isnan(a.score) && std::isnan(b.score))));
   }
 }
@@ -124,6 +135,41 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   CHECK(buffer.again());
   CHECK(buffer.take()->front()->id == 2);
   CHECK(buffer.next() == 5);
+}
+
+TEST_CASE("after a kill behind any record the run can be gone on with, and every prompt is trained once") {
+  using s = rollout_state;
+  const auto events = a_run();
+  for (std::size_t left = 8; left <= events.size(); ++left) {
+    std::int64_t newest = 0;  // a checkpoint may hold a version whose groups the ledger has not yet told of
+    for (std::size_t i = 0; i < left; ++i)
+      if (const auto *batch = std::get_if<batch_consumed>(&events[i])) newest = batch->version;
+    for (std::int64_t version = 0; version <= newest; ++version) {
+      const test::scratch folder;
+      write(folder.path(), {events.begin(), events.begin() + static_cast<std::ptrdiff_t>(left)});
+      const auto history = read_history(folder.path(), version);
+      std::vector<journal_event> rest{run_resumed{version}};
+      for (const auto &[id, prompt] : history.prompts) {
+        if (prompt.state == s::waiting) {
+          rest.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
+          rest.emplace_back(prompt_moved{id, s::finished, "sampled whole"});
+          rest.emplace_back(group_kept{group_of(id)});
+          rest.emplace_back(prompt_moved{id, s::buffered, "scored"});
+        } else if (prompt.state == s::buffered) {
+          CHECK(history.groups.contains(id));
+        }
+        if (prompt.state != s::trained && prompt.state != s::dropped)
+          rest.emplace_back(prompt_moved{id, s::trained, "made a version"});
+      }
+      CHECK_NOTHROW(restored_buffer(4, history));
+      write(folder.path(), rest);
+      const auto whole = read_history(folder.path());
+      CHECK(whole.fault.empty());
+      const auto totals = whole.totals();
+      CHECK(totals.in_flight() == 0);
+      CHECK(totals.trained + totals.dropped_total() == totals.drawn);
+    }
+  }
 }
 
 TEST_CASE("a prompt trained twice, or out of nowhere, is a fault of the journal") {
@@ -186,5 +232,5 @@ TEST_CASE("no journal, and one of another format, are refused") {
   CHECK_THROWS_AS(read_journal(folder.path(), [](const journal_record &) {}), input_error);
   std::ofstream(folder.path() / "000001.journal") << "SLJ9 and more";
   CHECK_THROWS_WITH(read_journal(folder.path(), [](const journal_record &) {}),
-                    test::Contains("format SLJ1"));
+                    test::Contains("format SLJ2"));
 }
