@@ -1,17 +1,18 @@
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/replay_gradients.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/network/place.hpp"
+#include "runtime/journal/comparison.hpp"
 #include "runtime/journal/replay.hpp"
-#include "runtime/plumbing/progress.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -19,65 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char *compared_figures[] = {"loss", "reward_mean", "kl", "entropy", "grad_norm"};
-
-std::map<std::int64_t, json> read_metrics(const fs::path &file) {
-  std::map<std::int64_t, json> lines;
-  std::ifstream in(file);
-  for (std::string text; std::getline(in, text);) {
-    const auto line = json::parse(text, nullptr, false);
-    if (line.is_object()) lines[line.value("update", std::int64_t{0})] = line;
-  }
-  return lines;
-}
-
-// Compares every version whose checkpoint is there, and keeps figures beside the run's own.
-class comparison {
- public:
-  comparison(const run_paths &paths, const trainer &core, bool same_loss)
-      : paths_(paths), core_(core), same_loss_(same_loss), original_(read_metrics(paths.metrics)) {}
-
-  void add(const trained_version &made) {
-    show(made.version);
-    for (const char *name : compared_figures) {
-      if (!made.metrics.contains(name)) continue;
-      replayed_[name] = made.metrics[name];
-      const auto line = original_.find(made.version);
-      if (line != original_.end() && line->second.contains(name)) told_[name] = line->second[name];
-    }
-    const auto checkpoint = paths_.checkpoints / fmt::format("step-{:06}", made.version);
-    if (!same_loss_ || !fs::exists(checkpoint)) return;
-    ++compared_;
-    if (!difference_.empty()) return;
-    const auto tensor = first_difference(core_.model(), checkpoint);
-    if (!tensor.empty()) difference_ = fmt::format("update {}: {}", made.version, tensor);
-  }
-
-  bool equal() const { return compared_ > 0 && difference_.empty(); }
-  json result() const {
-    json report = {{"updates", core_.version()},
-                   {"checkpoints_compared", compared_},
-                   {"metrics", {{"replayed", replayed_}, {"run", told_}}}};
-    if (same_loss_) report["equal"] = equal();
-    if (!difference_.empty()) report["first_difference"] = difference_;
-    return report;
-  }
-
- private:
-  void show(std::int64_t version) const {
-    if (::isatty(STDERR_FILENO) != 0)
-      fmt::print(stderr, "\rreplayed {} of {} updates", version, original_.size());
-  }
-
-  const run_paths &paths_;
-  const trainer &core_;
-  bool same_loss_;
-  std::map<std::int64_t, json> original_;
-  json replayed_ = json::object(), told_ = json::object();
-  std::string difference_;
-  int compared_ = 0;
-};
 
 // The checkpoint as `run` would have written it, for its hash, and to stay where somebody asked for it.
 std::string store(const replay_arguments &arguments, const trainer &core, const model_description &model) {
@@ -95,11 +37,11 @@ std::string store(const replay_arguments &arguments, const trainer &core, const 
 }
 
 void print_text(const json &report) {
-  fmt::print("{} updates replayed, {} checkpoints compared\n", report["updates"].get<int>(),
-             report["checkpoints_compared"].get<int>());
-  for (const auto &[name, value] : report["metrics"]["replayed"].items())
-    fmt::print("  {:<12} {:>12.6g}   in the run {}\n", name, value.get<double>(),
-               report["metrics"]["run"].value(name, json()).dump());
+  fmt::print("{}", comparison_table(report["updates_compared"]));
+  if (report.contains("gradients")) fmt::print("{}", gradient_table(report["gradients"]));
+  fmt::print("{} updates replayed, {} fingerprints and {} checkpoints compared\n",
+             report["updates"].get<std::int64_t>(), report["fingerprints_compared"].get<std::int64_t>(),
+             report["checkpoints_compared"].get<std::int64_t>());
   if (report.contains("equal"))
     fmt::print("{}\n",
                report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
@@ -109,39 +51,68 @@ void print_text(const json &report) {
   fmt::print("sha256 {}\n", report["sha256"].get<std::string>());
 }
 
-}  // namespace
-
-int replay_command(const replay_arguments &arguments) {
-  const run_paths paths(arguments.run);
+void check(const run_paths &paths, const replay_arguments &arguments) {
   if (!fs::exists(paths.topology))
     throw input_error(paths.folder.string() + ": error: holds no topology.toml; name the folder of a run");
   if (fs::exists(arguments.to) && !fs::is_empty(arguments.to))
     throw input_error(arguments.to.string() + ": error: is there already; replay to a new folder");
+}
+
+// What is asked to be otherwise, as overrides of the run's own topology.
+std::vector<std::string> what_if(const run_paths &paths, const replay_arguments &arguments) {
+  auto overrides = arguments.overrides;
+  if (arguments.loss.empty()) return overrides;
+  for (const auto &actor : read_topology(paths.topology).actors)
+    if (actor.kind == "learner") overrides.push_back("actors." + actor.name + ".loss=" + arguments.loss);
+  return overrides;
+}
+
+}  // namespace
+
+int replay_command(const replay_arguments &arguments) {
+  const run_paths paths(arguments.run);
+  check(paths, arguments);
   registry kinds;
   register_builtin(kinds);
-  auto graph = read_topology(paths.topology);
-  std::vector<std::string> overrides;
-  for (const auto &actor : graph.actors)
-    if (actor.kind == "learner" && !arguments.loss.empty())
-      overrides.push_back("actors." + actor.name + ".loss=" + arguments.loss);
+  const auto overrides = what_if(paths, arguments);
   preflight plan(read_topology(paths.topology, overrides), kinds);
+  at::set_num_threads(
+      static_cast<int>(number_key(plan.learner(), "threads", 1)));  // as the run's learner had
   const auto &description = plan.models().describe(plan.learned_model());
   const auto initial =
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
   trainer core(learner_options(plan), *initial);
-  comparison compared(paths, core, arguments.loss.empty());
-  const auto damage = replay_journal(paths.journal, core, arguments.until,
-                                     [&](const trained_version &made) { compared.add(made); });
+  comparison compared(paths, plan.learner().name, overrides.empty());
+  std::optional<gradient_study> gradients;
+  if (arguments.gradients) {
+    plan.verify();
+    gradients.emplace(plan, arguments.every, arguments.repeats);
+  }
+  replay_listeners listeners;
+  listeners.read = [&](const journal_record &record) {
+    compared.read(record);
+    if (gradients) gradients->read(record);
+  };
+  listeners.meets = [&](const std::vector<sample_group_ptr> &batch) {
+    if (gradients) gradients->meets(core, batch);
+  };
+  listeners.made = [&](const trained_version &made) {
+    compared.made(made, core);
+    if (::isatty(STDERR_FILENO) != 0)
+      fmt::print(stderr, "\rreplayed {} of {} updates", made.version, compared.updates_told());
+  };
+  const auto damage = replay_journal(paths.journal, core, arguments.until, listeners);
   json report = compared.result();
+  report["updates"] = core.version();
   report["sha256"] = store(arguments, core, description);
+  if (gradients) report["gradients"] = gradients->result();
   if (damage) report["damage"] = to_string(*damage);
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else
     print_text(report);
-  const bool good = !damage && (!arguments.loss.empty() || compared.equal());
-  return good ? 0 : 1;
+  return !damage && (!overrides.empty() || compared.equal()) ? 0 : 1;
 }
 
 }  // namespace slipstream

@@ -65,6 +65,12 @@ void write(byte_writer &out, const run_closed &event) {
   out.number(event.version);
   out.text(event.status);
 }
+void write(byte_writer &out, const version_made &event) {
+  out.text(event.learner);
+  out.number(event.version);
+  out.count(event.tensors.size());
+  for (const auto sum : event.tensors) out.put(sum);
+}
 
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
@@ -123,6 +129,11 @@ void read(byte_reader &in, run_resumed &event) {
 void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
+}
+void read(byte_reader &in, version_made &event) {
+  event.learner = in.text();
+  event.version = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.tensors.push_back(in.get<std::uint32_t>());
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

@@ -1,5 +1,8 @@
 #include "runtime/journal/history.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <limits>
 
 #include "models/error.hpp"
@@ -24,7 +27,10 @@ class summing {
   summing(run_history &history, std::int64_t kept_from) : history_(history), kept_from_(kept_from) {}
 
   void add(const journal_record &record) {
-    std::visit(overloaded{[&](const run_opened &event) { history_.opened = event; },
+    std::visit(overloaded{[&](const run_opened &event) {
+                            history_.opened = event;
+                            history_.begun = true;
+                          },
                           [&](const prompt_drawn &event) {
                             history_.prompts[event.id] = {event.min_version, {}, {}};
                           },
@@ -32,7 +38,8 @@ class summing {
                           [&](const group_kept &event) { history_.groups[event.group->id] = event.group; },
                           [&](const batch_consumed &event) { consume(event); },
                           [&](const run_resumed &event) { resume(event.version); },
-                          [&](const run_closed &event) { history_.closed = event.status == "finished"; }},
+                          [&](const run_closed &event) { history_.closed = event.status == "finished"; },
+                          [](const version_made &) {}},
                record.event);
   }
 
@@ -81,6 +88,7 @@ class summing {
 
   void consume(const batch_consumed &event) {
     for (const auto id : event.ids) made_[id] = event.version;
+    history_.newest = std::max(history_.newest, event.version);
     while (!history_.to_consume.empty() && history_.to_consume.back().version >= event.version)
       history_.to_consume.pop_back();  // consumed again after a resume
     if (event.version > kept_from_) {
@@ -109,6 +117,11 @@ run_history read_history(const std::filesystem::path &journal, std::int64_t vers
   summing sum(history, version);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
+  if (history.newest < version)
+    throw input_error(
+        fmt::format("{}: error: the checkpoint is of version {}, but the journal ends at {}; put "
+                    "back the journal that belongs to it, or begin a run of another name",
+                    journal.string(), version, history.newest));
   sum.resume(version);
   for (const batch_consumed &batch : history.to_consume)
     for (const auto id : batch.ids)

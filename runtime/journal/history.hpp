@@ -27,6 +27,8 @@ struct run_history {
   std::deque<batch_consumed> to_consume;  ///< consumed for versions after the checkpoint, in order
   std::int64_t reissued = 0;              ///< rollouts
   std::int64_t version = 0;               ///< of the checkpoint gone on from
+  std::int64_t newest = 0;                ///< version that a batch was consumed for
+  bool begun = false;
   bool closed = false;
   std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
   std::optional<journal_damage> damage;

@@ -17,10 +17,11 @@ namespace {
 
 class replaying {
  public:
-  replaying(trainer &core, std::int64_t until, const std::function<void(const trained_version &)> &made)
-      : core_(core), until_(until), made_(made) {}
+  replaying(trainer &core, std::int64_t until, const replay_listeners &listeners)
+      : core_(core), until_(until), listeners_(listeners) {}
 
   void add(const journal_record &record) {
+    if (listeners_.read) listeners_.read(record);
     if (const auto *kept = std::get_if<group_kept>(&record.event)) groups_[kept->group->id] = kept->group;
     if (const auto *batch = std::get_if<batch_consumed>(&record.event)) train(*batch, record.time_ns);
   }
@@ -38,24 +39,25 @@ class replaying {
       groups.push_back(found->second);
       groups_.erase(found);
     }
+    if (listeners_.meets) listeners_.meets(groups);
     core_.begin(std::move(groups), now_ns);
     while (core_.slice()) {
     }
-    made_(core_.complete(now_ns));
+    const auto made = core_.complete(now_ns);
+    if (listeners_.made) listeners_.made(made);
   }
 
   trainer &core_;
   std::int64_t until_;
-  const std::function<void(const trained_version &)> &made_;
+  const replay_listeners &listeners_;
   std::map<std::uint64_t, sample_group_ptr> groups_;
 };
 
 }  // namespace
 
 std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
-                                             std::int64_t until,
-                                             const std::function<void(const trained_version &)> &made) {
-  replaying again(core, until, made);
+                                             std::int64_t until, const replay_listeners &listeners) {
+  replaying again(core, until, listeners);
   return read_journal(journal, [&](const journal_record &record) { again.add(record); });
 }
 

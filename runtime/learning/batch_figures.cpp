@@ -32,10 +32,14 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
         const auto age = version - entry.versions[token];
         if (age < 0 || age > bound)
-          throw run_error(fmt::format(
-              "the staleness contract is broken: prompt {}, response token {} was made by version {} and is "
-              "trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
-              group->id, token, entry.versions[token], version, age, bound, fmt::join(entry.versions, " ")));
+          throw staleness_error(
+              fmt::format(
+                  "the staleness contract is broken: prompt {}, response token {} was made by version {} and "
+                  "is "
+                  "trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
+                  group->id, token, entry.versions[token], version, age, bound,
+                  fmt::join(entry.versions, " ")),
+              group->id);
       }
 }
 
