@@ -31,9 +31,9 @@ struct generation {
   std::vector<std::int64_t> tokens;
   std::vector<float> logprobs;  ///< log-probability under the temperature and filters it was drawn with
   std::vector<std::int64_t> versions;  ///< version of the weights that made each token
-  /// Version of the oldest weights whose keys and values each token attended to; at most its `versions`.
-  std::vector<std::int64_t> cache_versions;
   finish_reason reason = finish_reason::length;
+  /// Version of the oldest weights whose keys and values each token attended to; at most its `versions`.
+  std::vector<std::int64_t> cache_versions{};
 };
 
 }  // namespace slipstream
