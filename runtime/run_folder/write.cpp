@@ -65,8 +65,10 @@ void make_folder(const std::filesystem::path &folder) {
 
 namespace {
 
-void write_and_sync(const std::filesystem::path &file, std::string_view text) {
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+// `file` is what `aside` becomes, and what a user knows.
+void write_and_sync(const std::filesystem::path &aside, std::string_view text,
+                    const std::filesystem::path &file) {
+  const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) throw write_failure(file, errno);
   const descriptor_guard guard{descriptor};
   write_all(descriptor, text, file);
@@ -79,7 +81,7 @@ void write_aside(const std::filesystem::path &file, std::string_view text) {
   const auto aside = beside(file);
   std::error_code failed;
   try {
-    write_and_sync(aside, text);
+    write_and_sync(aside, text, file);
   } catch (...) {
     std::filesystem::remove(aside, failed);
     throw;
