@@ -103,6 +103,7 @@ int main(int argc, char **argv) {
   replay->add_option("run", again.run, "run folder")->required();
   replay->add_option("--to", again.to, "a new folder for the replayed checkpoint");
   replay->add_option("--loss", again.loss, "what another loss would have made of the same rollouts");
+  replay->add_option("--order", again.order, "another order of consumption: strict, windowed, completion");
   replay->add_option("--set", again.overrides, "another key on the same rollouts: table.key=value")
       ->allow_extra_args(false);
   auto *gradients = replay->add_flag("--gradients", again.gradients,

@@ -10,6 +10,7 @@ namespace slipstream {
 
 struct topology_arguments {
   std::vector<std::filesystem::path> files;
+  std::string order;                   ///< another order of consumption; empty: the run's own
   std::vector<std::string> overrides;  ///< table.key=value
   bool resume = false;
   bool json = false;

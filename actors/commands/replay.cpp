@@ -14,6 +14,7 @@
 #include "runtime/journal/comparison.hpp"
 #include "runtime/journal/replay.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
@@ -38,13 +39,15 @@ std::string store(const replay_arguments &arguments, const trainer &core, const 
 
 void print_text(const json &report) {
   fmt::print("{}", comparison_table(report["updates_compared"]));
+  if (report.contains("order")) print_order(report["order"]);
   if (report.contains("gradients")) fmt::print("{}", gradient_table(report["gradients"]));
-  fmt::print("{} updates replayed, {} fingerprints and {} checkpoints compared\n",
-             report["updates"].get<std::int64_t>(), report["fingerprints_compared"].get<std::int64_t>(),
-             report["checkpoints_compared"].get<std::int64_t>());
+  fmt::print("{} updates replayed", report["updates"].get<std::int64_t>());
   if (report.contains("equal"))
-    fmt::print("{}\n",
+    fmt::print(", {} fingerprints and {} checkpoints compared\n{}",
+               report["fingerprints_compared"].get<std::int64_t>(),
+               report["checkpoints_compared"].get<std::int64_t>(),
                report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
+  fmt::print("\n");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
@@ -67,6 +70,36 @@ std::vector<std::string> what_if(const run_paths &paths, const replay_arguments 
   return overrides;
 }
 
+std::optional<other_order> order_of(const preflight &plan, const registry &kinds, const std::string &name) {
+  if (name.empty()) return {};
+  const auto found = kinds.orders().find(name);
+  if (found != kinds.orders().end()) return other_order(found->second.choose, plan.rules(), plan.places());
+  std::vector<std::string> names;
+  for (const auto &[known, row] : kinds.orders()) names.push_back(known);
+  throw input_error("--order " + name + ": there is no such order." + did_you_mean(name, names) +
+                    " There are " + listed(names));
+}
+
+json told(const other_order &order, const preflight &plan, const std::string &name) {
+  return {{"name", name},
+          {"run", plan.rules().order},
+          {"max_staleness", plan.rules().max_staleness},
+          {"groups_too_old", order.too_old()},
+          {"groups_from_later", order.from_later()},
+          {"groups_late", order.late()},
+          {"groups_left", order.left()}};
+}
+
+void print_order(const json &order) {
+  fmt::print(
+      "In order \"{}\" (the run's: \"{}\"): {} groups older than max_staleness = {}, {} by versions still to "
+      "be made, {} dropped as late, {} left in the buffer\n",
+      order["name"].get<std::string>(), order["run"].get<std::string>(),
+      order["groups_too_old"].get<std::int64_t>(), order["max_staleness"].get<std::int64_t>(),
+      order["groups_from_later"].get<std::int64_t>(), order["groups_late"].get<std::int64_t>(),
+      order["groups_left"].get<std::int64_t>());
+}
+
 }  // namespace
 
 int replay_command(const replay_arguments &arguments) {
@@ -81,8 +114,11 @@ int replay_command(const replay_arguments &arguments) {
   const auto &description = plan.models().describe(plan.learned_model());
   const auto initial =
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
-  trainer core(learner_options(plan), *initial);
-  comparison compared(paths, plan.learner().name, overrides.empty());
+  auto order = order_of(plan, kinds, arguments.order);
+  auto options = learner_options(plan);
+  if (order) options.staleness_bound.reset(), options.exact_lag.reset();  // counted, not promised
+  trainer core(options, *initial);
+  comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
   std::optional<gradient_study> gradients;
   if (arguments.gradients) {
     plan.verify();
@@ -101,18 +137,20 @@ int replay_command(const replay_arguments &arguments) {
     if (::isatty(STDERR_FILENO) != 0)
       fmt::print(stderr, "\rreplayed {} of {} updates", made.version, compared.updates_told());
   };
-  const auto damage = replay_journal(paths.journal, core, arguments.until, listeners);
+  const auto damage =
+      replay_journal(paths.journal, core, arguments.until, listeners, order ? &*order : nullptr);
   json report = compared.result();
   report["updates"] = core.version();
   report["sha256"] = store(arguments, core, description);
   if (gradients) report["gradients"] = gradients->result();
+  if (order) report["order"] = told(*order, plan, arguments.order);
   if (damage) report["damage"] = to_string(*damage);
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else
     print_text(report);
-  return !damage && (!overrides.empty() || compared.equal()) ? 0 : 1;
+  return !damage && (!overrides.empty() || order || compared.equal()) ? 0 : 1;
 }
 
 }  // namespace slipstream

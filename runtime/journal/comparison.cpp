@@ -61,8 +61,12 @@ std::string block(const json &updates, const std::vector<const char *> &shown, s
 
 }  // namespace
 
-comparison::comparison(const run_paths &paths, std::string learner, bool weights)
-    : paths_(paths), learner_(std::move(learner)), weights_(weights), run_(read_metrics(paths.metrics)) {}
+comparison::comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints,
+                       std::string learner, bool weights)
+    : checkpoints_folder_(std::move(checkpoints)),
+      learner_(std::move(learner)),
+      weights_(weights),
+      run_(read_metrics(metrics)) {}
 
 void comparison::differs(std::int64_t version, const std::string &tensor) {
   if (!first_ || version < first_->version) first_ = difference{version, tensor};
@@ -93,7 +97,7 @@ void comparison::made(const trained_version &version, const trainer &core) {
     for (const auto &slot : core.model().trainable_layout()) tensors_.push_back(slot.name);
   made_[version.version] = fingerprint(core.model());
   compare(version.version);
-  const auto checkpoint = paths_.checkpoints / fmt::format("step-{:06}", version.version);
+  const auto checkpoint = checkpoints_folder_ / fmt::format("step-{:06}", version.version);
   if (!std::filesystem::exists(checkpoint)) return;
   ++checkpoints_;
   const auto tensor = first_difference(core.model(), checkpoint);

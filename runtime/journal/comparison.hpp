@@ -10,7 +10,6 @@
 
 #include "runtime/journal/events.hpp"
 #include "runtime/learning/trainer.hpp"
-#include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
 
@@ -18,8 +17,10 @@ namespace slipstream {
 /// the journal and by every checkpoint that is there.
 class comparison {
  public:
-  /// `learner` names the run's learner. `weights`: they should be the run's own, as nothing was changed.
-  comparison(const run_paths &paths, std::string learner, bool weights);
+  /// `learner` names the learner, whose figures and checkpoints the run has in `metrics` and `checkpoints`.
+  /// `weights`: they should be the run's own, as nothing was changed.
+  comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints, std::string learner,
+             bool weights);
 
   void read(const journal_record &record);
   void made(const trained_version &version, const trainer &core);
@@ -39,7 +40,7 @@ class comparison {
   void differs(std::int64_t version, const std::string &tensor);
   void compare(std::int64_t version);
 
-  const run_paths paths_;
+  std::filesystem::path checkpoints_folder_;
   std::string learner_;
   bool weights_;
   std::map<std::int64_t, nlohmann::json> run_, replayed_;           ///< figures by update

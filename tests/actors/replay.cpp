@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "actors/commands/replay_gradients.hpp"
 #include "actors/context.hpp"
@@ -61,7 +62,7 @@ struct ended_run {
 
 /// Replays beside the run; before the comparison sees a version, `touch` may change it.
 json compare(ended_run &again, bool weights, const std::function<void(const trained_version &)> &touch = {}) {
-  comparison compared(again.paths, "learner", weights);
+  comparison compared(again.paths.metrics, again.paths.checkpoints, "learner", weights);
   replay_listeners listeners;
   listeners.read = [&](const journal_record &record) { compared.read(record); };
   listeners.made = [&](const trained_version &made) {
@@ -205,6 +206,46 @@ TEST_CASE("gradients of a run that samples nothing of its own are refused with a
   REQUIRE(run(test::tiny_topology{.folder = folder.path().string()}.sft())["status"] == "finished");
   ended_run again(folder);
   CHECK_THROWS_WITH(gradient_study(again.plan, 1, 1), test::Contains("leave --gradients out"));
+}
+
+TEST_CASE("another order of consumption: the run's own gives its bits, others what was there by then") {
+  const test::scratch folder;
+  REQUIRE(run(grpo(folder, 2))["status"] == "finished");
+  ended_run own(folder);
+  own.replay({});
+  for (const auto &row : order_rows()) {
+    CAPTURE(row.name);
+    ended_run other(folder);
+    auto options = learner_options(other.plan);
+    options.staleness_bound.reset();
+    trainer core(options, *other.plan.models().load("policy"));
+    auto rules = other.plan.rules();
+    rules.window = dial_spec::constant(4);
+    rules.when_late =
+        late_rule::accept;  // the others would keep a promise that these rollouts were not drawn under
+    other_order order(row.choose, rules, other.plan.places());
+    std::set<std::uint64_t> kept, consumed;
+    std::int64_t given = 0;
+    replay_listeners listeners;
+    listeners.read = [&](const journal_record &record) {
+      if (const auto *group = std::get_if<group_kept>(&record.event)) kept.insert(group->group->id);
+      if (std::holds_alternative<batch_consumed>(record.event)) ++given;
+    };
+    listeners.meets = [&](const std::vector<sample_group_ptr> &batch) {
+      CHECK(core.version() < given);
+      for (const auto &group : batch) {
+        CHECK(kept.contains(group->id));
+        CHECK(consumed.insert(group->id).second);  // nothing twice
+      }
+    };
+    CHECK_FALSE(replay_journal(other.paths.journal, core, 0, listeners, &order));
+    CHECK(core.version() == 6);
+    CHECK(consumed.size() == 12);
+    if (row.name == "strict") {
+      CHECK(at::equal(core.model().flat(), own.core.model().flat()));
+      CHECK(order.too_old() == 0);
+    }
+  }
 }
 
 namespace {

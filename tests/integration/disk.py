@@ -97,7 +97,7 @@ def full_disk(place, disk, undisturbed):
         file, run = written(place, name, schedule, 5, disk)
         process = program.start(file)
         while process.poll() is None and (runs.lines_of(run) < at or not (run / "journal").exists()):
-            pass
+            runs.let_run(process)
         fill(disk)
         message = process.communicate(timeout=300)[1]
         checks.check(name + ": the disk was full while it ran", process.returncode != 0, "it had finished")
@@ -112,7 +112,7 @@ def read_only_disk(place, disk, undisturbed):
     file, run = written(place, "read-only", synchronous, 5, disk)
     process = program.start(file)
     while process.poll() is None and runs.lines_of(run) < 8:
-        pass
+        runs.let_run(process)
     process.kill()
     process.communicate()
     checks.check("read-only: mounted so", mount("-o", "remount,ro", disk))

@@ -93,6 +93,14 @@ class Program:
         return done.stdout
 
 
+def let_run(process):
+    """A moment for the program, unless it ends."""
+    try:
+        process.wait(0.005)
+    except subprocess.TimeoutExpired:
+        pass
+
+
 def weights(run):
     return hashlib.sha256((run / "checkpoints" / "last" / "model.safetensors").read_bytes()).hexdigest()
 
