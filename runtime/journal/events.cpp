@@ -66,6 +66,17 @@ void write(byte_writer &out, const run_closed &event) {
   out.text(event.status);
 }
 
+void write(byte_writer &out, const batch_braked &event) {
+  out.number(event.version);
+  out.text(event.cause);
+}
+void write(byte_writer &out, const dial_turned &event) {
+  out.text(event.dial);
+  out.number(event.version);
+  out.number(event.value);
+  out.text(event.cause);
+}
+
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
@@ -123,6 +134,17 @@ void read(byte_reader &in, run_resumed &event) {
 void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
+}
+
+void read(byte_reader &in, batch_braked &event) {
+  event.version = in.number();
+  event.cause = in.text();
+}
+void read(byte_reader &in, dial_turned &event) {
+  event.dial = in.text();
+  event.version = in.number();
+  event.value = in.number();
+  event.cause = in.text();
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.
