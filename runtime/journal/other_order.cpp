@@ -51,13 +51,10 @@ std::optional<std::vector<sample_group_ptr>> other_order::take(std::int64_t vers
 }
 
 void other_order::measure(const sample_group &group, std::int64_t version) {
-  bool old = false, later = false;
+  bool later = false;
   for (const auto &each : group.samples)
-    for (const auto made_by : each.versions) {
-      old = old || version - made_by > rules_.max_staleness;
-      later = later || made_by > version;
-    }
-  too_old_ += old ? 1 : 0;
+    for (const auto made_by : each.versions) later = later || made_by > version;
+  too_old_ += version - oldest_version(group, version) > rules_.max_staleness ? 1 : 0;
   from_later_ += later ? 1 : 0;
 }
 

@@ -25,7 +25,8 @@ class staleness_error : public run_error {
   std::uint64_t prompt;
 };
 
-/// Throws staleness_error when a token is older than `bound` versions, or newer than `version`.
+/// Throws staleness_error when a token, or the cache that it was computed over, is older than `bound`
+/// versions, or newer than `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
 /// Throws run_error when a token was not made by version max(0, `version` - `lag`).

@@ -129,7 +129,7 @@ with tempfile.TemporaryDirectory() as folder:
     small.mkdir()
     if mounted:
         apart = ctypes.CDLL(None).unshare(0x20000) == 0  # CLONE_NEWNS: our mounts end with us
-        if not apart or not mount("--make-rprivate", "/") or not mount("-t", "tmpfs", "-o", "size=4m", "slipstream", small):
+        if not (apart and mount("--make-rprivate", "/") and mount("-t", "tmpfs", "-o", "size=4m", "slipstream", small)):
             print("skipped: file systems cannot be mounted here")
             sys.exit(77)
     runs.write_prompts(root)

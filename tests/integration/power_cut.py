@@ -1,5 +1,7 @@
 """The power fails at random moments, also while a checkpoint is being written: what the journal's last sync did not
-cover is lost, zeros or noise. run --resume goes on, and nothing is lost or repeated. usage: power_cut.py PROGRAM [RUNS]"""
+cover is lost, zeros or noise. run --resume goes on, and nothing is lost or repeated.
+
+usage: power_cut.py PROGRAM [RUNS]"""
 import collections
 import json
 import pathlib
