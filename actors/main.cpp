@@ -104,6 +104,11 @@ int main(int argc, char **argv) {
   replay->add_option("--to", again.to, "a new folder for the replayed checkpoint");
   replay->add_option("--loss", again.loss, "what another loss would have made of the same rollouts");
   replay->add_option("--order", again.order, "another order of consumption: strict, windowed, completion");
+  replay->add_option("--window", again.window, "groups, of --order windowed")->check(CLI::PositiveNumber);
+  replay->add_option("--late-after", again.late_after, "versions, of --order completion")
+      ->check(CLI::NonNegativeNumber);
+  replay->add_option("--when-late", again.when_late, "of --order completion")
+      ->check(CLI::IsMember({"wait", "drop", "accept"}));
   replay->add_option("--set", again.overrides, "another key on the same rollouts: table.key=value")
       ->allow_extra_args(false);
   auto *gradients = replay->add_flag("--gradients", again.gradients,

@@ -10,7 +10,6 @@ namespace slipstream {
 
 struct topology_arguments {
   std::vector<std::filesystem::path> files;
-  std::string order;                   ///< another order of consumption; empty: the run's own
   std::vector<std::string> overrides;  ///< table.key=value
   bool resume = false;
   bool json = false;
@@ -65,6 +64,10 @@ struct replay_arguments {
   std::filesystem::path run;
   std::filesystem::path to;             ///< where the replayed checkpoint goes; empty: nowhere
   std::string loss;                     ///< another loss on the same rollouts; empty: the run's own
+  std::string order;                    ///< another order of consumption; empty: the run's own
+  std::int64_t window = 0;              ///< of order windowed, groups; 0: the run's own
+  std::int64_t late_after = -1;         ///< of order completion, versions; less than 0: the run's own
+  std::string when_late;                ///< of order completion; empty: the run's own
   std::vector<std::string> overrides;   ///< other keys, as `--set` of a run
   bool gradients = false;               ///< compare every batch's gradient with fresh ones
   std::int64_t every = 1, repeats = 1;  ///< which batches' gradients, and how many draws of each

@@ -37,6 +37,16 @@ std::string store(const replay_arguments &arguments, const trainer &core, const 
   return hash;
 }
 
+void print_order(const json &order) {
+  fmt::print(
+      "In order \"{}\" (the run's: \"{}\"): {} groups older than max_staleness = {}, {} by versions still to "
+      "be made, {} dropped as late, {} left in the buffer\n",
+      order["name"].get<std::string>(), order["run"].get<std::string>(),
+      order["groups_too_old"].get<std::int64_t>(), order["max_staleness"].get<std::int64_t>(),
+      order["groups_from_later"].get<std::int64_t>(), order["groups_late"].get<std::int64_t>(),
+      order["groups_left"].get<std::int64_t>());
+}
+
 void print_text(const json &report) {
   fmt::print("{}", comparison_table(report["updates_compared"]));
   if (report.contains("order")) print_order(report["order"]);
@@ -70,14 +80,29 @@ std::vector<std::string> what_if(const run_paths &paths, const replay_arguments 
   return overrides;
 }
 
-std::optional<other_order> order_of(const preflight &plan, const registry &kinds, const std::string &name) {
-  if (name.empty()) return {};
-  const auto found = kinds.orders().find(name);
-  if (found != kinds.orders().end()) return other_order(found->second.choose, plan.rules(), plan.places());
+// The run's rules, but for what is asked to be otherwise.
+schedule_rules rules_of(const preflight &plan, const replay_arguments &arguments) {
+  auto rules = plan.rules();
+  if (arguments.order == "windowed" && rules.order != "windowed" && arguments.window == 0)
+    throw input_error("--order windowed: the run has no window; add --window N, in groups");
+  if (arguments.window > 0) rules.window = dial_spec::constant(arguments.window);
+  if (arguments.late_after >= 0) rules.late_after = arguments.late_after;
+  if (arguments.when_late == "wait") rules.when_late = late_rule::wait;
+  if (arguments.when_late == "drop") rules.when_late = late_rule::drop;
+  if (arguments.when_late == "accept") rules.when_late = late_rule::accept;
+  return rules;
+}
+
+std::optional<other_order> order_of(const preflight &plan, const registry &kinds,
+                                    const replay_arguments &arguments) {
+  if (arguments.order.empty()) return {};
+  const auto found = kinds.orders().find(arguments.order);
+  if (found != kinds.orders().end())
+    return other_order(found->second.choose, rules_of(plan, arguments), plan.places());
   std::vector<std::string> names;
   for (const auto &[known, row] : kinds.orders()) names.push_back(known);
-  throw input_error("--order " + name + ": there is no such order." + did_you_mean(name, names) +
-                    " There are " + listed(names));
+  throw input_error("--order " + arguments.order + ": there is no such order." +
+                    did_you_mean(arguments.order, names) + " There are " + listed(names));
 }
 
 json told(const other_order &order, const preflight &plan, const std::string &name) {
@@ -88,16 +113,6 @@ json told(const other_order &order, const preflight &plan, const std::string &na
           {"groups_from_later", order.from_later()},
           {"groups_late", order.late()},
           {"groups_left", order.left()}};
-}
-
-void print_order(const json &order) {
-  fmt::print(
-      "In order \"{}\" (the run's: \"{}\"): {} groups older than max_staleness = {}, {} by versions still to "
-      "be made, {} dropped as late, {} left in the buffer\n",
-      order["name"].get<std::string>(), order["run"].get<std::string>(),
-      order["groups_too_old"].get<std::int64_t>(), order["max_staleness"].get<std::int64_t>(),
-      order["groups_from_later"].get<std::int64_t>(), order["groups_late"].get<std::int64_t>(),
-      order["groups_left"].get<std::int64_t>());
 }
 
 }  // namespace
@@ -114,7 +129,7 @@ int replay_command(const replay_arguments &arguments) {
   const auto &description = plan.models().describe(plan.learned_model());
   const auto initial =
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
-  auto order = order_of(plan, kinds, arguments.order);
+  auto order = order_of(plan, kinds, arguments);
   auto options = learner_options(plan);
   if (order) options.staleness_bound.reset(), options.exact_lag.reset();  // counted, not promised
   trainer core(options, *initial);

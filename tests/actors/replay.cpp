@@ -295,14 +295,13 @@ TEST_CASE("a broken staleness promise ends the run with the whole history of its
   CHECK_THAT(error, test::Contains("the staleness contract is broken: prompt 6, response token 0 was made by "
                                    "version 1 and is trained on at version 3: age 2, promised at most 0"));
   CHECK_THAT(error, test::Contains("its history:\n"));
-  std::size_t at = 0;  // in this order
-  for (const auto *part :
-       {"waiting   drawn, row ", "no token by weights older than version 3", "running ", "finished ",
-        "kept      4 samples of ", ", by version 1", "consumed  for version 4"}) {
+  // the buffer and the ledger tell the journal each for itself, so only the ends have a fixed place
+  CHECK(error.find("waiting   drawn, row ") < error.find("running "));
+  for (const auto *part : {"no token by weights older than version 3", "finished ", "buffered ",
+                           "kept      4 samples of ", ", by version 1", "consumed  for version 4"}) {
     INFO(part);
-    const auto found = error.find(part, at);
-    REQUIRE(found != std::string::npos);
-    at = found;
+    CHECK(error.find(part) < error.npos);
+    CHECK(error.find(part) > error.find("waiting "));
   }
   CHECK_THAT(test::read_text(folder / "runs/tiny/log.txt"), test::Contains("consumed  for version 4"));
   const auto kept = json::parse(test::read_text(folder / "runs/tiny/summary.json"));
