@@ -209,6 +209,71 @@ TEST_CASE("gradients of a run that samples nothing of its own are refused with a
   CHECK_THROWS_WITH(gradient_study(again.plan, 1, 1), test::Contains("leave --gradients out"));
 }
 
+TEST_CASE("fresh samples are scored by reward models and references as the run's are") {
+  const test::scratch folder;
+  auto text = grpo(folder, 1);
+  const auto replace = [&](const std::string &part, const std::string &by) {
+    REQUIRE(text.find(part) != std::string::npos);
+    text.replace(text.find(part), part.size(), by);
+  };
+  replace("[actors.prompts]",
+          "[models.judge]\narchitecture = \"llama\"\nalphabet = \"0123456789=\"\nhidden_size = 16\n"
+          "intermediate_size = 24\nlayers = 1\nheads = 2\nmax_positions = 24\nhead = \"score\"\n"
+          "initializer_range = 0.5\n[models.first]\ncopy_of = \"policy\"\n[actors.prompts]");
+  replace("takes = \"near\"\n",
+          "takes = [\"near\", \"judge\", \"reference\"]\nweights = { judge = 2.0 }\n[actors.judge]\n"
+          "kind = \"scorer.reward_model\"\ntakes = \"sampler\"\nmodel = \"judge\"\n[actors.reference]\n"
+          "kind = \"reference\"\ntakes = \"sampler\"\nmodel = \"first\"\n");
+  text += "kl = 0.1\n";
+  REQUIRE(run(text).value("error", "") == "");
+  ended_run again(folder);
+  const fresh_rollouts fresh(again.plan);
+  std::map<std::uint64_t, std::int64_t> rows;
+  std::size_t seen = 0;
+  replay_listeners listeners;
+  listeners.read = [&](const journal_record &record) {
+    if (const auto *drawn = std::get_if<prompt_drawn>(&record.event)) rows[drawn->id] = drawn->row;
+  };
+  listeners.meets = [&](const std::vector<sample_group_ptr> &batch) {
+    const auto weights = std::make_shared<const transformer>(
+        again.core.model().with_trainable(again.core.model().trainable().detach().clone()));
+    for (const auto &group : fresh.draw(batch, rows, weights, again.core.version(), 0)) {
+      REQUIRE(group->scores.size() == 2);
+      for (std::size_t i = 0; i < group->samples.size(); ++i) {
+        const auto &each = group->samples[i];
+        CHECK(each.score == Approx(group->scores.at("near")[i] + 2 * group->scores.at("judge")[i]));
+        REQUIRE(each.reference.size() == each.behaviour.size());
+        if (again.core.version() == 0)  // the reference is the policy as it began
+          for (std::size_t k = 0; k < each.reference.size(); ++k)
+            CHECK(each.reference[k] == Approx(each.behaviour[k]).margin(1e-4));
+        ++seen;
+      }
+    }
+  };
+  again.replay(listeners);
+  CHECK(seen == 6 * 8);
+}
+
+TEST_CASE("a scorer that cannot be asked without a run is named") {
+  const test::scratch folder;
+  auto text = grpo(folder, 1);
+  const std::string near = "scorer.edit_similarity";
+  text.replace(text.find(near), near.size(), "scorer.person");
+  auto kinds = builtin_kinds();
+  actor_kind kind = *kinds.find("scorer.edit_similarity");
+  kind.name = "scorer.person";
+  kind.read = [read = kind.read](actor_config &config) {
+    auto plan = read(config);
+    plan.offline = nullptr;
+    return plan;
+  };
+  kinds.add(std::move(kind));
+  preflight plan(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds);
+  plan.verify();
+  CHECK_THROWS_WITH(fresh_rollouts(plan),
+                    test::Contains("[actors.near] kind = \"scorer.person\" cannot be asked without a run"));
+}
+
 TEST_CASE("another order of consumption: the run's own gives its bits, others what was there by then") {
   const test::scratch folder;
   REQUIRE(run(grpo(folder, 2))["status"] == "finished");
