@@ -27,10 +27,7 @@ class summing {
   summing(run_history &history, std::int64_t kept_from) : history_(history), kept_from_(kept_from) {}
 
   void add(const journal_record &record) {
-    std::visit(overloaded{[&](const run_opened &event) {
-                            history_.opened = event;
-                            history_.begun = true;
-                          },
+    std::visit(overloaded{[&](const run_opened &event) { history_.opened = event; },
                           [&](const prompt_drawn &event) {
                             history_.prompts[event.id] = {event.min_version, {}, {}};
                           },

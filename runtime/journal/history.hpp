@@ -30,7 +30,6 @@ struct run_history {
   std::map<std::string, std::int64_t> dials;          ///< the schedule's numbers in force
   std::int64_t reissued = 0;                          ///< rollouts
   std::int64_t version = 0;                           ///< of the checkpoint gone on from
-  bool begun = false;
   bool closed = false;
   std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
   std::optional<journal_damage> damage;

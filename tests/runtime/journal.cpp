@@ -179,6 +179,18 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
   }
 }
 
+TEST_CASE("a run that was killed before the journal's first record was whole never began") {
+  const test::scratch folder;
+  const run_paths paths(folder.path());
+  fs::create_directories(paths.journal);
+  write(paths.journal, {});
+  CHECK_FALSE(find_resume_point(paths));
+  write(paths.journal, {run_opened{"a", 7, 2}});
+  CHECK(find_resume_point(paths));
+  fs::resize_file(paths.journal / "000001.journal", fs::file_size(paths.journal / "000001.journal") - 1);
+  CHECK_FALSE(find_resume_point(paths));
+}
+
 TEST_CASE("a prompt trained twice, or out of nowhere, is a fault of the journal") {
   const test::scratch folder;
   write(folder.path(), a_run());
