@@ -13,14 +13,14 @@ struct text_scorer_state {
 };
 
 scorer_actor::behavior_type score_texts(scorer_actor::stateful_pointer<text_scorer_state> self,
-                                        const std::string &name, text_score rule,
+                                        const std::string &name, const group_rule &rule,
                                         const std::vector<score_sink> &sinks) {
   fail_with_text(self);
   return {[=](const group_ptr &group) {
     auto result = std::make_shared<group_scores>();
     result->group = group;
     result->scorer = name;
-    result->scores = text_scores(rule, *group);
+    result->scores = rule(*group);
     for (const auto &sink : sinks) self->send(sink, group_scores_ptr(result));
   }};
 }
@@ -68,9 +68,9 @@ rollout_sink::behavior_type recompute_logprobs(self_pointer self, const model_sc
 
 }  // namespace
 
-scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, text_score rule,
+scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, group_rule rule,
                                std::vector<score_sink> sinks) {
-  return system.spawn(score_texts, name, rule, std::move(sinks));
+  return system.spawn(score_texts, name, std::move(rule), std::move(sinks));
 }
 
 caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detached,

@@ -12,8 +12,8 @@
 
 namespace slipstream {
 
-/// Scores every rollout of a group by a rule on texts.
-scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, text_score rule,
+/// Scores every rollout of a group by a rule.
+scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, group_rule rule,
                                std::vector<score_sink> sinks);
 
 struct model_scorer_setup {

@@ -59,8 +59,9 @@ evaluator_keys read_keys(settings &s, evaluator_task task) {
   if (task == evaluator_task::lines) keys.long_lines = read_too_long(s);
   if (answers) keys.options.show = s.integer("show", 10, 0);
   if (pairs || task == evaluator_task::generation)
-    keys.options.rule = find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match"})
-                                              : s.choice("rule", {"exact_match", "edit_similarity"}));
+    keys.options.rule =
+        find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match", "countdown"})
+                              : s.choice("rule", {"exact_match", "edit_similarity", "countdown"}));
   keys.every = s.integer("every", 0, 0);
   keys.threads = s.integer("threads", 1, 1, 1024);
   return keys;
@@ -77,6 +78,11 @@ void check_prompts(const checked_lines &read, const evaluator_keys &keys, const 
     if (keys.options.rule && row.answer.empty())
       throw input_error(read.data.place(row.row) +
                         ": error: the line has no \"answer\", which the evaluation compares with; add it");
+    try {
+      if (keys.options.rule) keys.options.rule("", row.answer);
+    } catch (const input_error &problem) {  // a rule that cannot read it
+      throw input_error(read.data.place(row.row) + ": error: " + problem.what());
+    }
     const auto length =
         static_cast<std::int64_t>(prompt_tokens(row, read.style).size()) + keys.options.max_new_tokens;
     if (length > model.spec.max_positions)

@@ -4,18 +4,24 @@
 #include "actors/kinds/kinds.hpp"
 #include "models/network/group_forward.hpp"
 #include "models/network/place.hpp"
+#include "runtime/scoring/countdown.hpp"
 
 namespace slipstream {
 namespace {
 
-actor_kind text_scorer_kind(const std::string &rule_name, const std::string &summary) {
+using rule_reader = group_rule (*)(settings &keys);
+
+actor_kind rule_kind(const std::string &name, const std::string &summary, rule_reader read_rule) {
   actor_kind kind;
-  kind.name = "scorer." + rule_name;
+  kind.name = "scorer." + name;
   kind.summary = summary;
   kind.ports.accepts = ports<rollout_sink>();
   kind.ports.gives = port_name<score_sink>::value;
-  kind.read = [rule = find_text_score(rule_name)](actor_config &config) {
-    config.settings().finish();
+  kind.read = [read_rule](actor_config &config) {
+    auto s = config.settings();
+    const auto rule = read_rule(s);
+    s.finish();
+    config.node = s.resolved();
     node_plan plan;
     plan.spawn = [rule, name = config.name](spawn_context &context) {
       return context.own(name,
@@ -23,12 +29,35 @@ actor_kind text_scorer_kind(const std::string &rule_name, const std::string &sum
     };
     plan.offline = [rule](preflight &) {
       offline_part part;
-      part.scores = [rule](const rollout_group &group) { return text_scores(rule, group); };
+      part.scores = rule;
       return part;
     };
     return plan;
   };
   return kind;
+}
+
+/// A rule that compares each answer with the line's.
+template <text_score rule>
+group_rule compared(settings &) {
+  return [](const rollout_group &group) { return text_scores(rule, group); };
+}
+
+group_rule read_countdown(settings &s) {
+  const auto partial = s.number("partial", 0, 0, 1);
+  return [partial](const rollout_group &group) {
+    std::vector<double> scores;
+    for (const auto &text : group.texts) scores.push_back(countdown(text, group.source->answer, partial));
+    return scores;
+  };
+}
+
+group_rule read_overlong(settings &s) {
+  const auto longest = s.required_integer("max_length", 1);
+  const auto cache = s.required_integer("cache", 1);
+  if (cache > longest)
+    s.fail("cache", "cache is the part of max_length where the penalty grows; make it less");
+  return [=](const rollout_group &group) { return overlong_scores(group, longest, cache); };
 }
 
 using model_spawner = caf::strong_actor_ptr (*)(caf::actor_system &, bool, const model_scorer_setup &);
@@ -90,8 +119,12 @@ node_plan read_model_scorer(actor_config &config, model_spawner spawn, bool need
 }  // namespace
 
 void add_scorer_kinds(registry &kinds) {
-  kinds.add(text_scorer_kind("exact_match", "1 when the answer is the expected one"));
-  kinds.add(text_scorer_kind("edit_similarity", "how near the answer is to the expected one, by edits"));
+  kinds.add(rule_kind("exact_match", "1 when the answer is the expected one", compared<exact_match>));
+  kinds.add(rule_kind("edit_similarity", "how near the answer is to the expected one, by edits",
+                      compared<edit_similarity>));
+  kinds.add(rule_kind("countdown", "1 when the answer's expression makes the target of the given numbers",
+                      read_countdown));
+  kinds.add(rule_kind("overlong", "0 for short answers, falling to -1 at the length limit", read_overlong));
   actor_kind reward;
   reward.name = "scorer.reward_model";
   reward.summary = "the score of a reward model's head";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "models/error.hpp"
+#include "runtime/data/make_countdown.hpp"
 #include "runtime/data/make_sort.hpp"
 #include "runtime/run_folder/write.hpp"
 #include "runtime/topology/suggest.hpp"
@@ -12,6 +13,7 @@ namespace slipstream {
 const std::vector<maker> &makers() {
   static const std::vector<maker> all{
       {"sort", {"demonstrations.jsonl", "prompts.jsonl", "heldout.jsonl"}, make_sort},
+      {"countdown", {"demonstrations.jsonl", "prompts.jsonl", "heldout.jsonl"}, make_countdown},
   };
   return all;
 }

@@ -6,27 +6,13 @@
 #include <set>
 #include <string>
 
-#include "models/engine/random.hpp"
+#include "runtime/data/words.hpp"
 
 namespace slipstream {
 
 namespace {
 
 constexpr int demonstrations = 6000, prompts = 4000, heldout = 256;
-
-// A stream of words of its own for every use of the seed.
-class words {
- public:
-  words(std::uint64_t seed, std::uint64_t stream) : key_(seed), stream_(stream) {}
-
-  std::uint32_t below(std::uint32_t bound) {
-    const auto word = philox(key_, stream_, count_++).words[0];
-    return static_cast<std::uint32_t>((static_cast<std::uint64_t>(word) * bound) >> 32);
-  }
-
- private:
-  std::uint64_t key_, stream_, count_ = 0;
-};
 
 // Lengths are equally likely: about 2,564 of the 9,990 four-digit strings with two different digits are
 // taken.

@@ -4,6 +4,9 @@
 #include <numeric>
 #include <vector>
 
+#include "models/objectives/corrections.hpp"
+#include "runtime/scoring/countdown.hpp"
+
 namespace slipstream {
 
 double exact_match(std::string_view answer, std::string_view expected) {
@@ -33,9 +36,18 @@ std::vector<double> text_scores(text_score rule, const rollout_group &group) {
   return scores;
 }
 
+std::vector<double> overlong_scores(const rollout_group &group, std::int64_t max_length, std::int64_t cache) {
+  std::vector<double> scores;
+  for (const auto &rollout : group.rollouts)
+    scores.push_back(overlong_penalty(static_cast<std::int64_t>(rollout.tokens.size()), max_length, cache));
+  return scores;
+}
+
 text_score find_text_score(std::string_view name) {
   if (name == "exact_match") return exact_match;
   if (name == "edit_similarity") return edit_similarity;
+  if (name == "countdown")
+    return [](std::string_view answer, std::string_view stated) { return countdown(answer, stated); };
   return nullptr;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,13 @@ using text_score = double (*)(std::string_view answer, std::string_view expected
 /// A score of each answer of a group.
 std::vector<double> text_scores(text_score rule, const rollout_group &group);
 
-/// The rule by its name ("exact_match", "edit_similarity"); null when there is none.
+/// A scorer that needs no model: a number for each rollout of a group.
+using group_rule = std::function<std::vector<double>(const rollout_group &)>;
+
+/// DAPO's soft overlong penalty of each rollout's tokens (see overlong_penalty).
+std::vector<double> overlong_scores(const rollout_group &group, std::int64_t max_length, std::int64_t cache);
+
+/// The rule by its name ("exact_match", "edit_similarity", "countdown"); null when there is none.
 text_score find_text_score(std::string_view name);
 
 }  // namespace slipstream

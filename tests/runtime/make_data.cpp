@@ -5,6 +5,7 @@
 
 #include "models/error.hpp"
 #include "runtime/data/jsonl.hpp"
+#include "runtime/scoring/countdown.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
@@ -100,4 +101,36 @@ TEST_CASE("a partial set, a blocked folder and an unknown task are refused") {
   folder.write("file", "");
   CHECK_THROWS_AS(make_data(task, folder / "file/data", 1), input_error);
   CHECK_THROWS_WITH(find_maker("srot"), Contains("Did you mean \"sort\"?"));
+}
+
+TEST_CASE("the countdown task: every demonstration is right, and no problem is in two files") {
+  const auto files = find_maker("countdown").make(1);
+  REQUIRE(files.size() == 3);
+  using problem = std::pair<std::int64_t, std::vector<std::int64_t>>;
+  std::set<problem> seen[3];
+  std::set<std::string> demonstrated;
+  for (const std::size_t i : {0u, 1u, 2u}) {
+    const auto data = parse_jsonl(files[i].text, files[i].name);
+    CHECK(data.format == (i == 0 ? row_format::demonstrations : row_format::prompts));
+    CHECK(data.rows.size() == (i == 0 ? 7496u : i == 1 ? 1874u : 256u));
+    for (const auto &row : data.rows) {
+      REQUIRE(row.prompt.starts_with("make "));
+      const auto stated = row.prompt.substr(5, row.prompt.size() - 6);
+      const auto task = parse_countdown(stated);
+      seen[i].insert({task.target, task.numbers});
+      if (task.target < 1 || task.target > 99 || task.numbers.size() != 3) FAIL("odd problem: " << stated);
+      if (i > 0 && row.answer != stated) FAIL("the answer states another problem: " << row.answer);
+      if (i == 0 && countdown(row.response, stated) != 1) FAIL("wrong: " << row.prompt << row.response);
+      if (i == 0) demonstrated.insert(row.response);
+    }
+  }
+  CHECK(seen[0].size() == 1874);
+  CHECK(seen[1].size() == 1874);
+  CHECK(seen[2].size() == 256);
+  auto all = seen[0];
+  for (const std::size_t i : {1u, 2u}) all.insert(seen[i].begin(), seen[i].end());
+  CHECK(all.size() == 4004);
+  CHECK(demonstrated.size() > 3000);
+  CHECK(find_maker("countdown").make(1)[0].text == files[0].text);
+  CHECK(find_maker("countdown").make(2)[2].text != files[2].text);
 }
