@@ -7,6 +7,7 @@
 #include "actors/kinds/evaluator_plan.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/error.hpp"
+#include "models/objectives/rows.hpp"
 
 namespace slipstream {
 namespace {
@@ -95,6 +96,10 @@ void check_prompts(const checked_lines &read, const evaluator_keys &keys, const 
 void make_samples(checked_lines &read, preflight &checks, const actor_config &self, too_long rule,
                   std::int64_t context) {
   const auto form = form_for(checks);
+  if (find_objective(text_key(checks.learner(), "loss")).kind == input_kind::preference_pairs)
+    fail_at(self.kind_at, "[actors." + self.name +
+                              "] ranks pairs by a score head, which a model that learns by dpo has not; use "
+                              "evaluator.generation");
   const auto wanted = form == example_form::pair    ? row_format::pairs
                       : form == example_form::rated ? row_format::scored
                                                     : row_format::demonstrations;

@@ -1,13 +1,13 @@
 #include "actors/join.hpp"
 
 #include "actors/context.hpp"
+#include "actors/kinds/join_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/objectives/advantages.hpp"
+#include "runtime/learning/reinforce_pp.hpp"
 
 namespace slipstream {
-namespace {
 
-/// `weights` = { correct = 1.0, length = -0.1 }: how much each scorer counts.
 std::map<std::string, double> read_weights(settings &s, const actor_config &config) {
   std::map<std::string, double> weights;
   const auto *table = s.find("weights");
@@ -38,6 +38,13 @@ join_setup make_join(spawn_context &context, const std::string &name) {
   return setup;
 }
 
+namespace {
+
+/// What becomes of groups whose answers are all alike. A whitened batch has no use for the key.
+std::string read_zero_groups(settings &s, const advantage_row &row) {
+  return row.whitened ? "keep" : s.choice("zero_groups", {"skip", "keep", "refill"});
+}
+
 actor_kind advantage_kind(const advantage_row &row) {
   actor_kind kind;
   kind.name = "advantage." + std::string(row.name);
@@ -48,6 +55,7 @@ actor_kind advantage_kind(const advantage_row &row) {
   kind.read = [&row](actor_config &config) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
+    const bool refill = read_zero_groups(s, row) == "refill";
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -67,6 +75,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name);
       setup.finish = finish;
+      if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };
     plan.offline = [=](preflight &) {
@@ -114,6 +123,7 @@ actor_kind pairs_kind() {
 
 void add_join_kinds(registry &kinds) {
   for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
+  add_reinforce_pp_kind(kinds);
   kinds.add(pairs_kind());
 }
 

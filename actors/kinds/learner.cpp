@@ -5,9 +5,11 @@
 
 #include "actors/buffer.hpp"
 #include "actors/context.hpp"
+#include "actors/kinds/correction_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "models/network/place.hpp"
+#include "models/objectives/advantages.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/checkpoints.hpp"
 #include "runtime/topology/suggest.hpp"
@@ -19,8 +21,7 @@ const objective_row &read_objective(settings &s) {
   const auto name = s.required_text("loss");
   std::vector<std::string> known;
   for (const auto &row : objective_rows()) {
-    // a critic and preference pairs need parts that no topology can draw yet
-    if (row.kind == input_kind::values || row.kind == input_kind::preference_pairs) continue;
+    if (row.kind == input_kind::values) continue;  // a critic needs parts that no topology can draw yet
     if (row.name == name) return row;
     known.emplace_back(row.name);
   }
@@ -67,6 +68,8 @@ learner_keys read_keys(settings &s) {
   s.required_text("model");
   training.objective = &read_objective(s);
   training.loss = read_loss(s, *training.objective);
+  read_corrections(s, training);
+  s.text("reference", "");
   training.rate.rate = s.required_number("learning_rate", 0);
   training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
   keys.warmup = s.integer("warmup", 0, 0);
@@ -81,6 +84,17 @@ learner_keys read_keys(settings &s) {
   keys.threads = s.integer("threads", 1, 1, 1024);
   keys.i_know = s.flag("i_know", false);
   return keys;
+}
+
+/// A model that the learner itself asks for reference log-probabilities.
+void check_reference(preflight &checks, const actor_config &self, const std::string &reference, bool needed) {
+  const auto &at = self.node.find("reference")->at;
+  const auto where = "[actors." + self.name + "] reference ";
+  if (!needed) fail_at(at, where + "is of use to dpo, and to a policy loss with kl above 0; leave it out");
+  if (checks.models().describe(reference).spec.labels != 0)
+    fail_at(at, where + "has a score head; name a language model");
+  if (checks.models().describe(reference).spec.vocab_size != described_model(checks, self).spec.vocab_size)
+    fail_at(at, where + "knows other tokens than the model that is trained; give a copy of it");
 }
 
 /// What the loss needs must come down the graph.
@@ -101,7 +115,11 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   const bool pairs = row.kind == input_kind::score_pairs || row.kind == input_kind::preference_pairs;
   if (giver->kind == "pairs" && !pairs)
     said("does not learn from pairs; use reward_pairs, or take from another actor");
-  if (needs.reference && !(from_advantage && checks.upstream(self, "reference")))
+  const auto reference = text_key(self, "reference");
+  if (!reference.empty()) check_reference(checks, self, reference, needs.reference);
+  if (row.kind == input_kind::preference_pairs && reference.empty())
+    said("compares with a reference; write reference = \"NAME\", a model of [models] that stays as it is");
+  if (needs.reference && reference.empty() && !(from_advantage && checks.upstream(self, "reference")))
     said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
          " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
          "\"");
@@ -137,7 +155,7 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
                 "; use decoupled_ppo, set max_staleness = 0, or write i_know = true here");
 }
 
-trainer_options finished_options(const preflight &plan, const actor_config &self, const learner_keys &keys) {
+trainer_options finished_options(preflight &plan, const actor_config &self, const learner_keys &keys) {
   auto training = keys.training;
   const auto steps = training.mini_batches * training.epochs;
   training.rate.warmup = keys.warmup * steps;
@@ -149,6 +167,15 @@ trainer_options finished_options(const preflight &plan, const actor_config &self
   if (rules.lag == lag_rule::exactly && plan.samples_own_policy())
     training.exact_lag = plan.contract().lead.first;
   training.brakes = rules.brakes;
+  const auto *giver = plan.givers(self).front();
+  if (giver->kind == "advantage.reinforce_pp") training.whiten_over = whitening_scope::tokens;
+  for (const auto &row : advantage_rows())
+    if (row.whitened && giver->kind == "advantage." + std::string(row.name))
+      training.whiten_over = whitening_scope::sequences;
+  training.keep_zero = text_key(*giver, "zero_groups") == "keep";
+  const auto reference = text_key(self, "reference");
+  if (!reference.empty())
+    training.reference = place(plan.models().load(reference), self.device, plan.graph().run.numerics);
   training.keep_every = plan.graph().run.checkpoint_every;
   return training;
 }
@@ -196,7 +223,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
 
 }  // namespace
 
-trainer_options learner_options(const preflight &plan) {
+trainer_options learner_options(preflight &plan) {
   const auto &self = plan.learner();
   auto s = self.settings();
   return finished_options(plan, self, read_keys(s));

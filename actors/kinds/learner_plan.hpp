@@ -6,6 +6,6 @@
 namespace slipstream {
 
 /// What a topology's learner is set to, as the learner actor and `slipstream replay` use it.
-trainer_options learner_options(const preflight &plan);
+trainer_options learner_options(preflight &plan);
 
 }  // namespace slipstream

@@ -28,6 +28,9 @@ constexpr advantage_row rows[] = {
     {"reinforce_centred", 2,
      [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
      "Williams 1992, with the group's mean as baseline"},
+    {"reinforce_pp_baseline", 2,
+     [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
+     "arXiv:2501.03262, with the group's mean as baseline", true},
 };
 
 }  // namespace

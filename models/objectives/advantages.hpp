@@ -35,9 +35,10 @@ struct advantage_row {
   std::int64_t smallest_group = 1;
   at::Tensor (*of_rewards)(const at::Tensor &rewards, const advantage_options &options) = nullptr;
   std::string_view source;
+  bool whitened = false;  ///< the learner goes on to whiten them over the sequences of the global batch
 };
 
-/// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred.
+/// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred, reinforce_pp_baseline.
 std::span<const advantage_row> advantage_rows();
 /// Throws input_error listing the rows there are.
 const advantage_row &find_advantage(std::string_view name);

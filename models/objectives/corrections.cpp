@@ -65,6 +65,18 @@ effective_size effective_sample_size(const at::Tensor &weights, const at::Tensor
   return {size, size / s[2]};
 }
 
+double effective_share(const at::Tensor &log_weights) {
+  if (log_weights.numel() == 0) return 1;
+  const at::NoGradGuard constant;
+  const auto logs = log_weights.to(at::kDouble);
+  const auto share = (logs.logsumexp(0) * 2 - (logs * 2).logsumexp(0)).exp().item<double>();
+  return share / static_cast<double>(logs.numel());
+}
+
+at::Tensor stale_scale(const at::Tensor &age, double rate) {
+  return (age + 1).pow(-rate);
+}
+
 at::Tensor m2po_mask(const at::Tensor &proximal, const at::Tensor &behaviour, const at::Tensor &mask,
                      double tau) {
   const at::NoGradGuard constant;

@@ -33,6 +33,16 @@ struct effective_size {
 };
 effective_size effective_sample_size(const at::Tensor &weights, const at::Tensor &mask);
 
+/// The same share from the logarithms of the weights [n] of sequences, which may be far from 1: VCPO
+/// (arXiv:2602.17616) scales an AdamW step by its root. 1 when there are none.
+double effective_share(const at::Tensor &log_weights);
+
+/// How much of its clip range a token keeps [B,T]: (1 + age)^-rate, with `age` [B,T] in versions. Shrinks for
+/// rate > 0, grows for rate < 0. Staleness-adaptive trust regions (arXiv:2607.18722) contract the bound that
+/// the advantage's sign selects by the log-ratio; here the age is the measure, and both bounds move, of
+/// which only that one can act.
+at::Tensor stale_scale(const at::Tensor &age, double rate);
+
 /// M2PO's second-moment trust region over the global batch: drops the tokens with the largest
 /// (behaviour - proximal)² one by one until the mean of the remaining is below `tau`; the kept mask [B,T].
 at::Tensor m2po_mask(const at::Tensor &proximal, const at::Tensor &behaviour, const at::Tensor &mask,

@@ -62,7 +62,7 @@ class metric_sheet {
     values_.insert(values_.begin(), at::stack(columns_).mv(flat));
     slots_.insert(slots_.begin(), {count_name, metric_kind::sum});
     slots_.insert(slots_.end(), singles_.begin(), singles_.end());
-    return {loss, slots_, at::cat(values_)};
+    return {loss, slots_, at::cat(values_), {}, {}};
   }
 
  private:
@@ -95,6 +95,7 @@ void policy_metrics(metric_sheet &sheet, const policy_terms &terms, const in &i)
     sheet.mean("kl", kl_per_token(i.logp.detach(), i.reference, i.mask, kl_estimator::k3));
   sheet.mean("entropy", i.entropy);
   sheet.mean("clip_fraction", terms.clipped);
+  if (i.keep.defined()) sheet.mean("m2po_fraction", i.keep.eq(0));
   sheet.mean("ratio_mean", terms.ratio);
   sheet.largest("ratio_max", terms.ratio);
   if (!weight.defined()) return;
@@ -104,9 +105,21 @@ void policy_metrics(metric_sheet &sheet, const policy_terms &terms, const in &i)
   if (terms.capped.defined()) sheet.mean("weight_capped_fraction", terms.capped.ne(weight));
 }
 
+/// What quantiles and the effective sample size are taken of, over the global batch.
+void keep_weights(objective_result &result, const policy_terms &terms, const in &i) {
+  if (!i.behaviour.defined()) return;
+  const auto counted = i.mask.ne(0);
+  const auto log_ratio = (i.logp.detach() - i.behaviour).masked_fill_(counted.logical_not(), 0);
+  const auto weight = terms.weight.defined() ? terms.weight : log_ratio.exp();
+  result.weights = weight.detach().expand_as(counted).masked_select(counted);
+  result.sequence_log_weights = log_ratio.sum(1).masked_select(counted.any(1));
+}
+
 objective_result evaluate_tokens(const objective_row &row, const in &i, const options &o,
                                  const denominators &global) {
-  const auto terms = row.loss(i, o);
+  auto terms = row.loss(i, o);
+  if (i.keep.defined() && row.needs.advantages)
+    terms.policy.loss = terms.policy.loss.masked_fill(i.keep.eq(0), 0);
   const auto per_token = row.kind == tokens ? regularised(terms.policy.loss, i, o) : terms.policy.loss;
   const auto loss = aggregate(per_token, i.mask, o.aggregate, global, o.horizon);
   const at::NoGradGuard constant;
@@ -116,7 +129,9 @@ objective_result evaluate_tokens(const objective_row &row, const in &i, const op
   else
     sheet.mean("clip_fraction", terms.policy.clipped);
   for (const auto &[name, figure] : terms.extra) sheet.mean(name, figure);
-  return sheet.finish("tokens", loss);
+  auto result = sheet.finish("tokens", loss);
+  if (row.kind == tokens) keep_weights(result, terms.policy, i);
+  return result;
 }
 
 objective_result evaluate_rows(const objective_row &row, const in &i, const options &o,
@@ -160,6 +175,17 @@ void add_metrics(metric_totals &totals, const objective_result &result) {
   }
 }
 
+/// Share of the returns' variance that the values explain, from the means of both and of the squares.
+static void explain_variance(std::map<std::string, double> &figures) {
+  const auto error = figures.find("value_error_square"), square = figures.find("return_square");
+  if (error == figures.end() || square == figures.end()) return;
+  const double mean = figures.at("return_mean"), bias = mean - figures.at("value_mean");
+  const double variance = square->second - mean * mean;
+  if (variance > 0) figures["explained_variance"] = 1 - (error->second - bias * bias) / variance;
+  figures.erase(error);
+  figures.erase(square);
+}
+
 std::map<std::string, double> finish_metrics(const metric_totals &totals) {
   std::map<std::string, double> figures;
   for (const auto &[name, total] : totals)
@@ -170,6 +196,7 @@ std::map<std::string, double> finish_metrics(const metric_totals &totals) {
     figures["ess"] = mean->second * mean->second / square->second;
     figures.erase(square);
   }
+  explain_variance(figures);
   return figures;
 }
 

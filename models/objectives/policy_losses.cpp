@@ -11,9 +11,12 @@ at::Tensor log_ratio(const at::Tensor &logp, const at::Tensor &anchor, const at:
 }
 
 /// -min(r A, clip(r) A), written with the ratio that counts so that the clip mask comes for free.
-policy_terms clipped_loss(const at::Tensor &ratio, const at::Tensor &advantages, const clip_bounds &bounds) {
+policy_terms clipped_loss(const at::Tensor &ratio, const at::Tensor &advantages, const clip_bounds &bounds,
+                          const at::Tensor &scale = {}) {
   const auto constant = ratio.detach();
-  const auto bounded = constant.clamp(1 - bounds.low, 1 + bounds.high);
+  const auto bounded = scale.defined()
+                           ? constant.minimum(scale * bounds.high + 1).maximum(1 - scale * bounds.low)
+                           : constant.clamp(1 - bounds.low, 1 + bounds.high);
   const auto clipped = (constant * advantages).gt(bounded * advantages);
   return {at::where(clipped, bounded, ratio) * -advantages, constant, clipped, {}, {}};
 }
@@ -24,14 +27,21 @@ policy_terms reinforce(const at::Tensor &logp, const at::Tensor &advantages) {
   return {logp * -advantages, {}, {}, {}, {}};
 }
 
+policy_terms unclipped(const at::Tensor &logp, const at::Tensor &behaviour, const at::Tensor &advantages,
+                       const at::Tensor &mask) {
+  const auto ratio = log_ratio(logp, behaviour, mask).exp();
+  return {ratio * -advantages, ratio.detach(), {}, ratio.detach(), {}};
+}
+
 policy_terms ppo_clip(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
-                      const at::Tensor &mask, const clip_bounds &bounds) {
-  return clipped_loss(log_ratio(logp, anchor, mask).exp(), advantages, bounds);
+                      const at::Tensor &mask, const clip_bounds &bounds, const at::Tensor &scale) {
+  return clipped_loss(log_ratio(logp, anchor, mask).exp(), advantages, bounds, scale);
 }
 
 policy_terms ppo_dual_clip(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
-                           const at::Tensor &mask, const clip_bounds &bounds, double dual_clip) {
-  auto terms = ppo_clip(logp, anchor, advantages, mask, bounds);
+                           const at::Tensor &mask, const clip_bounds &bounds, double dual_clip,
+                           const at::Tensor &scale) {
+  auto terms = ppo_clip(logp, anchor, advantages, mask, bounds, scale);
   const auto beyond = terms.ratio.gt(dual_clip).logical_and_(advantages.lt(0));
   terms.loss = at::where(beyond, advantages * -dual_clip, terms.loss);
   terms.clipped = terms.clipped.logical_or(beyond);
@@ -40,8 +50,8 @@ policy_terms ppo_dual_clip(const at::Tensor &logp, const at::Tensor &anchor, con
 
 policy_terms decoupled_ppo(const at::Tensor &logp, const at::Tensor &proximal, const at::Tensor &behaviour,
                            const at::Tensor &advantages, const at::Tensor &mask, const clip_bounds &bounds,
-                           const weight_options &weights) {
-  auto terms = ppo_clip(logp, proximal, advantages, mask, bounds);
+                           const weight_options &weights, const at::Tensor &scale) {
+  auto terms = ppo_clip(logp, proximal, advantages, mask, bounds, scale);
   terms.weight = importance_weights(proximal, behaviour, mask, weights.level);
   terms.capped = cap_weights(terms.weight, weights.cap, weights.low, weights.high);
   terms.loss = terms.loss * terms.capped;

@@ -36,19 +36,26 @@ struct policy_terms {
 /// REINFORCE (Williams 1992): -A logp.
 policy_terms reinforce(const at::Tensor &logp, const at::Tensor &advantages);
 
+/// M2PO (arXiv:2510.01161): -A exp(logp - behaviour), unclipped; the second-moment mask keeps it in bounds.
+policy_terms unclipped(const at::Tensor &logp, const at::Tensor &behaviour, const at::Tensor &advantages,
+                       const at::Tensor &mask);
+
+/// `scale` [B,T] of the clipped ones multiplies each token's bounds; undefined: 1.
+
 /// PPO's clipped objective (arXiv:1707.06347, eq. 7) with two bounds (DAPO, arXiv:2503.14476).
 policy_terms ppo_clip(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
-                      const at::Tensor &mask, const clip_bounds &bounds);
+                      const at::Tensor &mask, const clip_bounds &bounds, const at::Tensor &scale = {});
 
 /// Dual-clip PPO (arXiv:1912.09729, eq. 5): for A < 0 the objective is at least dual_clip · A.
 policy_terms ppo_dual_clip(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
-                           const at::Tensor &mask, const clip_bounds &bounds, double dual_clip);
+                           const at::Tensor &mask, const clip_bounds &bounds, double dual_clip,
+                           const at::Tensor &scale = {});
 
 /// Decoupled PPO (Hilton et al. 2021; AReaL, arXiv:2505.24298): PPO around `proximal`, weighted by
 /// exp(proximal - behaviour), constant to the gradient and capped as `weights` says.
 policy_terms decoupled_ppo(const at::Tensor &logp, const at::Tensor &proximal, const at::Tensor &behaviour,
                            const at::Tensor &advantages, const at::Tensor &mask, const clip_bounds &bounds,
-                           const weight_options &weights);
+                           const weight_options &weights, const at::Tensor &scale = {});
 
 /// GSPO (arXiv:2507.18071, eqs. 5-7): one length-normalised ratio a sequence. Meant for seq_mean_token_mean.
 policy_terms gspo(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,

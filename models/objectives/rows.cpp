@@ -19,17 +19,27 @@ objective_terms sft(const in &i, const options &) {
 objective_terms reinforce_row(const in &i, const options &) {
   return {reinforce(i.logp, i.advantages), {}};
 }
+/// What each token keeps of its clip range; undefined where all keep all of it.
+at::Tensor bounds_kept(const in &i, const options &o) {
+  return o.stale_clip == 0 || !i.age.defined() ? at::Tensor() : stale_scale(i.age, o.stale_clip);
+}
 objective_terms ppo(const in &i, const options &o) {
-  return {ppo_clip(i.logp, i.behaviour, i.advantages, i.mask, o.clip), {}};
+  return {ppo_clip(i.logp, i.behaviour, i.advantages, i.mask, o.clip, bounds_kept(i, o)), {}};
 }
 objective_terms ppo_recomputed(const in &i, const options &o) {
-  return {ppo_clip(i.logp, i.proximal, i.advantages, i.mask, o.clip), {}};
+  return {ppo_clip(i.logp, i.proximal, i.advantages, i.mask, o.clip, bounds_kept(i, o)), {}};
 }
 objective_terms dual(const in &i, const options &o) {
-  return {ppo_dual_clip(i.logp, i.behaviour, i.advantages, i.mask, o.clip, o.dual_clip), {}};
+  return {ppo_dual_clip(i.logp, i.behaviour, i.advantages, i.mask, o.clip, o.dual_clip, bounds_kept(i, o)),
+          {}};
 }
 objective_terms decoupled(const in &i, const options &o) {
-  return {decoupled_ppo(i.logp, i.proximal, i.behaviour, i.advantages, i.mask, o.clip, o.weights), {}};
+  return {decoupled_ppo(i.logp, i.proximal, i.behaviour, i.advantages, i.mask, o.clip, o.weights,
+                        bounds_kept(i, o)),
+          {}};
+}
+objective_terms m2po(const in &i, const options &) {
+  return {unclipped(i.logp, i.behaviour, i.advantages, i.mask), {}};
 }
 objective_terms gspo_row(const in &i, const options &o) {
   return {gspo(i.logp, i.behaviour, i.advantages, i.mask, o.clip), {}};
@@ -40,7 +50,10 @@ objective_terms cispo_row(const in &i, const options &o) {
 objective_terms value(const in &i, const options &o) {
   const auto terms = value_loss(i.values, i.old_values, i.returns, o.value_clip);
   return {{.loss = terms.loss, .clipped = terms.clipped},
-          {{"value_mean", i.values.detach()}, {"return_mean", i.returns}}};
+          {{"value_mean", i.values.detach()},
+           {"return_mean", i.returns},
+           {"return_square", i.returns.square()},
+           {"value_error_square", (i.returns - i.values.detach()).square()}}};
 }
 
 at::Tensor chosen(const at::Tensor &rows) {
@@ -95,6 +108,29 @@ constexpr objective_row rows[] = {
     {"dapo", tokens, anchored, "behaviour_clip", {.clip = {0.2, 0.28}}, ppo, "arXiv:2503.14476"},
     {"ppo_dual_clip", tokens, anchored, "behaviour_clip", {}, dual, "arXiv:1912.09729"},
     {"decoupled_ppo", tokens, both, "decoupled", {}, decoupled, "arXiv:2505.24298"},
+    {"tis",
+     tokens,
+     both,
+     "truncated",
+     {.weights = {.cap = weight_cap::truncate}},
+     decoupled,
+     "truncated importance sampling: weights at most 2"},
+    {"icepop",
+     tokens,
+     both,
+     "masked",
+     {.weights = {.cap = weight_cap::mask, .low = 0.5, .high = 5}},
+     decoupled,
+     "IcePop: tokens whose weight lies outside [0.5, 5] do not count"},
+    {"mis",
+     tokens,
+     both,
+     "masked",
+     {.weights = {weight_cap::mask, weight_level::sequence_geometric, 0.9, 1.1}},
+     decoupled,
+     "masked importance sampling: sequences whose geometric mean weight lies outside the bounds do not "
+     "count"},
+    {"m2po", tokens, both, "masked", {.m2po_tau = 0.04}, m2po, "arXiv:2510.01161"},
     {"gspo",
      tokens,
      anchored,

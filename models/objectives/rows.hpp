@@ -33,6 +33,8 @@ struct objective_inputs {
   at::Tensor proximal;    ///< [B,T] log-probabilities of the weights the trust region is around
   at::Tensor reference;   ///< [B,T] log-probabilities of the reference model
   at::Tensor advantages;  ///< [B,T], or [B,1] for one a sequence
+  at::Tensor age;         ///< [B,T] versions between the weights that drew a token and those the batch found
+  at::Tensor keep;        ///< [B,T] 0 on tokens without a policy term (M2PO's mask); undefined: all have one
   at::Tensor values, old_values, returns;  ///< [B,T], of a critic
   at::Tensor scores;                       ///< [2N] or [N], of a reward model
   at::Tensor targets;                      ///< [N] ratings
@@ -53,6 +55,8 @@ struct objective_options {
   double label_smoothing = 0;  ///< dpo
   double centring = 0;         ///< reward_pairs
   double value_clip = 0.2;     ///< value
+  double stale_clip = 0;       ///< how fast a token's clip bounds shrink with its age (see stale_scale)
+  double m2po_tau = 0;         ///< second moment that M2PO's mask keeps to, over the global batch; 0: no mask
 };
 
 struct objective_needs {
@@ -76,7 +80,9 @@ struct objective_result {
   at::Tensor loss;                   ///< scalar
   std::vector<metric_slot> metrics;  ///< the first is "tokens", "pairs" or "scores"
   at::Tensor values;                 ///< [metrics], on the loss's device, so that reading it can wait
-};
+  at::Tensor weights;  ///< importance weights before their cap, of the tokens (or sequences) counted; [n]
+  at::Tensor sequence_log_weights;  ///< log of exp(logp - behaviour) over each sequence [B]; as `weights`
+};                                  ///< undefined where there is no behaviour policy
 
 /// A per-token (or per-row) loss and constants for metrics.
 struct objective_terms {
@@ -88,16 +94,16 @@ struct objective_row {
   std::string_view name;
   input_kind kind = input_kind::tokens;
   objective_needs needs;
-  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "none", or
-  /// "offline" where the data are fixed and there is nothing to correct.
+  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "masked",
+  /// "none", or "offline" where the data are fixed and there is nothing to correct.
   std::string_view correction;
   objective_options defaults;
   objective_terms (*loss)(const objective_inputs &inputs, const objective_options &options) = nullptr;
   std::string_view source;
 };
 
-/// The table: sft, reinforce, ppo, ppo_recomputed, grpo, dr_grpo, dapo, ppo_dual_clip, decoupled_ppo, gspo,
-/// cispo, value, reward_pairs, reward_scores, dpo.
+/// The table: sft, reinforce, ppo, ppo_recomputed, grpo, dr_grpo, dapo, ppo_dual_clip, decoupled_ppo, tis,
+/// icepop, mis, m2po, gspo, cispo, value, reward_pairs, reward_scores, dpo.
 std::span<const objective_row> objective_rows();
 /// Throws input_error listing the rows there are.
 const objective_row &find_objective(std::string_view name);

@@ -14,7 +14,7 @@ namespace slipstream {
 namespace {
 
 constexpr int largest_number = 12, largest_target = 99;
-constexpr std::size_t heldout = 256, demonstrations_a_problem = 4;
+constexpr std::size_t heldout = 256, prompts = 1000, demonstrations_a_problem = 6;
 constexpr char signs[] = {'+', '-', '*'};
 
 using numbers = std::array<int, 3>;
@@ -76,24 +76,20 @@ std::vector<made_file> make_countdown(std::uint64_t seed) {
   std::vector<problem> tasks;
   for (const auto &[task, ways] : found) tasks.push_back(task);
   shares.shuffle(tasks);
-  const auto demonstrated = (tasks.size() - heldout) / 2;
-  std::string held, shown, prompts;
+  std::string held, shown, asked;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (i < heldout) {
-      held += prompt_line(tasks[i], texts);
-    } else if (i < heldout + demonstrated) {
-      const auto &ways = found.at(tasks[i]);
-      for (std::size_t line = 0; line < demonstrations_a_problem; ++line) {
-        const auto pick = texts.below(static_cast<std::uint32_t>(ways.size()));
-        const auto &way = *std::next(ways.begin(), static_cast<std::ptrdiff_t>(pick));
-        shown +=
-            fmt::format("{{\"prompt\":\"make {}=\",\"response\":\"{}\"}}\n", stated(tasks[i], texts), way);
-      }
-    } else {
-      prompts += prompt_line(tasks[i], texts);
+    if (i < heldout + prompts) {
+      (i < heldout ? held : asked) += prompt_line(tasks[i], texts);
+      continue;
+    }
+    const auto &ways = found.at(tasks[i]);
+    for (std::size_t line = 0; line < demonstrations_a_problem; ++line) {
+      const auto pick = texts.below(static_cast<std::uint32_t>(ways.size()));
+      const auto &way = *std::next(ways.begin(), static_cast<std::ptrdiff_t>(pick));
+      shown += fmt::format("{{\"prompt\":\"make {}=\",\"response\":\"{}\"}}\n", stated(tasks[i], texts), way);
     }
   }
-  return {{"demonstrations.jsonl", shown}, {"prompts.jsonl", prompts}, {"heldout.jsonl", held}};
+  return {{"demonstrations.jsonl", shown}, {"prompts.jsonl", asked}, {"heldout.jsonl", held}};
 }
 
 }  // namespace slipstream

@@ -66,6 +66,20 @@ micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad
   return result;
 }
 
+at::Tensor token_ages(const std::vector<const sample *> &samples, std::int64_t version,
+                      const at::Tensor &mask) {
+  if (samples.front()->versions.empty()) return {};
+  auto result = at::zeros(mask.sizes(), at::kFloat);
+  auto *row = result.data_ptr<float>();
+  for (const auto *entry : samples) {
+    for (std::size_t t = 0; t < entry->versions.size(); ++t)
+      row[static_cast<std::size_t>(entry->prompt_length) + t] =
+          static_cast<float>(version - entry->versions[t]);
+    row += mask.size(1);
+  }
+  return result.to(mask.device());
+}
+
 std::vector<std::vector<const sample *>> split_by_length(const std::vector<const sample *> &samples,
                                                          std::int64_t unit, std::int64_t rows) {
   const auto step = static_cast<std::size_t>(unit);

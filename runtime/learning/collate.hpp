@@ -20,6 +20,11 @@ struct micro_batch {
 /// tokens.
 micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad, const at::Device &device);
 
+/// Versions [B,T] between the weights that drew each response token and `version`, shaped and placed as
+/// `mask`; undefined when the first sample has no versions.
+at::Tensor token_ages(const std::vector<const sample *> &samples, std::int64_t version,
+                      const at::Tensor &mask);
+
 /// Splits samples into micro-batches of about equal length: units (single samples, or pairs that must stay
 /// together) are sorted by their longest sequence, ties in the order given, and cut every `rows` samples.
 std::vector<std::vector<const sample *>> split_by_length(const std::vector<const sample *> &samples,

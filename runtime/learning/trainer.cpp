@@ -49,6 +49,8 @@ void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
   version_ = state.at("version");
   tokens_ = state.at("tokens");
   staleness_max_ = state.at("staleness_max");
+  if (options_.kl_target > 0)
+    options_.loss.kl_coefficient = state.value("kl_coefficient", options_.loss.kl_coefficient);
   keep_state();
 }
 
@@ -65,7 +67,9 @@ void trainer::keep_state() {
 }
 
 nlohmann::json trainer::state() const {
-  return {{"version", version_}, {"tokens", tokens_}, {"staleness_max", staleness_max_}};
+  nlohmann::json result = {{"version", version_}, {"tokens", tokens_}, {"staleness_max", staleness_max_}};
+  if (options_.kl_target > 0) result["kl_coefficient"] = options_.loss.kl_coefficient;
+  return result;
 }
 
 void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
@@ -75,6 +79,7 @@ void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
   if (options_.staleness_bound) assert_staleness(batch_, version_, *options_.staleness_bound);
   if (options_.exact_lag) assert_lag(batch_, version_, *options_.exact_lag);
   staleness_max_ = std::max(staleness_max_, measure_staleness(batch_, version_).largest);
+  batch_ = whitened(batch_, options_.whiten_over);
   metrics_.clear();
   braked_.clear();
   steps_ = 0;
@@ -93,12 +98,11 @@ void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
 /// the denominators.
 void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
   const auto &row = *options_.objective;
-  const bool only_advantage =
-      row.needs.advantages && options_.loss.kl_coefficient == 0 && options_.loss.entropy_coefficient == 0;
+  const bool leave_out = may_leave_out();
   mini_batch result;
   std::vector<const sample *> useful;
   for (const auto *entry : samples) {
-    if (!only_advantage || has_advantage(*entry)) {
+    if (!leave_out || has_advantage(*entry)) {
       useful.push_back(entry);
     } else {
       result.totals.tokens +=
@@ -109,14 +113,11 @@ void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
   const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
   for (const auto &part : split_by_length(useful, unit_of(row.kind), options_.micro_batch)) {
     auto micro = collate(part, pad, parameters_.device());
+    micro.inputs.age = token_ages(part, version_, micro.inputs.mask);
     result.totals += count(row, micro.inputs);
     result.parts.push_back(std::move(micro));
   }
   mini_batches_.push_back(std::move(result));
-}
-
-bool trainer::needs_proximal_pass() const {
-  return options_.objective->needs.proximal && options_.mini_batches * options_.epochs > 1;
 }
 
 at::Tensor trainer::logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const {
@@ -136,7 +137,12 @@ bool trainer::slice() {
   auto position = cursor_++;
   if (needs_proximal_pass()) {
     for (auto &group : mini_batches_) {
-      if (position < group.parts.size()) return anchor(group.parts[position]), true;
+      if (position < group.parts.size()) {
+        anchor(group.parts[position]);
+        const bool last = position + 1 == group.parts.size() && &group == &mini_batches_.back();
+        if (last && options_.loss.m2po_tau > 0) mask_second_moment();
+        return true;
+      }
       position -= group.parts.size();
     }
   }
@@ -155,18 +161,20 @@ bool trainer::slice() {
 
 void trainer::train(mini_batch &group, micro_batch &part, bool last) {
   tokens_ += part.token_count;
-  add_metrics(metrics_, add_gradient(part, group.totals));
+  const auto result = add_gradient(part, group.totals);
+  add_metrics(metrics_, result);
+  keep_weights(result);
   if (last) optimizer_step();
 }
 
 /// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds.
-objective_result trainer::add_gradient(const micro_batch &part, const denominators &totals) {
+objective_result trainer::add_gradient(micro_batch &part, const denominators &totals) {
   const auto &row = *options_.objective;
   auto inputs = part.inputs;
   if (per_token(row.kind)) {
     inputs.logp =
         logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);
-    if (row.needs.proximal && !inputs.proximal.defined()) inputs.proximal = inputs.logp.detach();
+    complete_inputs(inputs, part);
   } else {
     inputs.scores = batch_scores(model_, part.tokens);
   }
@@ -207,7 +215,8 @@ void trainer::optimizer_step() {
                     "; batch: " + batch_ids());
   if (brake()) return;
   ++steps_;
-  rate_ = learning_rate(options_.rate, optimizer_.step);
+  scale_ = step_scale();
+  rate_ = learning_rate(options_.rate, optimizer_.step) * scale_;
   adamw_step(parameters_, gradient_, optimizer_, options_.optimizer, rate_,
              clip_scale(grad_norm_, options_.max_grad_norm), decays_);
   gradient_.zero_();
@@ -217,6 +226,7 @@ trained_version trainer::complete(std::int64_t now_ns) {
   const at::NoGradGuard no_gradients;
   trained_version result;
   auto figures = batch_figures(batch_, version_);
+  figures.update(sample_shares(batch_, version_));
   result.version = ++version_;
   result.metrics = {{"update", version_},
                     {"version", version_},
@@ -228,6 +238,7 @@ trained_version trainer::complete(std::int64_t now_ns) {
   if (result.metrics.contains("loss"))  // a sum over the optimizer's steps
     result.metrics["loss"] =
         result.metrics["loss"].get<double>() / static_cast<double>(options_.mini_batches * options_.epochs);
+  finish_update(result.metrics);
   for (const auto &group : batch_) result.ids.push_back(group->id);
   if (!braked_.empty()) result.metrics["brake"] = braked_;
   if (steps_ == 0) result.braked = braked_;

@@ -11,6 +11,8 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/learning/weight_figures.hpp"
+#include "runtime/learning/whitening.hpp"
 #include "runtime/schedule/rules.hpp"
 
 namespace slipstream {
@@ -29,6 +31,15 @@ struct trainer_options {
   std::optional<std::int64_t> exact_lag;        ///< every token is that old (less only at the beginning)
   std::vector<brake_spec> brakes;               ///< judged before each optimizer step
   std::int64_t keep_every = 0;                  ///< versions between the states that a brake rolls back to
+  whitening_scope whiten_over = whitening_scope::none;  ///< of the advantages of a batch
+  bool keep_zero = false;    ///< samples without advantage are passed through the model all the same
+  bool interpolate = false;  ///< proximal log-probabilities by interpolation, not by a forward pass
+  bool ess_scaling = false;  ///< the step shrinks with the effective sample size of the batch (VCPO)
+  double ess_base = 1;       ///< share of the batch from which on the step is whole
+  double kl_target = 0;      ///< mean KL a token that the coefficient is adapted to; 0: it stays
+  double kl_gain = 0.1;      ///< how fast it is
+  /// Gives reference log-probabilities where the samples bring none; may be null.
+  std::shared_ptr<const transformer> reference;
 };
 
 /// A version that a batch made.
@@ -58,7 +69,8 @@ class trainer {
 
   /// Goes on from a checkpoint: `initial` was its weights, `state` is what state() gave.
   void resume(adamw_state optimizer, const nlohmann::json &state);
-  /// What a checkpoint holds beside weights and optimizer: {"version", "tokens", "staleness_max"}.
+  /// What a checkpoint holds beside weights and optimizer: {"version", "tokens", "staleness_max"}, and
+  /// "kl_coefficient" where it is adapted.
   nlohmann::json state() const;
 
   std::int64_t version() const { return version_; }
@@ -88,10 +100,16 @@ class trainer {
 
   void add_mini_batch(const std::vector<const sample *> &samples);
   bool needs_proximal_pass() const;
+  bool may_leave_out() const;
+  void mask_second_moment();
+  void complete_inputs(objective_inputs &inputs, micro_batch &part);
+  void keep_weights(const objective_result &result);
+  double step_scale();
+  void finish_update(nlohmann::json &metrics);
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
   void anchor(micro_batch &part) const;
   void train(mini_batch &group, micro_batch &part, bool last);
-  objective_result add_gradient(const micro_batch &part, const denominators &totals);
+  objective_result add_gradient(micro_batch &part, const denominators &totals);
   void optimizer_step();
   bool brake();
   void keep_state();
@@ -114,9 +132,12 @@ class trainer {
   std::vector<mini_batch> mini_batches_;
   std::size_t cursor_ = 0;  ///< slices done of this batch
   metric_totals metrics_;
-  std::string braked_;      ///< the brake that ended this batch
-  std::int64_t steps_ = 0;  ///< taken with this batch
-  at::Tensor kept_;         ///< parameters to roll back to
+  std::vector<at::Tensor> weights_;           ///< importance weights of the update, a micro-batch each
+  std::vector<at::Tensor> sequence_weights_;  ///< their logarithms by sequence, of one optimizer step
+  double scale_ = 1;                          ///< of the newest step, by the effective sample size
+  std::string braked_;                        ///< the brake that ended this batch
+  std::int64_t steps_ = 0;                    ///< taken with this batch
+  at::Tensor kept_;                           ///< parameters to roll back to
   adamw_state kept_moments_;
   double grad_norm_ = 0;
   double rate_ = 0;

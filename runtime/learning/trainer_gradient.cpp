@@ -6,7 +6,8 @@
 
 namespace slipstream {
 
-batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &batch) {
+batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &given) {
+  const auto batch = whitened(given, options_.whiten_over);
   mini_batches_.clear();
   denominators totals;
   for (const auto &group : batch) {  // a group is a mini-batch here, so that its gradient can be told apart
@@ -15,11 +16,16 @@ batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &batch) {
     add_mini_batch(samples);
     totals += mini_batches_.back().totals;
   }
+  if (options_.loss.m2po_tau > 0) {
+    for (auto &group : mini_batches_)
+      for (auto &part : group.parts) anchor(part);
+    mask_second_moment();
+  }
   batch_gradient result{at::zeros_like(gradient_), 0, 0};
   double squares = 0;  // of the groups' norms
   for (auto &group : mini_batches_) {
     gradient_.zero_();
-    for (const auto &part : group.parts) add_gradient(part, totals);
+    for (auto &part : group.parts) add_gradient(part, totals);
     const double norm = gradient_norm(gradient_);
     squares += norm * norm;
     result.sum.add_(gradient_);

@@ -91,17 +91,18 @@ void check_copies(const topology &graph) {
 }
 
 void check_model_names(const topology &graph) {
-  for (const auto &actor : graph.actors) {
-    const node *model = actor.node.find("model");
-    if (model == nullptr || model->as_text() == nullptr) continue;
-    const auto &name = *model->as_text();
-    if (graph.find_model(name) == nullptr)
-      fail_at(model->at,
-              fmt::format("[actors.{0}] uses the model \"{1}\", which the file does not have.{2} {3} Or "
-                          "add [models.{1}]",
-                          actor.name, name, did_you_mean(name, names_of(graph.models)),
-                          known_or_none("models", names_of(graph.models))));
-  }
+  for (const auto &actor : graph.actors)
+    for (const char *key : {"model", "reference"}) {
+      const node *model = actor.node.find(key);
+      if (model == nullptr || model->as_text() == nullptr || model->as_text()->empty()) continue;
+      const auto &name = *model->as_text();
+      if (graph.find_model(name) == nullptr)
+        fail_at(model->at,
+                fmt::format("[actors.{0}] uses the model \"{1}\", which the file does not have.{2} {3} Or "
+                            "add [models.{1}]",
+                            actor.name, name, did_you_mean(name, names_of(graph.models)),
+                            known_or_none("models", names_of(graph.models))));
+    }
 }
 
 bool is_kind(const actor_config &actor, std::string_view kind) {

@@ -4,6 +4,7 @@
 #include "actors/run.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
+#include "tests/support/run_tiny.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/tiny_topology.hpp"
@@ -12,42 +13,8 @@
 using namespace slipstream;
 using namespace std::chrono_literals;
 
-namespace {
-
-/// What a run under virtual time leaves behind.
-struct outcome {
-  nlohmann::json result;
-  std::string metrics;
-  at::Tensor weights;
-};
-
-outcome run_tiny(const std::string &text) {
-  registry kinds;
-  register_builtin(kinds);
-  preflight plan(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds);
-  plan.verify();
-  const run_folder folder(plan.graph().run_folder());
-  test::virtual_time world;
-  run_options options;
-  options.detached = false;
-  const auto supervisor = world.own(spawn_topology(world.system(), plan, folder.paths(), options));
-  const auto ended = test::request<json_ptr>(world, supervisor, wait_atom::value);
-  REQUIRE(world.pass_until([&] { return ended->reply.has_value(); }, 1min));
-  outcome left{**ended->reply, test::read_text(folder.paths().metrics), {}};
-  INFO(left.result.dump());
-  REQUIRE(left.result["status"] == "finished");
-  left.weights = load_checkpoint(folder.paths().checkpoints / "last").flat;
-  return left;
-}
-
-std::vector<nlohmann::json> lines(const std::string &text) {
-  std::vector<nlohmann::json> result;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) result.push_back(nlohmann::json::parse(line));
-  return result;
-}
-
-}  // namespace
+using test::lines;
+using test::run_tiny;
 
 TEST_CASE("a whole fine-tuning run finishes under virtual time, the same twice") {
   const test::scratch one, two;

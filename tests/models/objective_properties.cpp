@@ -31,14 +31,16 @@ objective_inputs random_batch(std::uint64_t seed, at::ScalarType type = at::kDou
   in.reference = in.logp + normal(0.3);
   in.entropy = normal(1).abs();
   in.advantages = normal(1);
+  in.age = at::randint(0, 4, {rows, width}, at::kLong).to(type);
+  in.keep = at::rand({rows, width}).gt(0.2).to(type);
   in.values = normal(1), in.old_values = in.values + normal(0.3), in.returns = normal(1);
   in.scores = normal(1).select(1, 0).contiguous(), in.targets = normal(1).select(1, 0).contiguous();
   return in;
 }
 
 std::vector<at::Tensor *> members(objective_inputs &in) {
-  return {&in.mask,       &in.logp,   &in.entropy,    &in.behaviour, &in.proximal, &in.reference,
-          &in.advantages, &in.values, &in.old_values, &in.returns,   &in.scores,   &in.targets};
+  return {&in.mask,   &in.logp,       &in.entropy, &in.behaviour, &in.proximal, &in.reference, &in.advantages,
+          &in.values, &in.old_values, &in.returns, &in.scores,    &in.targets,  &in.age,       &in.keep};
 }
 
 objective_inputs picked(objective_inputs in, const std::vector<std::int64_t> &which) {
@@ -66,6 +68,7 @@ objective_options busy_options(const objective_row &row) {
   options.weights = {.cap = weight_cap::truncate, .high = 1.2};
   options.kl_coefficient = 0.3;
   options.entropy_coefficient = 0.01;
+  options.stale_clip = 0.5;
   return options;
 }
 
@@ -284,6 +287,72 @@ TEST_CASE("interpolated and recomputed proximal log-probabilities agree where a 
       at::allclose(of_version(4), behaviour, 1e-12, 1e-12));  // recomputing with version 4 gives these again
   CHECK(at::allclose(of_version(2), behaviour + (current - behaviour) * (2.0 / 3), 1e-12, 1e-12));
   CHECK_FALSE(at::allclose(of_version(2), behaviour, 1e-3, 1e-3));
+}
+
+TEST_CASE("clip ranges shrink with a token's age, and fresh tokens keep theirs") {
+  const auto &row = find_objective("ppo");
+  auto batch = random_batch(16);
+  auto options = row.defaults;
+  const auto plain = evaluate_parts(row, options, {batch}).loss;
+  options.stale_clip = 0.5;
+  batch.age = at::zeros_like(batch.age);
+  CHECK(evaluate_parts(row, options, {batch}).loss == Approx(plain).epsilon(1e-12));
+  batch.age = at::full_like(batch.age, 3);  // (1 + 3)^-0.5 = 1/2
+  const auto halved = evaluate_parts(row, options, {batch});
+  auto half = row.defaults;
+  half.clip = {0.1, 0.1};
+  const auto expected = evaluate_parts(row, half, {batch});
+  CHECK(halved.loss == Approx(expected.loss).epsilon(1e-12));
+  CHECK(halved.metrics.at("clip_fraction") == expected.metrics.at("clip_fraction"));
+  CHECK(halved.loss != Approx(plain));
+  options.stale_clip = -0.5;
+  half.clip = {0.4, 0.4};
+  CHECK(evaluate_parts(row, options, {batch}).loss ==
+        Approx(evaluate_parts(row, half, {batch}).loss).epsilon(1e-12));
+}
+
+TEST_CASE("the share of an effective sample is the same from logarithms, however far they are from 0") {
+  at::manual_seed(17);
+  const auto logs = at::randn({9}, at::kDouble);
+  CHECK(effective_share(logs) ==
+        Approx(effective_sample_size(logs.exp(), at::ones_like(logs)).ratio).epsilon(1e-12));
+  CHECK(effective_share(logs + 900) == Approx(effective_share(logs)).epsilon(1e-9));
+  CHECK(effective_share(at::zeros({5})) == Approx(1));
+  CHECK(effective_share(at::tensor({0.0, -2000.0})) == Approx(0.5));
+}
+
+TEST_CASE("weights over sequences: the product of their tokens', or its geometric mean") {
+  const auto batch = random_batch(18);
+  const auto logs = (batch.proximal - batch.behaviour) * batch.mask;
+  const auto product =
+      importance_weights(batch.proximal, batch.behaviour, batch.mask, weight_level::sequence_product);
+  const auto mean =
+      importance_weights(batch.proximal, batch.behaviour, batch.mask, weight_level::sequence_geometric);
+  CHECK(at::allclose(product, logs.sum(1, true).exp(), 1e-12, 1e-12));
+  CHECK(at::allclose(mean.pow(batch.mask.sum(1, true)), product, 1e-9, 1e-12));
+  auto options = find_objective("mis").defaults;
+  const auto outside = mean.lt(0.9).logical_or(mean.gt(1.1)).expand_as(batch.mask);
+  auto zeroed = batch;
+  zeroed.advantages = batch.advantages.masked_fill(outside, 0);
+  auto uncapped = options;
+  uncapped.weights.cap = weight_cap::none;
+  REQUIRE(outside.any().item<bool>());
+  REQUIRE_FALSE(outside.all().item<bool>());
+  CHECK(evaluate_parts(find_objective("mis"), options, {batch}).loss ==
+        Approx(evaluate_parts(find_objective("mis"), uncapped, {zeroed}).loss).epsilon(1e-12));
+}
+
+TEST_CASE("values that are the returns explain all their variance, and their mean none") {
+  auto batch = random_batch(19);
+  const auto explained = [&] {
+    return evaluate_parts(find_objective("value"), {},
+                          {picked(batch, {0, 1, 2, 3}), picked(batch, {4, 5, 6, 7, 8})})
+        .metrics.at("explained_variance");
+  };
+  batch.values = batch.returns + 3;  // a bias is not variance
+  CHECK(explained() == Approx(1));
+  batch.values = at::full_like(batch.returns, 0.7);
+  CHECK(explained() == Approx(0).margin(1e-9));
 }
 
 TEST_CASE("a DPO row sums its pairs' tokens") {

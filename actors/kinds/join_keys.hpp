@@ -1,0 +1,17 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "actors/context.hpp"
+#include "actors/join.hpp"
+
+namespace slipstream {
+
+/// `weights` = { correct = 1.0, length = -0.1 }: how much each scorer counts.
+std::map<std::string, double> read_weights(settings &s, const actor_config &config);
+
+/// What the kinds that join a group's figures share: who must answer, and who takes the samples.
+join_setup make_join(spawn_context &context, const std::string &name);
+
+}  // namespace slipstream
