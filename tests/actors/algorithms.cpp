@@ -1,0 +1,121 @@
+// Algorithms as whole runs: each row and key reaches the learner from a topology.
+#include <ATen/core/Tensor.h>
+
+#include "models/error.hpp"
+#include "tests/support/run_tiny.hpp"
+#include "tests/support/tiny_topology.hpp"
+
+using namespace slipstream;
+using test::Contains;
+
+namespace {
+
+std::string replaced(std::string text, const std::string &what, const std::string &with) {
+  const auto at = text.find(what);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, what.size(), with);
+}
+
+/// The tiny run with another advantage and loss, and keys for both.
+std::string with(const test::scratch &folder, const std::string &advantage, const std::string &loss,
+                 const std::string &learner_keys = "", const std::string &advantage_keys = "") {
+  auto text = test::tiny_topology{.folder = folder.path().string()}.grpo();
+  text = replaced(text, "kind = \"advantage.grpo\"",
+                  "kind = \"advantage." + advantage + "\"\n" + advantage_keys);
+  return replaced(text, "loss = \"decoupled_ppo\"", "loss = \"" + loss + "\"") + learner_keys;
+}
+
+const std::string frozen = "[models.frozen]\ncopy_of = \"policy\"\n";
+
+}  // namespace
+
+TEST_CASE("every row of policies trains from a topology") {
+  const struct {
+    const char *advantage, *loss, *learner_keys, *figure;
+  } rows[] = {
+      {"grpo", "m2po", "m2po_tau = 1e-4\n", "m2po_fraction"},
+      {"rloo", "tis", "proximal = \"interpolated\"\nmini_batches = 2\n", "weight_capped_fraction"},
+      {"dr_grpo", "icepop", "weight_level = \"sequence_product\"\n", "weight_p95"},
+      {"grpo", "mis", "ess_scaling = true\n", "step_scale"},
+      {"reinforce_pp", "ppo", "stale_clip = 0.5\n", "staleness_histogram"},
+      {"reinforce_pp_baseline", "cispo", "", "truncated"},
+      {"reinforce_centred", "reinforce", "i_know = true\n", "reward.near"},
+  };
+  for (const auto &row : rows) {
+    CAPTURE(row.advantage, row.loss);
+    const test::scratch folder;
+    test::write_tiny_data(folder.path());
+    const auto left = test::run_tiny(with(folder, row.advantage, row.loss, row.learner_keys));
+    CHECK(left.result["ledger"]["trained"] == 32);
+    const auto updates = test::lines(left.metrics);
+    REQUIRE(updates.size() == 4);
+    CHECK(updates.back().contains(row.figure));
+    CHECK(updates.back()["grad_norm"] > 0);
+  }
+}
+
+TEST_CASE("groups without advantage are refilled: the ledger counts them and draws others") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  const auto text = replaced(with(folder, "grpo", "ppo", "", "zero_groups = \"refill\"\n"), "edit_similarity",
+                             "exact_match");
+  auto easier = replaced(text, "max_new_tokens = 5", "max_new_tokens = 1");
+  std::ofstream prompts(folder.path() / "prompts.jsonl");  // one digit, which now and then is guessed
+  for (int i = 0; i < 40; ++i) prompts << R"({"prompt":"=","answer":")" << i % 10 << "\"}\n";
+  prompts.close();
+  const auto left = test::run_tiny(easier);
+  const auto &books = left.result["ledger"];
+  CHECK(books["trained"] == 32);
+  CHECK(books["dropped"]["zero advantage"] > 0);
+  std::int64_t dropped = 0;
+  for (const auto &[reason, count] : books["dropped"].items()) dropped += count.get<std::int64_t>();
+  CHECK(books["drawn"] == 32 + dropped + books["in_flight"].get<std::int64_t>());
+  for (const auto &update : test::lines(left.metrics)) CHECK(update["zero_groups"] == 0.0);
+}
+
+TEST_CASE("online DPO learns from the best and worst of a group, offline DPO from a file") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  auto online = with(folder, "grpo", "dpo", "reference = \"frozen\"\n");
+  online = replaced(online, "kind = \"advantage.grpo\"", "kind = \"pairs\"");
+  online = replaced(online, "[actors.prompts]", frozen + "[actors.prompts]");
+  const auto sampled = test::lines(test::run_tiny(online).metrics);
+  REQUIRE(sampled.size() == 4);
+  CHECK(sampled.front()["margin"].get<double>() == Approx(0).margin(1e-6));  // still its own reference
+  CHECK(sampled.back()["pairs"] == 2);
+
+  auto offline = test::tiny_topology{.folder = folder.path().string(), .name = "pairs", .updates = 8}.sft();
+  offline = replaced(offline, "demonstrations.jsonl", "pairs.jsonl");
+  offline = replaced(offline, "[actors.demonstrations]", frozen + "[actors.demonstrations]");
+  offline = replaced(offline, "loss = \"sft\"", "loss = \"dpo\"\nreference = \"frozen\"");
+  std::ofstream pairs(folder.path() / "pairs.jsonl");
+  for (int i = 0; i < 20; ++i)
+    pairs << R"({"prompt":")" << i << R"(=","chosen":"1","rejected":"2"})"
+          << "\n";
+  pairs.close();
+  const auto read = test::lines(test::run_tiny(offline).metrics);
+  REQUIRE(read.size() == 8);
+  CHECK(read.front()["loss"].get<double>() == Approx(std::log(2.0)).epsilon(1e-4));
+  CHECK(read.back()["loss"] < read.front()["loss"]);
+  CHECK(read.back()["accuracy"] == 1.0);
+}
+
+TEST_CASE("keys that do not go together are refused with a mend") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  registry kinds;
+  register_builtin(kinds);
+  const auto refused = [&](const std::string &text, const char *said) {
+    CHECK_THROWS_WITH(
+        preflight(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds).verify(),
+        Contains(said));
+  };
+  refused(with(folder, "grpo", "ppo", "proximal = \"interpolated\"\n"), "has no proximal policy");
+  refused(with(folder, "grpo", "m2po", "proximal = \"interpolated\"\n"), "write proximal = \"recomputed\"");
+  refused(with(folder, "grpo", "ppo", "kl_target = 0.1\n"), "give its first value as kl = 0.05");
+  refused(with(folder, "grpo", "ppo", "reference = \"policy\"\n"), "leave it out");
+  refused(with(folder, "grpo", "ppo", "reference = \"nobody\"\n"), "which the file does not have");
+  refused(with(folder, "reinforce_pp", "ppo", "", "kl_in_reward = 0.1\n"), "kl_in_reward needs a reference");
+  refused(replaced(with(folder, "grpo", "dpo"), "kind = \"advantage.grpo\"", "kind = \"pairs\""),
+          "compares with a reference");
+}
