@@ -7,16 +7,29 @@
 namespace slipstream {
 namespace {
 
+void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
+  out.count(versions.size());
+  for (const auto &[name, version] : versions) {
+    out.text(name);
+    out.number(version);
+  }
+}
 void write(byte_writer &out, const run_opened &event) {
   out.text(event.name);
   out.put(event.seed);
   out.number(event.group);
+  out.count(event.learners.size());
+  for (const auto &each : event.learners) {
+    out.text(each.learner);
+    out.text(each.path);
+  }
 }
 void write(byte_writer &out, const prompt_drawn &event) {
   out.count(event.id);
   out.number(event.min_version);
   out.number(event.row);
   out.number(event.epoch);
+  write(out, event.model_versions);
 }
 void write(byte_writer &out, const prompt_moved &event) {
   out.count(event.id);
@@ -38,6 +51,7 @@ void write(byte_writer &out, const sample &each) {
   out.put(static_cast<std::uint8_t>(each.truncated));
 }
 void write(byte_writer &out, const group_kept &event) {
+  out.text(event.path);
   out.count(event.group->id);
   out.number(event.group->rollouts);
   out.count(event.group->samples.size());
@@ -48,34 +62,48 @@ void write(byte_writer &out, const group_kept &event) {
     out.count(scores.size());
     for (const double score : scores) out.put(score);
   }
-  out.count(event.group->model_versions.size());
-  for (const auto &[model, version] : event.group->model_versions) {
-    out.text(model);
-    out.number(version);
-  }
+  write(out, event.group->model_versions);
 }
 void write(byte_writer &out, const batch_consumed &event) {
+  out.text(event.learner);
   out.number(event.version);
   out.numbers(event.ids);
 }
 void write(byte_writer &out, const run_resumed &event) {
-  out.number(event.version);
+  write(out, event.versions);
 }
 void write(byte_writer &out, const run_closed &event) {
   out.number(event.version);
   out.text(event.status);
 }
+void write(byte_writer &out, const path_dropped &event) {
+  out.count(event.id);
+  out.text(event.path);
+  out.text(event.reason);
+}
 
+void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    const auto name = in.text();
+    versions[name] = in.number();
+  }
+}
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
   event.group = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    auto &each = event.learners.emplace_back();
+    each.learner = in.text();
+    each.path = in.text();
+  }
 }
 void read(byte_reader &in, prompt_drawn &event) {
   event.id = in.count();
   event.min_version = in.number();
   event.row = in.number();
   event.epoch = in.number();
+  read(in, event.model_versions);
 }
 void read(byte_reader &in, prompt_moved &event) {
   event.id = in.count();
@@ -99,6 +127,7 @@ void read(byte_reader &in, sample &each) {
   each.truncated = in.get<std::uint8_t>() != 0;
 }
 void read(byte_reader &in, group_kept &event) {
+  event.path = in.text();
   auto group = std::make_shared<sample_group>();
   group->id = in.count();
   group->rollouts = in.number();
@@ -107,22 +136,25 @@ void read(byte_reader &in, group_kept &event) {
     auto &scores = group->scores[in.text()];
     for (std::uint64_t more = in.count(); more > 0; --more) scores.push_back(in.get<double>());
   }
-  for (std::uint64_t left = in.count(); left > 0; --left) {
-    const auto model = in.text();
-    group->model_versions[model] = in.number();
-  }
+  read(in, group->model_versions);
   event.group = std::move(group);
 }
 void read(byte_reader &in, batch_consumed &event) {
+  event.learner = in.text();
   event.version = in.number();
   event.ids = in.numbers<std::uint64_t>();
 }
 void read(byte_reader &in, run_resumed &event) {
-  event.version = in.number();
+  read(in, event.versions);
 }
 void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
+}
+void read(byte_reader &in, path_dropped &event) {
+  event.id = in.count();
+  event.path = in.text();
+  event.reason = in.text();
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "runtime/schedule/ledger.hpp"
+#include "runtime/schedule/path_book.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -16,40 +18,51 @@ namespace slipstream {
 struct run_opened {
   std::string name;
   std::uint64_t seed = 0;
-  std::int64_t group = 1;  ///< rollouts of a prompt
+  std::int64_t group = 1;               ///< rollouts of a prompt
+  std::vector<learner_place> learners{};  ///< the main one first
 };
 struct prompt_drawn {
   std::uint64_t id = 0;
   std::int64_t min_version = 0;
   std::int64_t row = 0;    ///< of the dataset
   std::int64_t epoch = 0;  ///< how often the dataset was gone through before
+  /// The oldest version of each model that keeps no step with the main learner and may score the answers.
+  std::map<std::string, std::int64_t> model_versions{};
 };
 struct prompt_moved {
   std::uint64_t id = 0;
   rollout_state to = rollout_state::waiting;
   std::string cause;
 };
-/// A group reached the buffer: what a learner will see of it.
+/// A group reached the buffer of a path: what its learners will see of it.
 struct group_kept {
   sample_group_ptr group;
+  std::string path{};
 };
-/// The learner was given these groups, in this order, to make `version`.
+/// A learner was given these groups, in this order, to make `version`.
 struct batch_consumed {
   std::int64_t version = 0;
   std::vector<std::uint64_t> ids;
+  std::string learner{};
 };
-/// The run went on from the checkpoint of `version`: what was consumed for later ones is consumed again.
+/// The run went on from each learner's checkpoint: what was consumed for later versions is consumed again.
 struct run_resumed {
-  std::int64_t version = 0;
+  std::map<std::string, std::int64_t> versions;  ///< by learner
 };
 /// The run ended in order.
 struct run_closed {
   std::int64_t version = 0;
   std::string status;
 };
+/// A path will not give the group to its learners.
+struct path_dropped {
+  std::uint64_t id = 0;
+  std::string path;
+  std::string reason;
+};
 
-using journal_event =
-    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed>;
+using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
+                                   run_resumed, run_closed, path_dropped>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -1,6 +1,6 @@
 #include "runtime/journal/history.hpp"
 
-#include <limits>
+#include <algorithm>
 
 #include "models/error.hpp"
 
@@ -18,51 +18,91 @@ bool may_follow(rollout_state from, rollout_state to) {
   return to != rollout_state::trained || from == rollout_state::buffered;
 }
 
+std::int64_t version_in(const learner_versions &versions, const std::string &learner) {
+  const auto found = versions.find(learner);
+  return found == versions.end() ? 0 : found->second;
+}
+
 class summing {
  public:
-  // `kept_from`: groups consumed for later versions are kept.
-  summing(run_history &history, std::int64_t kept_from) : history_(history), kept_from_(kept_from) {}
-
-  void add(const journal_record &record) {
-    std::visit(overloaded{[&](const run_opened &event) { history_.opened = event; },
-                          [&](const prompt_drawn &event) {
-                            history_.prompts[event.id] = {event.min_version, {}, {}};
-                          },
-                          [&](const prompt_moved &event) { move(event); },
-                          [&](const group_kept &event) { history_.groups[event.group->id] = event.group; },
-                          [&](const batch_consumed &event) { consume(event); },
-                          [&](const run_resumed &event) { resume(event.version); },
-                          [&](const run_closed &event) { history_.closed = event.status == "finished"; }},
-               record.event);
+  // `checkpoints`: what was consumed for later versions is kept; null: nothing is.
+  summing(run_history &history, const learner_versions *checkpoints)
+      : history_(history), checkpoints_(checkpoints) {
+    open({"", 0, 1, {{"", ""}}});
+    history_.opened.learners.clear();  // until the journal names them
   }
 
-  void resume(std::int64_t version) {
+  void add(const journal_record &record) {
+    std::visit(
+        overloaded{[&](const run_opened &event) { open(event); },
+                   [&](const prompt_drawn &event) {
+                     history_.prompts[event.id] = {event.min_version, {}, {}, event.model_versions};
+                   },
+                   [&](const prompt_moved &event) { move(event); },
+                   [&](const group_kept &event) { keep(event); },
+                   [&](const batch_consumed &event) { consume(event); },
+                   [&](const run_resumed &event) { resume(event.versions); },
+                   [&](const run_closed &event) { history_.closed = event.status == "finished"; },
+                   [&](const path_dropped &event) { drop(event); }},
+        record.event);
+  }
+
+  void resume(const learner_versions &versions) {
     history_.closed = false;
-    history_.version = version;
-    for (auto &[id, prompt] : history_.prompts) {
-      const auto state = prompt.state;
-      if (const auto by = made(id); by > 0)  // the checkpoint decides, whether or not word of it had come
-        prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
-      else if (state == rollout_state::running || state == rollout_state::partial ||
-               state == rollout_state::finished)
-        put_back(id, prompt);
-    }
+    for (auto &learner : history_.learners) learner.version = version_in(versions, learner.name);
+    for (auto &[id, prompt] : history_.prompts)
+      if (prompt.state != rollout_state::dropped) put_back(id, prompt);
   }
 
  private:
-  std::int64_t made(std::uint64_t id) const {
-    const auto found = made_.find(id);
-    return found == made_.end() ? 0 : found->second;
+  void open(const run_opened &event) {
+    history_.opened = event;
+    history_.learners.clear();
+    auto places = event.learners;
+    if (places.empty()) places.push_back({"", ""});
+    for (const auto &[name, path] : places) {
+      history_.learners.push_back({name, path, 0, 0, {}});
+      history_.paths[path];
+    }
   }
 
-  // A group that reached the buffer stays there even if the word of it did not come.
+  void keep(const group_kept &event) {
+    const auto id = event.group->id;
+    auto &path = history_.paths[event.path];
+    path.kept.insert(id);
+    path.groups[id] = event.group;
+  }
+
+  void drop(const path_dropped &event) {
+    auto &path = history_.paths[event.path];
+    path.dropped[event.id] = event.reason;
+    path.groups.erase(event.id);
+  }
+
+  // The checkpoints decide what is trained, whether or not word of it had come. What the main learner's path
+  // did not hear of is sampled again; another path goes without.
   void put_back(std::uint64_t id, prompt_place &prompt) {
-    if (history_.groups.contains(id)) {
-      prompt.state = rollout_state::buffered;
-    } else {
+    const auto &main = history_.learners.front().path;
+    const auto heard = [&](const path_history &path) { return path.kept.contains(id) || path.dropped.contains(id); };
+    if (!heard(history_.paths.at(main))) {
       if (prompt.state != rollout_state::waiting) history_.reissued += history_.opened.group;
       prompt.state = rollout_state::waiting;
+      return;
     }
+    for (auto &[name, path] : history_.paths)
+      if (!heard(path)) path.dropped[id] = "interrupted";
+    bool all_dropped = true, all_done = true, any_trained = false;
+    for (const auto &learner : history_.learners) {
+      const bool dropped = history_.paths.at(learner.path).dropped.contains(id);
+      const bool trained = learner.has_trained_on(id);
+      all_dropped = all_dropped && dropped;
+      any_trained = any_trained || trained;
+      all_done = all_done && (dropped || trained);
+    }
+    prompt.state = all_dropped                  ? rollout_state::dropped
+                   : all_done && any_trained    ? rollout_state::trained
+                                                : rollout_state::buffered;
+    if (all_dropped) prompt.reason = history_.paths.at(main).dropped.at(id);
   }
 
   void move(const prompt_moved &event) {
@@ -76,26 +116,72 @@ class summing {
       history_.reissued += history_.opened.group;
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
-    if (event.to == rollout_state::dropped) history_.groups.erase(event.id);
+    if (event.to == rollout_state::dropped)
+      for (auto &[name, path] : history_.paths) path.groups.erase(event.id);
   }
 
   void consume(const batch_consumed &event) {
-    for (const auto id : event.ids) made_[id] = event.version;
-    while (!history_.to_consume.empty() && history_.to_consume.back().version >= event.version)
-      history_.to_consume.pop_back();  // consumed again after a resume
-    if (event.version > kept_from_) {
-      history_.to_consume.push_back(event);
+    for (auto &learner : history_.learners) {
+      if (learner.name != event.learner) continue;
+      learner.consumed = std::max(learner.consumed, event.version);
+      auto &path = history_.paths.at(learner.path);
+      for (const auto id : event.ids) {
+        learner.made[id] = event.version;
+        path.consumed.insert(id);
+        if (!needed(learner.path, id)) path.groups.erase(id);
+      }
+      if (checkpoints_ && event.version > oldest_checkpoint(learner.path))
+        path.batches[event.version] = event.ids;
       return;
     }
-    for (const auto id : event.ids) history_.groups.erase(id);
+    if (history_.fault.empty())
+      history_.fault = "a batch was consumed by \"" + event.learner + "\", which is no learner of the run";
+  }
+
+  // Whether a learner has still to train on the group: as the checkpoints have it, or as it stands.
+  bool needed(const std::string &path, std::uint64_t id) const {
+    const auto learners = history_.learners_of(path);
+    return std::any_of(learners.begin(), learners.end(), [&](const auto *learner) {
+      const auto by = learner->made.find(id);
+      return by == learner->made.end() ||
+             (checkpoints_ && by->second > version_in(*checkpoints_, learner->name));
+    });
+  }
+
+  std::int64_t oldest_checkpoint(const std::string &path) const {
+    const auto learners = history_.learners_of(path);
+    auto oldest = version_in(*checkpoints_, learners.front()->name);
+    for (const auto *learner : learners) oldest = std::min(oldest, version_in(*checkpoints_, learner->name));
+    return oldest;
   }
 
   run_history &history_;
-  std::int64_t kept_from_;
-  std::map<std::uint64_t, std::int64_t> made_;  // the version that each consumed group makes
+  const learner_versions *checkpoints_;
 };
 
 }  // namespace
+
+bool learner_history::has_trained_on(std::uint64_t id) const {
+  const auto found = made.find(id);
+  return found != made.end() && found->second <= version;
+}
+
+const learner_history &run_history::learner(const std::string &name) const {
+  for (const auto &each : learners)
+    if (each.name == name) return each;
+  throw run_error("the journal knows no learner \"" + name + "\"");
+}
+
+std::vector<const learner_history *> run_history::learners_of(const std::string &path) const {
+  std::vector<const learner_history *> result;
+  for (const auto &each : learners)
+    if (each.path == path) result.push_back(&each);
+  return result;
+}
+
+bool run_history::dropped_on(const std::string &path, std::uint64_t id) const {
+  return prompts.at(id).state == rollout_state::dropped || paths.at(path).dropped.contains(id);
+}
 
 ledger_totals run_history::totals() const {
   ledger books(admission(1, 0), opened.group, 0);
@@ -104,23 +190,24 @@ ledger_totals run_history::totals() const {
   return books.totals();
 }
 
-run_history read_history(const std::filesystem::path &journal, std::int64_t version) {
+run_history read_history(const std::filesystem::path &journal, const learner_versions &checkpoints) {
   run_history history;
-  summing sum(history, version);
+  summing sum(history, &checkpoints);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
-  sum.resume(version);
-  for (const batch_consumed &batch : history.to_consume)
-    for (const auto id : batch.ids)
-      if (!history.groups.contains(id))
-        throw input_error(journal.string() + ": error: group " + std::to_string(id) +
-                          " was consumed but is not there; the journal is damaged");
+  sum.resume(checkpoints);
+  for (const auto &[name, path] : history.paths)
+    for (const auto &[version, ids] : path.batches)
+      for (const auto id : ids)
+        if (!path.groups.contains(id))
+          throw input_error(journal.string() + ": error: group " + std::to_string(id) +
+                            " was consumed but is not there; the journal is damaged");
   return history;
 }
 
 run_history read_history(const std::filesystem::path &journal) {
   run_history history;
-  summing sum(history, std::numeric_limits<std::int64_t>::max());
+  summing sum(history, nullptr);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   return history;
 }

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 
 #include "models/error.hpp"
@@ -31,32 +32,35 @@ std::int64_t version_of(const fs::path &checkpoint) {
   return state.at("version").get<std::int64_t>();
 }
 
-std::set<std::uint64_t> consumed_ids(const run_history &history) {
-  std::set<std::uint64_t> ids;
-  for (const auto &batch : history.to_consume) ids.insert(batch.ids.begin(), batch.ids.end());
-  return ids;
-}
-
-// The first draw that is neither consumed nor dropped: in strict order all before it are.
-std::uint64_t first_open(const run_history &history, const std::set<std::uint64_t> &consumed) {
-  for (const auto &[id, prompt] : history.prompts) {
-    const bool done = prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped;
-    if (!done && !consumed.contains(id)) return id;
-  }
+// The first draw that the path has neither handed out nor dropped: in strict order all before it are.
+std::uint64_t first_open(const run_history &history, const std::string &path) {
+  const auto &consumed = history.paths.at(path).consumed;
+  for (const auto &[id, prompt] : history.prompts)
+    if (!consumed.contains(id) && !history.dropped_on(path, id)) return id;
   return history.next_id();
 }
 
 }  // namespace
 
-std::optional<resume_point> find_resume_point(const run_paths &paths) {
+std::optional<resume_point> find_resume_point(const run_paths &paths,
+                                              const std::vector<learner_place> &learners) {
   if (!holds_journal(paths.journal)) return {};
   resume_point point;
-  std::int64_t version = 0;
-  if (const auto last = paths.checkpoints / "last"; fs::is_directory(last)) {
-    point.checkpoint = fs::canonical(last);
-    version = version_of(point.checkpoint);
+  learner_versions versions;
+  for (const auto &each : learners) {
+    const auto last = paths.of(&each == &learners.front() ? "" : each.learner).checkpoints / "last";
+    if (!fs::is_directory(last)) continue;
+    point.checkpoints[each.learner] = fs::canonical(last);
+    versions[each.learner] = version_of(point.checkpoints.at(each.learner));
   }
-  point.history = read_history(paths.journal, version);
+  point.history = read_history(paths.journal, versions);
+  if (point.history.opened.learners.empty()) {  // killed before its first record was whole
+    point.history.learners.clear();
+    for (const auto &[name, path] : learners) {
+      point.history.learners.push_back({name, path, 0, 0, {}});
+      point.history.paths[path];
+    }
+  }
   return point;
 }
 
@@ -77,27 +81,67 @@ void require_same_topology(const run_paths &paths, const std::string &resolved) 
 }
 
 ledger restored_books(ledger empty, const run_history &history) {
-  for (const auto &[id, prompt] : history.prompts) empty.restore(id, prompt.state, prompt.reason);
+  const auto &main = history.learners.front().path;
+  for (const auto &[id, prompt] : history.prompts) {
+    empty.restore(id, prompt.state, prompt.reason);
+    if (prompt.state != rollout_state::dropped && history.dropped_on(main, id)) empty.excuse(id);
+  }
   empty.restore_reissued(history.reissued);
   empty.totals();
   return empty;
 }
 
-order_buffer restored_buffer(std::int64_t batch, const run_history &history) {
-  const auto consumed = consumed_ids(history);
-  std::deque<std::vector<sample_group_ptr>> again;
-  for (const auto &each : history.to_consume) {
-    again.emplace_back();
-    for (const auto id : each.ids) again.back().push_back(history.groups.at(id));
+path_book restored_paths(const run_history &history) {
+  std::vector<learner_place> places;
+  for (const auto &learner : history.learners) places.push_back({learner.name, learner.path});
+  path_book book(places);
+  for (const auto &[id, prompt] : history.prompts) {
+    if (prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped) continue;
+    std::map<std::string, path_book::course> paths;
+    std::set<std::string> trained;
+    for (const auto &[name, path] : history.paths) {
+      if (path.dropped.contains(id))
+        paths[name] = path_book::course::dropped;
+      else if (path.kept.contains(id))
+        paths[name] = path_book::course::kept;
+    }
+    for (const auto &learner : history.learners)
+      if (learner.has_trained_on(id)) trained.insert(learner.name);
+    book.restore(id, paths, trained, prompt.state == rollout_state::buffered);
+  }
+  return book;
+}
+
+shared_batches restored_buffer(std::int64_t batch, const run_history &history, const std::string &path) {
+  const auto &left = history.paths.at(path);
+  std::map<std::string, shared_batches::place> learners;
+  for (const auto *learner : history.learners_of(path))
+    learners[learner->name] = {learner->version, std::max(learner->consumed, learner->version)};
+  std::deque<shared_batches::batch> composed;
+  for (const auto &[version, ids] : left.batches) {
+    std::vector<sample_group_ptr> groups;
+    for (const auto id : ids) groups.push_back(left.groups.at(id));
+    composed.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(groups)));
   }
   order_buffer buffer(batch);
-  const auto next = first_open(history, consumed);
-  buffer.restore(std::move(again), next);
+  const auto next = first_open(history, path);
+  buffer.restore(next);
   for (const auto &[id, prompt] : history.prompts) {
-    if (prompt.state == rollout_state::dropped && id >= next) buffer.drop(id);
-    if (prompt.state == rollout_state::buffered && !consumed.contains(id)) buffer.put(history.groups.at(id));
+    if (id >= next && history.dropped_on(path, id))
+      buffer.drop(id);
+    else if (left.groups.contains(id) && !left.consumed.contains(id))
+      buffer.put(left.groups.at(id));
   }
-  return buffer;
+  return {std::move(buffer), std::move(learners), std::move(composed)};
+}
+
+std::set<std::uint64_t> heard_before(const run_history &history, const std::string &path) {
+  const auto &left = history.paths.at(path);
+  std::set<std::uint64_t> ids;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::waiting && (left.kept.contains(id) || left.dropped.contains(id)))
+      ids.insert(id);
+  return ids;
 }
 
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {

@@ -3,31 +3,41 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "runtime/journal/history.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/schedule/ledger.hpp"
-#include "runtime/schedule/order_buffer.hpp"
+#include "runtime/schedule/path_book.hpp"
+#include "runtime/schedule/shared_batches.hpp"
 
 namespace slipstream {
 
-/// Where an interrupted run goes on: its newest whole checkpoint, and what its journal holds beyond it.
+/// Where an interrupted run goes on: each learner's newest whole checkpoint, and what the journal holds beyond
+/// them.
 struct resume_point {
-  std::filesystem::path checkpoint;  ///< empty: no checkpoint yet, from the initial weights
+  std::map<std::string, std::filesystem::path> checkpoints;  ///< by learner; none: from the initial weights
   run_history history;
 };
 
 /// None when the folder holds no journal: the run never began. Throws input_error when the journal is
 /// damaged.
-std::optional<resume_point> find_resume_point(const run_paths &paths);
+/// `learners` are the topology's, the main one first.
+std::optional<resume_point> find_resume_point(const run_paths &paths,
+                                              const std::vector<learner_place> &learners);
 
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
-/// The books, the buffer and the prompts that wait again, as the run left them.
+/// The books, the buffer of a path and the prompts that wait again, as the run left them.
 ledger restored_books(ledger empty, const run_history &history);
-order_buffer restored_buffer(std::int64_t batch, const run_history &history);
+path_book restored_paths(const run_history &history);
+shared_batches restored_buffer(std::int64_t batch, const run_history &history, const std::string &path = "");
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);
+/// The groups that `path` has heard of already, though their prompts wait again for another one's sake.
+std::set<std::uint64_t> heard_before(const run_history &history, const std::string &path);
 
 /// Cuts metrics.jsonl behind the line of `version`; the lines of later updates are written again.
 void cut_metrics(const std::filesystem::path &metrics, std::int64_t version);

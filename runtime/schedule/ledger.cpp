@@ -46,9 +46,10 @@ ledger::ledger(admission rule, std::int64_t group, std::int64_t limit)
     : rule_(rule), group_(group), limit_(limit) {}
 
 std::int64_t ledger::room(std::int64_t version) const {
-  std::int64_t counted = totals_.drawn - totals_.dropped_total();
+  std::int64_t counted = totals_.drawn - totals_.dropped_total() - excused_;
   std::int64_t prompts = 0;
-  while (counted < limit_ && rule_.min_version(counted) <= version) {
+  while (counted < limit_ && rule_.min_version(counted) <= version &&
+         (cap_ == 0 || totals_.in_flight() + (prompts + 1) * group_ <= cap_)) {
     counted += group_;
     ++prompts;
   }
@@ -56,7 +57,7 @@ std::int64_t ledger::room(std::int64_t version) const {
 }
 
 std::int64_t ledger::draw(std::uint64_t id) {
-  const auto min_version = rule_.min_version(totals_.drawn - totals_.dropped_total());
+  const auto min_version = rule_.min_version(totals_.drawn - totals_.dropped_total() - excused_);
   if (!in_flight_.emplace(id, rollout_state::waiting).second)
     throw run_error("ledger: prompt " + std::to_string(id) + " was drawn twice");
   totals_.drawn += group_;
@@ -85,11 +86,18 @@ void ledger::buffer(std::uint64_t id) {
 }
 void ledger::train(std::uint64_t id) {
   move(id, rollout_state::trained);
+  excused_in_flight_.erase(id);
 }
 
 void ledger::drop(std::uint64_t id, const std::string &reason) {
   move(id, rollout_state::dropped);
   totals_.dropped[reason] += group_;
+  if (excused_in_flight_.erase(id) > 0) excused_ -= group_;
+}
+
+void ledger::excuse(std::uint64_t id) {
+  if (in_flight_.contains(id) && !excused_in_flight_.insert(id).second) return;
+  excused_ += group_;
 }
 
 void ledger::reissue(std::uint64_t id) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "runtime/schedule/admission.hpp"
 
@@ -43,6 +44,11 @@ class ledger {
   void train(std::uint64_t id);                            ///< buffered → trained
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
   void reissue(std::uint64_t id);                          ///< running → waiting: whoever ran it is gone
+  /// The main learner will not train on it, though another one may: it leaves the admission rule's count.
+  void excuse(std::uint64_t id);
+  /// No more than so many rollouts in flight (0: no limit beside the rule's), where some learners keep no
+  /// step with the main one.
+  void cap(std::int64_t in_flight) { cap_ = in_flight; }
 
   /// Books a prompt that an earlier part of the run drew, in the state it was left in.
   void restore(std::uint64_t id, rollout_state state, const std::string &reason = "");
@@ -58,7 +64,10 @@ class ledger {
   admission rule_;
   std::int64_t group_;
   std::int64_t limit_;
+  std::int64_t cap_ = 0;
+  std::int64_t excused_ = 0;  ///< rollouts, dropped ones not among them
   std::unordered_map<std::uint64_t, rollout_state> in_flight_;
+  std::unordered_set<std::uint64_t> excused_in_flight_;
   ledger_totals totals_;
 };
 

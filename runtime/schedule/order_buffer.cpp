@@ -33,17 +33,7 @@ void order_buffer::advance() {
   }
 }
 
-void order_buffer::restore(std::deque<std::vector<sample_group_ptr>> batches, std::uint64_t next) {
-  again_ = std::move(batches);
-  next_ = next;
-}
-
 std::optional<std::vector<sample_group_ptr>> order_buffer::take() {
-  if (!again_.empty()) {
-    auto batch = std::move(again_.front());
-    again_.pop_front();
-    return batch;
-  }
   advance();
   if (taken_rollouts_ < batch_) return {};
   taken_rollouts_ = 0;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,16 +17,14 @@ class order_buffer {
   /// `batch` counts rollouts.
   explicit order_buffer(std::int64_t batch);
 
-  /// Where an earlier part of the run left off: batches that were consumed for versions to be made again, in
-  /// order; groups from draw `next` on follow.
-  void restore(std::deque<std::vector<sample_group_ptr>> batches, std::uint64_t next);
+  /// Where an earlier part of the run left off: all before draw `next` has left or was dropped.
+  void restore(std::uint64_t next) { next_ = next; }
 
   void put(sample_group_ptr group);
   void drop(std::uint64_t id);
   /// The next batch once it is whole, sorted by id; nothing before.
   std::optional<std::vector<sample_group_ptr>> take();
 
-  bool again() const { return !again_.empty(); }  ///< the next batch is one consumed before
   std::int64_t held() const { return static_cast<std::int64_t>(ready_.size()); }  ///< groups waiting here
   std::uint64_t next() const { return next_; }  ///< the draw that the next batch waits for
 
@@ -40,7 +37,6 @@ class order_buffer {
   std::set<std::uint64_t> dropped_;
   std::vector<sample_group_ptr> taken_;  ///< in order, not yet a whole batch
   std::int64_t taken_rollouts_ = 0;
-  std::deque<std::vector<sample_group_ptr>> again_;
 };
 
 }  // namespace slipstream
