@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -10,64 +11,89 @@
 namespace slipstream {
 namespace {
 
+struct open_pull {
+  std::int64_t version = 0;
+  caf::typed_response_promise<batch_ptr> promise;
+};
+
 struct buffer_state {
   static inline const char *name = "buffer";
-  std::optional<order_buffer> groups;
+  std::optional<buffer_setup> setup;
   ledger_actor ledger;
   run_services services;
-  std::int64_t version = 0;  ///< of the learner that pulls
-  caf::typed_response_promise<batch_ptr> pull;
+  std::map<std::string, open_pull> pulls;  ///< by learner
 };
 
 using self_pointer = buffer_actor::stateful_pointer<buffer_state>;
 
+/// Gives every learner that waits its batch, once it is whole.
 void serve(self_pointer self) {
-  if (!self->state.pull.pending()) return;
-  const bool again = self->state.groups->again();
-  auto batch = self->state.groups->take();
-  if (!batch) return;
-  if (!again) {
-    batch_consumed consumed{self->state.version + 1, {}};
-    for (const auto &group : *batch) consumed.ids.push_back(group->id);
-    note(self, self->state.services, std::move(consumed));
+  auto &state = self->state;
+  for (auto next = state.pulls.begin(); next != state.pulls.end();) {
+    const auto &learner = next->first;
+    const auto version = next->second.version;
+    const auto served = state.setup->groups.take(learner, version);
+    if (!served) {
+      ++next;
+      continue;
+    }
+    if (!served->again) {
+      batch_consumed consumed{version + 1, {}, learner};
+      for (const auto &group : *served->groups) consumed.ids.push_back(group->id);
+      note(self, state.services, std::move(consumed));
+    }
+    next->second.promise.deliver(served->groups);
+    next = state.pulls.erase(next);
   }
-  std::exchange(self->state.pull, {})
-      .deliver(batch_ptr(std::make_shared<const std::vector<sample_group_ptr>>(std::move(*batch))));
 }
 
-buffer_actor::behavior_type behave(self_pointer self, const order_buffer &groups, const ledger_actor &ledger,
+void arrive(self_pointer self, const sample_group_ptr &group) {
+  auto &state = self->state;
+  const auto &path = state.setup->path;
+  if (state.setup->heard_before.erase(group->id) > 0) return;
+  if (group->samples.empty()) {
+    note(self, state.services, path_dropped{group->id, path, group->drop_reason});
+    state.setup->groups.drop(group->id);
+    self->send(state.ledger, dropped_atom::value, path, group->id, group->drop_reason);
+  } else {
+    note(self, state.services, group_kept{group, path});
+    state.setup->groups.put(group);
+    self->send(state.ledger, buffered_atom::value, path, group->id);
+  }
+  serve(self);
+}
+
+buffer_actor::behavior_type behave(self_pointer self, const buffer_setup &setup, const ledger_actor &ledger,
                                    const run_services &services) {
   fail_with_text(self);
-  self->state.groups.emplace(groups);
+  self->state.setup = setup;
   self->state.ledger = ledger;
   self->state.services = services;
   return {
-      [self](const sample_group_ptr &group) {
-        if (group->samples.empty()) {
-          self->state.groups->drop(group->id);
-          self->send(self->state.ledger, dropped_atom::value, group->id, group->drop_reason);
-        } else {
-          note(self, self->state.services, group_kept{group});
-          self->state.groups->put(group);
-          self->send(self->state.ledger, buffered_atom::value, group->id);
-        }
-        serve(self);
-      },
-      [self](pull_atom, std::int64_t version) -> caf::typed_response_promise<batch_ptr> {
-        if (self->state.pull.pending()) throw run_error("buffer: a second learner pulled");
-        self->state.version = version;
-        auto promise = self->state.pull = self->make_response_promise<batch_ptr>();
+      [self](const sample_group_ptr &group) { arrive(self, group); },
+      [self](pull_atom, const std::string &learner,
+             std::int64_t version) -> caf::typed_response_promise<batch_ptr> {
+        auto &pull = self->state.pulls[learner];
+        if (pull.promise.pending()) throw run_error("buffer: learner \"" + learner + "\" pulled twice");
+        auto promise = self->make_response_promise<batch_ptr>();
+        pull = {version, promise};
         serve(self);
         return promise;
+      },
+      [self](stop_atom, const std::string &learner) {
+        const auto pull = self->state.pulls.find(learner);
+        if (pull == self->state.pulls.end()) return;
+        pull->second.promise.deliver(batch_ptr());
+        self->state.pulls.erase(pull);
       },
   };
 }
 
 }  // namespace
 
-buffer_actor spawn_buffer(caf::actor_system &system, order_buffer groups, ledger_actor ledger,
+buffer_actor spawn_buffer(caf::actor_system &system, buffer_setup setup, ledger_actor ledger,
                           run_services services) {
-  return system.spawn(behave, std::move(groups), std::move(ledger), std::move(services));
+  return system.spawn(behave, std::move(setup), std::move(ledger), std::move(services));
 }
 
 }  // namespace slipstream

@@ -2,15 +2,23 @@
 
 #include <caf/fwd.hpp>
 
+#include <set>
+#include <string>
+
 #include "actors/services.hpp"
-#include "runtime/schedule/order_buffer.hpp"
+#include "runtime/schedule/shared_batches.hpp"
 
 namespace slipstream {
 
-/// Holds finished groups until a whole batch (`batch` rollouts) is there, and gives it to the learner that
-/// pulls. A group without samples counts as dropped, with its reason. What comes and goes is journalled.
-/// `groups` is empty, or what an earlier part of the run left.
-buffer_actor spawn_buffer(caf::actor_system &system, order_buffer groups, ledger_actor ledger,
+struct buffer_setup {
+  shared_batches groups;     ///< empty, or what an earlier part of the run left
+  std::string path{};        ///< whose samples come: the name of the actor that gives them
+  std::set<std::uint64_t> heard_before{};  ///< groups that come once more, for another path's sake
+};
+
+/// Holds the finished groups of one path until a whole batch is there, and gives it to each learner that pulls.
+/// A group without samples counts as dropped, with its reason. What comes and goes is journalled.
+buffer_actor spawn_buffer(caf::actor_system &system, buffer_setup setup, ledger_actor ledger,
                           run_services services);
 
 }  // namespace slipstream

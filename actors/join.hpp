@@ -15,6 +15,7 @@ namespace slipstream {
 struct join_setup {
   std::set<std::string> scorers;  ///< whose scores a group waits for
   bool reference = false;         ///< and whether for reference log-probabilities
+  bool values = false;            ///< and for a critic's values
   std::function<sample_group(const joined_group &)> finish;
   sample_sink sink;
 };

@@ -12,23 +12,33 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
-  bool training = false;
   bool stopping = false;
   bool finished = false;
+  bool pulling = false;
+  std::shared_ptr<const transformer> newest;  ///< of a learner without a number of updates
+  std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
 };
 
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
 
 void pull(self_pointer self);
 
+bool is_enough(const learner_setup &setup, std::int64_t version) {
+  return setup.updates > 0 && version >= setup.updates;
+}
+
 /// Writes the last checkpoint, tells the supervisor, and pulls no more.
 void finish(self_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   state.finished = true;
+  if (setup.updates == 0)  // only now is it known which version is the last
+    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                                  setup.core->version(), state.newest ? state.newest : setup.initial, setup.model, true})));
   if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(setup.core->summary()));
+  self->send(setup.ledger, done_atom::value, setup.share.actor);
   self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
 }
 
@@ -36,14 +46,15 @@ void finish(self_pointer self) {
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
-  state.training = false;
   if (done.version % setup.publish_every == 0 || done.version == setup.updates)
-    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
-  self->send(setup.ledger, trained_atom::value,
+    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                                  done.version, done.weights, setup.model, done.version == setup.updates})));
+  if (setup.updates == 0) state.newest = done.weights;
+  self->send(setup.ledger, trained_atom::value, setup.share.actor,
              std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
-  self->send(setup.share.services.recorder, update_atom::value,
+  self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
-  if (done.version >= setup.updates || state.stopping) return finish(self);
+  if (is_enough(setup, done.version) || state.stopping) return finish(self);
   if (setup.checkpoint_every > 0 && !setup.checkpoints.empty() && done.version % setup.checkpoint_every == 0)
     write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   pull(self);
@@ -77,28 +88,33 @@ void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
     auto &state = self->state;
-    if (state.finished) return;
-    state.training = true;
-    state.setup.core->begin(*batch, now_ns(self));
+    state.pulling = false;
+    if (!batch) return finish(self);
+    state.setup.core->begin(*batch, now_ns(self), state.judges);
     self->send(self, step_atom::value);
   };
+  self->state.pulling = true;
   ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
-                 pull_atom::value, setup.core->version());
+                 pull_atom::value, setup.share.actor, setup.core->version());
 }
 
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
-  if (setup.core->version() >= setup.updates)
+  for (const auto &judge : setup.judges)
+    self->send(judge, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
+  if (is_enough(setup, setup.core->version()))
     finish(self);  // a resumed run that was trained to its end
   else
     pull(self);
   return {
       [self](step_atom) { step(self); },
       [self](stop_atom) {
-        self->state.stopping = true;  // a batch under way is finished first
-        if (!self->state.training && !self->state.finished) finish(self);
+        auto &state = self->state;
+        state.stopping = true;  // a batch under way is finished first
+        if (state.pulling) self->send(state.setup.buffer, stop_atom::value, state.setup.share.actor);
       },
+      [self](const snapshot_ptr &published) { self->state.judges[published->name] = published->version; },
   };
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actors/compute.hpp"
 #include "models/tokenizers/tokenizer.hpp"
@@ -21,14 +22,18 @@ struct learner_setup {
   buffer_actor buffer;
   ledger_actor ledger;
   weights_actor weights;
-  std::int64_t updates = 0;
+  std::string model;         ///< its name
+  std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
+  std::int64_t updates = 0;  ///< 0: until it is told to stop
+  std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
   std::int64_t publish_every = 1;     ///< versions
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
 };
 
 /// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are
-/// done or it is told to stop, when it writes a checkpoint and reports.
+/// done or it is told to stop, when it writes a checkpoint and reports. A batch that it was given is trained on
+/// before it stops.
 learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup);
 
 }  // namespace slipstream

@@ -30,6 +30,7 @@ struct ledger_state {
   loader_actor loader;
   sample_sink finished_data;
   resumed_books resumed;
+  ledger_paths paths;
   std::deque<work_ptr> waiting;
   std::vector<follower> samplers;
 };
@@ -70,22 +71,25 @@ void hand_out(self_pointer self) {
 void pump(self_pointer self);
 
 /// Prompts wait for a sampler, finished data goes on to the learner's buffer.
-void pass_on(self_pointer self, const drawn &item, std::int64_t min_version) {
+void pass_on(self_pointer self, const drawn &item, std::int64_t min_version,
+             const std::map<std::string, std::int64_t> &model_versions) {
   auto &state = self->state;
   if (item.samples) {
     state.books->start(item.source->id);
     state.books->finish(item.source->id);
     self->send(state.finished_data, item.samples);
   } else {
-    state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version}));
+    state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version, model_versions}));
   }
 }
 
 void book(self_pointer self, const std::vector<drawn> &prompts) {
   for (const auto &item : prompts) {
     const auto min_version = self->state.books->draw(item.source->id);
-    note(self, self->state.services, prompt_drawn{item.source->id, min_version, item.source->row, item.source->epoch});
-    pass_on(self, item, min_version);
+    const auto &versions = self->state.paths.versions;
+    note(self, self->state.services,
+         prompt_drawn{item.source->id, min_version, item.source->row, item.source->epoch, versions});
+    pass_on(self, item, min_version, versions);
   }
 }
 
@@ -98,7 +102,9 @@ void draw_again(self_pointer self) {
   state.drawing = true;
   const auto on_reply = [self](const drawn_batch_ptr &prompts) {
     self->state.drawing = false;
-    for (const auto &item : *prompts) pass_on(self, item, self->state.resumed.waiting.at(item.source->id));
+    auto &resumed = self->state.resumed;
+    for (const auto &item : *prompts)
+      pass_on(self, item, resumed.waiting.at(item.source->id), resumed.model_versions[item.source->id]);
     pump(self);
   };
   ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts drawn before", "loader"},
@@ -131,13 +137,45 @@ void take_credit(self_pointer self, const work_sink &sampler, std::int64_t promp
   pump(self);
 }
 
+/// Books what news of a path or a learner means for a prompt.
+void apply(self_pointer self, std::uint64_t id, const path_book::outcome &news, const std::string &cause) {
+  auto &books = *self->state.books;
+  if (news.buffered) {
+    books.buffer(id);
+    moved(self, id, rollout_state::buffered, "scored");
+  }
+  if (news.excused) books.excuse(id);
+  if (news.trained) {
+    books.train(id);
+    moved(self, id, rollout_state::trained, cause);
+  }
+  if (news.dropped) {
+    books.drop(id, cause);
+    moved(self, id, rollout_state::dropped, cause);
+  }
+}
+
+void trained(self_pointer self, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
+  auto &state = self->state;
+  for (const auto id : *ids)
+    apply(self, id, state.paths.book.train(learner, id), "made version " + std::to_string(version));
+  if (state.paths.book.is_main(learner)) state.learner_version = version;
+  const auto model = state.paths.model_of.find(learner);
+  if (model != state.paths.model_of.end()) state.paths.versions[model->second] = version;
+  self->send(state.services.recorder, totals_atom::value,
+             std::make_shared<const ledger_totals>(state.books->totals()));
+  pump(self);
+}
+
 ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool version_follows,
-                                   const run_services &services, const resumed_books &resumed) {
+                                   const run_services &services, const resumed_books &resumed,
+                                   const ledger_paths &paths) {
   fail_with_text(self);
   self->state.books = books;
   self->state.version_follows = version_follows;
   self->state.services = services;
   self->state.resumed = resumed;
+  self->state.paths = paths;
   self->state.learner_version = resumed.version;
   return {
       [self](subscribe_atom, const loader_actor &loader, const sample_sink &finished_data) {
@@ -153,24 +191,19 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         self->state.books->finish(id);
         moved(self, id, rollout_state::finished, "sampled whole");
       },
-      [self](buffered_atom, std::uint64_t id) {
-        self->state.books->buffer(id);
-        moved(self, id, rollout_state::buffered, "scored");
+      [self](buffered_atom, const std::string &path, std::uint64_t id) {
+        apply(self, id, self->state.paths.book.keep(path, id), "");
       },
-      [self](dropped_atom, std::uint64_t id, const std::string &reason) {
-        self->state.books->drop(id, reason);
-        moved(self, id, rollout_state::dropped, reason);
+      [self](dropped_atom, const std::string &path, std::uint64_t id, const std::string &reason) {
+        apply(self, id, self->state.paths.book.drop(path, id), reason);
         pump(self);
       },
-      [self](trained_atom, const ids_ptr &ids, std::int64_t version) {
-        for (const auto id : *ids) {
-          self->state.books->train(id);
-          moved(self, id, rollout_state::trained, "made version " + std::to_string(version));
-        }
-        self->state.learner_version = version;
-        self->send(self->state.services.recorder, totals_atom::value,
-                   std::make_shared<const ledger_totals>(self->state.books->totals()));
-        pump(self);
+      [self](trained_atom, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
+        trained(self, learner, ids, version);
+      },
+      [self](done_atom, const std::string &learner) {
+        for (const auto &[id, news] : self->state.paths.book.retire(learner))
+          apply(self, id, news, "\"" + learner + "\" has ended");
       },
       [self](stop_atom) { self->state.stopped = true; },
       [self](totals_atom) -> ledger_totals_ptr {
@@ -182,8 +215,9 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
 }  // namespace
 
 ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows,
-                          run_services services, resumed_books resumed) {
-  return system.spawn(behave, std::move(books), version_follows, std::move(services), std::move(resumed));
+                          run_services services, resumed_books resumed, ledger_paths paths) {
+  return system.spawn(behave, std::move(books), version_follows, std::move(services), std::move(resumed),
+                      std::move(paths));
 }
 
 }  // namespace slipstream

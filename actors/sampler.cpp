@@ -56,6 +56,7 @@ void deliver(self_pointer self, finished_request &&finished) {
   auto group = std::make_shared<rollout_group>();
   group->source = prompt->source;
   group->min_version = prompt->min_version;
+  group->model_versions = prompt->model_versions;
   group->prompt_tokens = prompt->prompt_tokens;
   group->rollouts = std::move(finished.samples);
   for (auto &rollout : group->rollouts) {

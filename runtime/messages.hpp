@@ -24,6 +24,8 @@ namespace slipstream {
 struct snapshot {
   std::int64_t version = 0;
   std::shared_ptr<const transformer> model;
+  std::string name{};  ///< of the model in the topology
+  bool last = false;   ///< its learner has ended
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 
@@ -32,6 +34,7 @@ struct work {
   example_ptr source;
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t min_version = 0;
+  std::map<std::string, std::int64_t> model_versions{};  ///< as in rollout_group
 };
 using work_ptr = std::shared_ptr<const work>;
 
@@ -43,8 +46,9 @@ struct drawn {
 };
 using drawn_batch_ptr = std::shared_ptr<const std::vector<drawn>>;
 
-using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;
+using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;  ///< null: there is no more
 using group_scores_ptr = std::shared_ptr<const group_scores>;
+using group_values_ptr = std::shared_ptr<const group_values>;
 using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
 using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
@@ -94,6 +98,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::sample_group_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_scores_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_logprobs_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_values_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ledger_totals_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::json_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ids_ptr)

@@ -36,6 +36,8 @@ struct rollout_group {
   std::vector<std::int64_t> prompt_tokens;
   std::vector<generation> rollouts;
   std::vector<std::string> texts;  ///< decoded answers, one a rollout
+  /// The oldest version of each other moving model that may judge it.
+  std::map<std::string, std::int64_t> model_versions{};
 };
 using group_ptr = std::shared_ptr<const rollout_group>;
 
@@ -44,6 +46,8 @@ struct group_scores {
   group_ptr group;
   std::string scorer;  ///< the actor's name in the topology
   std::vector<double> scores;
+  std::string model{};       ///< a model that moves, if one gave them, and
+  std::int64_t version = 0;  ///< its version
 };
 
 /// Log-probabilities of every generated token under another model (the reference).
@@ -51,6 +55,14 @@ struct group_logprobs {
   group_ptr group;
   std::string model;
   std::vector<std::vector<float>> logprobs;  ///< [rollout][token]
+};
+
+/// A critic's estimates of the return, before each generated token.
+struct group_values {
+  group_ptr group;
+  std::string model{};  ///< as in `group_scores`
+  std::int64_t version = 0;
+  std::vector<std::vector<float>> values;  ///< [rollout][token]
 };
 
 /// One sequence that a learner trains on. Per-token arrays run over the response tokens.

@@ -17,11 +17,12 @@ nlohmann::json describe(preflight &plan) {
       {"run", graph.run.name},
       {"max_staleness", nullptr},
       {"group", plan.group()},
-      {"rollouts_in_flight_max", graph.schedule.batch * (graph.schedule.max_staleness + 1)}};
+      {"rollouts_in_flight_max", plan.in_flight_bound()}};
   if (const auto bound = plan.staleness_bound()) {
     result["max_staleness"] = *bound;
     result["admission_lead"] = *bound;
   }
+  for (const auto &[model, bound] : plan.model_bounds()) result["model_staleness"][model] = bound;
   for (const auto &model : graph.models) {
     const auto parameters = parameter_count(plan.models().describe(model.name).spec);
     result["models"][model.name] = {{"parameters", parameters}, {"bytes", parameters * 4}};
@@ -39,6 +40,9 @@ void print(const nlohmann::json &checked) {
         "admitted for batch b only while b <= version + {}\n",
         checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
         checked["admission_lead"].get<int>());
+  for (const auto &[model, bound] : checked.value("model_staleness", nlohmann::json::object()).items())
+    fmt::print("  staleness of {}: its figures are at most {} of its versions old when they are trained on\n", model,
+               bound.get<int>());
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),
@@ -77,9 +81,9 @@ int graph_command(const topology_arguments &arguments, const std::string &format
     const auto box = [&](const actor_config &actor) {
       return static_cast<std::size_t>(&actor - plan.graph().actors.data());
     };
-    if (plan.samples_own_policy())
-      drawing.arrows.push_back(
-          {box(plan.learner()), box(*plan.upstream(plan.learner(), "sampler")), "weights", true});
+    for (const auto &actor : plan.graph().actors)
+      if (const auto *learner = followed_learner(plan, actor))
+        drawing.arrows.push_back({box(*learner), box(actor), "weights", true});
     fmt::print("{}", format == "dot"   ? to_dot(drawing)
                      : format == "svg" ? to_svg(drawing)
                                        : to_mermaid(drawing));

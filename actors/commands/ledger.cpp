@@ -65,9 +65,12 @@ class prompt_story {
       keep(record, *kept);
     if (const auto *batch = std::get_if<batch_consumed>(&record.event))
       if (std::find(batch->ids.begin(), batch->ids.end(), id_) != batch->ids.end())
-        tell(record, "consumed", fmt::format("for version {}", batch->version));
+        tell(record, "consumed", fmt::format("for version {} of \"{}\"", batch->version, batch->learner));
+    if (const auto *dropped = std::get_if<path_dropped>(&record.event); dropped && dropped->id == id_)
+      tell(record, "dropped", fmt::format("by \"{}\": {}", dropped->path, dropped->reason));
     if (const auto *resumed = std::get_if<run_resumed>(&record.event); resumed && !story_.empty())
-      tell(record, "resumed", fmt::format("the run went on from version {}", resumed->version));
+      for (const auto &[learner, version] : resumed->versions)
+        tell(record, "resumed", fmt::format("\"{}\" went on from version {}", learner, version));
   }
   const json &story() const { return story_; }
 
@@ -79,8 +82,14 @@ class prompt_story {
       for (const auto version : each.versions) oldest = oldest < 0 ? version : std::min(oldest, version);
     }
     tell(record, "kept",
-         fmt::format("{} samples of {} tokens{}", kept.group->samples.size(), tokens,
-                     oldest < 0 ? "" : fmt::format(", the oldest by version {}", oldest)));
+         fmt::format("{} samples of {} tokens{}{}", kept.group->samples.size(), tokens,
+                     oldest < 0 ? "" : fmt::format(", the oldest by version {}", oldest), judged_by(*kept.group)));
+  }
+  static std::string judged_by(const sample_group &group) {
+    std::string text;
+    for (const auto &[model, version] : group.model_versions)
+      text += fmt::format(", judged by version {} of \"{}\"", version, model);
+    return text;
   }
   void tell(const journal_record &record, const std::string &state, const std::string &cause) {
     story_.push_back({{"seconds", static_cast<double>(record.time_ns - begin_) / 1e9},

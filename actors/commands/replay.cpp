@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "actors/commands/commands.hpp"
@@ -35,18 +37,17 @@ std::map<std::int64_t, json> read_metrics(const fs::path &file) {
 // Compares every version whose checkpoint is there, and keeps figures beside the run's own.
 class comparison {
  public:
-  comparison(const run_paths &paths, const trainer &core, bool same_loss)
-      : paths_(paths), core_(core), same_loss_(same_loss), original_(read_metrics(paths.metrics)) {}
+  comparison(const run_paths::learner_files &files, const trainer &core, bool same_loss)
+      : checkpoints_(files.checkpoints), core_(core), same_loss_(same_loss), original_(read_metrics(files.metrics)) {}
 
   void add(const trained_version &made) {
-    show(made.version);
     for (const char *name : compared_figures) {
       if (!made.metrics.contains(name)) continue;
       replayed_[name] = made.metrics[name];
       const auto line = original_.find(made.version);
       if (line != original_.end() && line->second.contains(name)) told_[name] = line->second[name];
     }
-    const auto checkpoint = paths_.checkpoints / fmt::format("step-{:06}", made.version);
+    const auto checkpoint = checkpoints_ / fmt::format("step-{:06}", made.version);
     if (!same_loss_ || !fs::exists(checkpoint)) return;
     ++compared_;
     if (!difference_.empty()) return;
@@ -55,6 +56,7 @@ class comparison {
   }
 
   bool equal() const { return compared_ > 0 && difference_.empty(); }
+  bool holds() const { return !same_loss_ || equal(); }  // with another loss nothing is promised
   json result() const {
     json report = {{"updates", core_.version()},
                    {"checkpoints_compared", compared_},
@@ -65,12 +67,7 @@ class comparison {
   }
 
  private:
-  void show(std::int64_t version) const {
-    if (::isatty(STDERR_FILENO) != 0)
-      fmt::print(stderr, "\rreplayed {} of {} updates", version, original_.size());
-  }
-
-  const run_paths &paths_;
+  fs::path checkpoints_;
   const trainer &core_;
   bool same_loss_;
   std::map<std::int64_t, json> original_;
@@ -79,19 +76,55 @@ class comparison {
   int compared_ = 0;
 };
 
+void show_replayed(std::int64_t version, std::int64_t updates) {
+  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\rreplayed {} of {} updates", version, updates);
+}
+
+// One learner of the run, to be trained again.
+struct replayed_learner {
+  replayed_learner(preflight &plan, const actor_config &learner, const run_paths &paths, bool same_loss)
+      : model(plan.models().describe(text_key(learner, "model"))),
+        core(learner_options(plan, learner), *place(plan.models().load(text_key(learner, "model")), learner.device,
+                                                    plan.graph().run.numerics)),
+        compared(paths.of(&learner == &plan.learner() ? "" : learner.name), core, same_loss) {}
+
+  model_description model;
+  trainer core;
+  comparison compared;
+};
+using replayed_learners = std::map<std::string, std::unique_ptr<replayed_learner>>;
+
 // The checkpoint as `run` would have written it, for its hash, and to stay where somebody asked for it.
-std::string store(const replay_arguments &arguments, const trainer &core, const model_description &model) {
-  const bool stays = !arguments.to.empty();
+std::string store(const fs::path &to, const replayed_learner &learner) {
+  const auto &core = learner.core;
   const fs::path folder =
-      stays ? arguments.to : fs::temp_directory_path() / fmt::format("slipstream-replay-{}", ::getpid());
-  checkpoint result{core.model().spec(), core.model().flat().cpu(), model.text, {}};
+      to.empty() ? fs::temp_directory_path() / fmt::format("slipstream-replay-{}", ::getpid()) : to;
+  checkpoint result{core.model().spec(), core.model().flat().cpu(), learner.model.text, {}};
   if (const auto *adapter = core.model().adapter())
-    result.adapter = stored_adapter{*adapter, core.model().trainable().cpu(), model.adapter->base};
+    result.adapter = stored_adapter{*adapter, core.model().trainable().cpu(), learner.model.adapter->base};
   save_checkpoint(folder, result, {}, "");
   const auto hash =
       file_sha256(folder / (result.adapter ? "adapter_model.safetensors" : "model.safetensors"));
-  if (!stays) fs::remove_all(folder);
+  if (to.empty()) fs::remove_all(folder);
   return hash;
+}
+
+// What became of the learners beside the main one.
+json report_others(const replayed_learners &learners, const std::string &main) {
+  json report = json::object();
+  for (const auto &[name, learner] : learners) {
+    if (name == main) continue;
+    const auto compared = learner->compared.result();
+    for (const char *key : {"equal", "updates", "checkpoints_compared", "first_difference"})
+      if (compared.contains(key)) report[name][key] = compared[key];
+    report[name]["sha256"] = store({}, *learner);
+  }
+  return report;
+}
+
+bool all_equal(const replayed_learners &learners) {
+  return std::all_of(learners.begin(), learners.end(),
+                     [](const auto &entry) { return entry.second->compared.holds(); });
 }
 
 void print_text(const json &report) {
@@ -105,6 +138,9 @@ void print_text(const json &report) {
                report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());
+  for (const auto &[name, other] : report.value("learners", json::object()).items())
+    fmt::print("{}: {} updates, {}\n", name, other["updates"].get<int>(),
+               other["equal"].get<bool>() ? "equal to the bit" : "DIFFERENT");
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
   fmt::print("sha256 {}\n", report["sha256"].get<std::string>());
 }
@@ -119,29 +155,32 @@ int replay_command(const replay_arguments &arguments) {
     throw input_error(arguments.to.string() + ": error: is there already; replay to a new folder");
   registry kinds;
   register_builtin(kinds);
-  auto graph = read_topology(paths.topology);
+  const auto main = preflight(read_topology(paths.topology), kinds).learner().name;
   std::vector<std::string> overrides;
-  for (const auto &actor : graph.actors)
-    if (actor.kind == "learner" && !arguments.loss.empty())
-      overrides.push_back("actors." + actor.name + ".loss=" + arguments.loss);
+  if (!arguments.loss.empty()) overrides.push_back("actors." + main + ".loss=" + arguments.loss);
   preflight plan(read_topology(paths.topology, overrides), kinds);
-  const auto &description = plan.models().describe(plan.learned_model());
-  const auto initial =
-      place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
-  trainer core(learner_options(plan), *initial);
-  comparison compared(paths, core, arguments.loss.empty());
-  const auto damage = replay_journal(paths.journal, core, arguments.until,
-                                     [&](const trained_version &made) { compared.add(made); });
-  json report = compared.result();
-  report["sha256"] = store(arguments, core, description);
+  replayed_learners learners;
+  std::map<std::string, trainer *> trainers;
+  for (const auto *learner : plan.learners()) {
+    const bool same = arguments.loss.empty() || learner->name != main;
+    learners[learner->name] = std::make_unique<replayed_learner>(plan, *learner, paths, same);
+    trainers[learner->name] = &learners.at(learner->name)->core;
+  }
+  const auto damage = replay_journal(paths.journal, trainers, arguments.until,
+                                     [&](const std::string &name, const trained_version &made) {
+                                       learners.at(name)->compared.add(made);
+                                       if (name == main) show_replayed(made.version, plan.graph().run.updates);
+                                     });
+  json report = learners.at(main)->compared.result();
+  report["sha256"] = store(arguments.to, *learners.at(main));
+  if (learners.size() > 1) report["learners"] = report_others(learners, main);
   if (damage) report["damage"] = to_string(*damage);
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else
     print_text(report);
-  const bool good = !damage && (!arguments.loss.empty() || compared.equal());
-  return good ? 0 : 1;
+  return !damage && all_equal(learners) ? 0 : 1;
 }
 
 }  // namespace slipstream

@@ -43,8 +43,8 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
   setup.device = self.device;
   setup.text = checks.models().describe(name).text;
   setup.ledger = context.ledger;
-  setup.follows = name == checks.learned_model();
-  setup.weights = context.weights;
+  setup.weights = context.weights_of(name);
+  setup.follows = static_cast<bool>(setup.weights);
   if (!setup.follows) setup.fixed = std::make_shared<snapshot>(snapshot{0, checks.models().load(name)});
   setup.places = 2 * std::max<std::int64_t>(keys.slots / keys.group, 1);  // as many wait as run
   setup.sinks = context.sinks<rollout_sink>(self.name);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
@@ -15,47 +16,70 @@
 namespace slipstream {
 namespace {
 
+using version_listener = std::function<void(const std::string &, const trained_version &)>;
+
 class replaying {
  public:
-  replaying(trainer &core, std::int64_t until, const std::function<void(const trained_version &)> &made)
-      : core_(core), until_(until), made_(made) {}
+  replaying(const std::map<std::string, trainer *> &learners, std::int64_t until, const version_listener &made)
+      : learners_(learners), until_(until), made_(made) {}
 
   void add(const journal_record &record) {
-    if (const auto *kept = std::get_if<group_kept>(&record.event)) groups_[kept->group->id] = kept->group;
+    if (const auto *opened = std::get_if<run_opened>(&record.event))
+      for (const auto &[learner, path] : opened->learners) paths_[learner] = path;
+    if (const auto *kept = std::get_if<group_kept>(&record.event))
+      groups_[kept->path][kept->group->id] = {kept->group, 0};
     if (const auto *batch = std::get_if<batch_consumed>(&record.event)) train(*batch, record.time_ns);
   }
 
  private:
+  struct kept_group {
+    sample_group_ptr group;
+    std::size_t uses = 0;  // by learners of its path
+  };
+
   void train(const batch_consumed &batch, std::int64_t now_ns) {
-    if (until_ > 0 && core_.version() >= until_) return;
-    if (batch.version != core_.version() + 1)
+    const auto found = learners_.find(batch.learner);
+    if (found == learners_.end())
+      throw run_error(fmt::format("the journal has a batch for \"{}\", which is no learner", batch.learner));
+    auto &core = *found->second;
+    if (until_ > 0 && core.version() >= until_) return;
+    if (batch.version != core.version() + 1)
       throw run_error(fmt::format("the journal has a batch for version {} after version {}", batch.version,
-                                  core_.version()));
-    std::vector<sample_group_ptr> groups;
-    for (const auto id : batch.ids) {
-      const auto found = groups_.find(id);
-      if (found == groups_.end()) throw run_error(fmt::format("the journal does not hold group {}", id));
-      groups.push_back(found->second);
-      groups_.erase(found);
+                                  core.version()));
+    core.begin(groups_of(batch), now_ns);
+    while (core.slice()) {
     }
-    core_.begin(std::move(groups), now_ns);
-    while (core_.slice()) {
-    }
-    made_(core_.complete(now_ns));
+    made_(batch.learner, core.complete(now_ns));
   }
 
-  trainer &core_;
+  std::vector<sample_group_ptr> groups_of(const batch_consumed &batch) {
+    const auto &path = paths_[batch.learner];
+    const auto takers = static_cast<std::size_t>(std::count_if(
+        paths_.begin(), paths_.end(), [&](const auto &entry) { return entry.second == path; }));
+    auto &known = groups_[path];
+    std::vector<sample_group_ptr> groups;
+    for (const auto id : batch.ids) {
+      const auto kept = known.find(id);
+      if (kept == known.end()) throw run_error(fmt::format("the journal does not hold group {}", id));
+      groups.push_back(kept->second.group);
+      if (++kept->second.uses >= takers) known.erase(kept);
+    }
+    return groups;
+  }
+
+  const std::map<std::string, trainer *> &learners_;
   std::int64_t until_;
-  const std::function<void(const trained_version &)> &made_;
-  std::map<std::uint64_t, sample_group_ptr> groups_;
+  const version_listener &made_;
+  std::map<std::string, std::string> paths_;  // by learner
+  std::map<std::string, std::map<std::uint64_t, kept_group>> groups_;  // by path
 };
 
 }  // namespace
 
-std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
-                                             std::int64_t until,
-                                             const std::function<void(const trained_version &)> &made) {
-  replaying again(core, until, made);
+std::optional<journal_damage> replay_journal(const std::filesystem::path &journal,
+                                             const std::map<std::string, trainer *> &learners,
+                                             std::int64_t until, const version_listener &made) {
+  replaying again(learners, until, made);
   return read_journal(journal, [&](const journal_record &record) { again.add(record); });
 }
 

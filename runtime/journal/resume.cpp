@@ -151,6 +151,14 @@ std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) 
   return waiting;
 }
 
+std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_again(const run_history &history) {
+  std::map<std::uint64_t, std::map<std::string, std::int64_t>> waiting;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::waiting && !prompt.model_versions.empty())
+      waiting.emplace(id, prompt.model_versions);
+  return waiting;
+}
+
 void cut_metrics(const fs::path &metrics, std::int64_t version) {
   if (!fs::exists(metrics)) return;
   std::istringstream lines(read_text(metrics));

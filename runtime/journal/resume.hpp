@@ -36,6 +36,7 @@ ledger restored_books(ledger empty, const run_history &history);
 path_book restored_paths(const run_history &history);
 shared_batches restored_buffer(std::int64_t batch, const run_history &history, const std::string &path = "");
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);
+std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_again(const run_history &history);
 /// The groups that `path` has heard of already, though their prompts wait again for another one's sake.
 std::set<std::uint64_t> heard_before(const run_history &history, const std::string &path);
 

@@ -17,6 +17,8 @@ struct joined_group {
   group_ptr group;
   std::map<std::string, std::vector<double>> scores;  ///< by scorer, one a rollout
   std::vector<std::vector<float>> reference;          ///< [rollout][token]; empty without a reference
+  std::vector<std::vector<float>> values{};           ///< [rollout][token]; empty without a critic
+  std::map<std::string, std::int64_t> model_versions{};  ///< of models that move and judged it
 };
 
 /// Weighted sum of the scores, one reward a rollout; a scorer without a weight counts 1.
@@ -28,6 +30,18 @@ using advantage_rule = std::function<std::vector<double>(const std::vector<doubl
 /// One sample a rollout; its advantage stands at every token.
 sample_group advantage_samples(const joined_group &joined, const std::vector<double> &rewards,
                                const advantage_rule &rule);
+
+struct gae_options {
+  double gamma = 1;
+  double lambda = 0.95;
+  double kl_in_reward = 0;  ///< weight of the KL term (k1 against the reference, by the sampler's log-probabilities)
+};
+
+/// One sample a rollout with the critic's values, and advantages and returns by generalised advantage
+/// estimation: the reward comes with the last token, after which the return is 0, whether the answer ended or
+/// reached its limit.
+sample_group gae_samples(const joined_group &joined, const std::vector<double> &rewards,
+                         const gae_options &options);
 
 /// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when
 /// all are rated alike.

@@ -27,7 +27,7 @@ struct loop {
     services = test::make_services(world);
     books = world.own(
         spawn_ledger(world.system(), ledger(admission(batch, lead), 1, batch * updates), true, services));
-    buffer = world.own(spawn_buffer(world.system(), order_buffer(batch), books, services));
+    buffer = world.own(spawn_buffer(world.system(), {order_buffer(batch)}, books, services));
     weights = world.own(spawn_weights(world.system(), publish(0)));
     for (int i = 0; i < 2; ++i) make_sampler();
     caf::anon_send(make_learner(), step_atom::value);
@@ -102,7 +102,7 @@ struct loop {
     return world.spawn<fake_learner>([this](fake_learner::pointer self) {
       return fake_learner::behavior_type{
           [=, this](step_atom) {
-            self->request(buffer, caf::infinite, pull_atom::value, version)
+            self->request(buffer, caf::infinite, pull_atom::value, std::string(), version)
                 .then([=, this](const batch_ptr &pulled) {
                   self->delayed_send(self, soon(60), trained_atom::value, pulled);
                 });
@@ -116,7 +116,7 @@ struct loop {
             consumed.insert(consumed.end(), ids->begin(), ids->end());
             ++version;
             self->send(weights, publish(version));
-            self->send(books, trained_atom::value, ids_ptr(ids), version);
+            self->send(books, trained_atom::value, std::string(), ids_ptr(ids), version);
             if (version < updates) self->send(self, step_atom::value);
           }};
     });

@@ -120,21 +120,23 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   CHECK(as_it_stands.dropped.at("tie") == 2);
   CHECK(as_it_stands.drawn == as_it_stands.trained + 2 + as_it_stands.in_flight());
 
-  const auto history = read_history(folder.path(), 1);
+  const auto history = read_history(folder.path(), {{"", 1}});
   const auto totals = history.totals();
   CHECK(totals.trained == 4);
   CHECK(totals.buffered == 4);
   CHECK(totals.waiting == 4);
   CHECK(totals.reissued == 2);
-  REQUIRE(history.to_consume.size() == 1);
-  CHECK(history.to_consume.front().ids == std::vector<std::uint64_t>{2, 3});
+  using batches = std::map<std::int64_t, std::vector<std::uint64_t>>;
+  CHECK(history.paths.at("").batches == batches{{2, {2, 3}}});
   CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{5, 2}, {6, 3}});
   CHECK(history.fault.empty());
   restored_books(ledger(admission(4, 1), 2, 100), history);  // throws unless the sums close
   auto buffer = restored_buffer(4, history);
-  CHECK(buffer.again());
-  CHECK(buffer.take()->front()->id == 2);
-  CHECK(buffer.next() == 5);
+  const auto batch = buffer.take("", 1);
+  REQUIRE(batch);
+  CHECK(batch->again);
+  CHECK(batch->groups->front()->id == 2);
+  CHECK_FALSE(buffer.take("", 2));
 }
 
 TEST_CASE("after a kill behind any record the run can be gone on with, and every prompt is trained once") {
@@ -147,8 +149,8 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
     for (std::int64_t version = 0; version <= newest; ++version) {
       const test::scratch folder;
       write(folder.path(), {events.begin(), events.begin() + static_cast<std::ptrdiff_t>(left)});
-      const auto history = read_history(folder.path(), version);
-      std::vector<journal_event> rest{run_resumed{version}};
+      const auto history = read_history(folder.path(), {{"", version}});
+      std::vector<journal_event> rest{run_resumed{{{"", version}}}};
       for (const auto &[id, prompt] : history.prompts) {
         if (prompt.state == s::waiting) {
           rest.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
@@ -156,7 +158,7 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
           rest.emplace_back(group_kept{group_of(id)});
           rest.emplace_back(prompt_moved{id, s::buffered, "scored"});
         } else if (prompt.state == s::buffered) {
-          CHECK(history.groups.contains(id));
+          CHECK(history.paths.at("").groups.contains(id));
         }
         if (prompt.state != s::trained && prompt.state != s::dropped)
           rest.emplace_back(prompt_moved{id, s::trained, "made a version"});
@@ -200,9 +202,9 @@ TEST_CASE("a crash at any byte leaves a journal that can be read and gone on wit
       CHECK((!damage || damage->torn));
     }
     CHECK(kept < all);
-    write(folder.path(), {run_resumed{0}});
+    write(folder.path(), {run_resumed{{{"", 0}}}});
     CHECK(records(folder.path()) == kept + 1);
-    CHECK_NOTHROW(read_history(folder.path(), 0));
+    CHECK_NOTHROW(read_history(folder.path(), {{"", 0}}));
   }
 }
 
@@ -223,7 +225,7 @@ TEST_CASE("a flipped bit is found and named, and not gone on with") {
     CHECK_FALSE(damage->torn);
     CHECK_THAT(to_string(*damage), test::Contains("000001.journal: damaged at byte "));
     CHECK_THROWS_AS(journal_writer(folder.path()), input_error);
-    CHECK_THROWS_AS(read_history(folder.path(), 0), input_error);
+    CHECK_THROWS_AS(read_history(folder.path(), {{"", 0}}), input_error);
   }
 }
 
