@@ -218,9 +218,7 @@ std::map<std::string, std::int64_t> preflight::model_bounds() const {
 }
 
 std::int64_t preflight::in_flight_bound() const {
-  const auto all = learners();
-  const bool one_pace = std::all_of(all.begin(), all.end(), [&](const auto *each) { return in_step(*each); });
-  return graph_.schedule.batch * (graph_.schedule.max_staleness + (one_pace ? 1 : 2));
+  return graph_.schedule.batch * (graph_.schedule.max_staleness + (learners().size() > 1 ? 2 : 1));
 }
 
 std::string text_key(const actor_config &actor, const std::string &key) {

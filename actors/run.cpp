@@ -32,7 +32,7 @@ ledger open_books(const preflight &plan) {
   const auto &schedule = plan.graph().schedule;
   ledger books(admission(schedule.batch, schedule.max_staleness), plan.group(),
                schedule.batch * plan.graph().run.updates);
-  books.cap(plan.in_flight_bound());
+  if (plan.learners().size() > 1) books.cap(plan.in_flight_bound());
   return books;
 }
 

@@ -40,9 +40,10 @@ void print(const nlohmann::json &checked) {
         "admitted for batch b only while b <= version + {}\n",
         checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
         checked["admission_lead"].get<int>());
-  for (const auto &[model, bound] : checked.value("model_staleness", nlohmann::json::object()).items())
-    fmt::print("  staleness of {}: its figures are at most {} of its versions old when they are trained on\n", model,
-               bound.get<int>());
+  if (checked.contains("model_staleness"))
+    for (const auto &[model, bound] : checked["model_staleness"].items())
+      fmt::print("  staleness of {}: its figures are at most {} of its versions old when they are trained on\n", model,
+                 bound.get<int>());
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),

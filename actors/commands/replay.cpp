@@ -138,9 +138,10 @@ void print_text(const json &report) {
                report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());
-  for (const auto &[name, other] : report.value("learners", json::object()).items())
-    fmt::print("{}: {} updates, {}\n", name, other["updates"].get<int>(),
-               other["equal"].get<bool>() ? "equal to the bit" : "DIFFERENT");
+  if (report.contains("learners"))
+    for (const auto &[name, other] : report["learners"].items())
+      fmt::print("{}: {} updates, {}\n", name, other["updates"].get<int>(),
+                 other["equal"].get<bool>() ? "equal to the bit" : "DIFFERENT");
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
   fmt::print("sha256 {}\n", report["sha256"].get<std::string>());
 }

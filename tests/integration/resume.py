@@ -20,7 +20,59 @@ def check(what, good):
         failures.append(what)
 
 
-def topology(place, name, schedule):
+network = """architecture = "llama"
+alphabet = "0123456789="
+hidden_size = 16
+intermediate_size = 24
+layers = 1
+heads = 2
+max_positions = 24
+"""
+# What lies between the sampler and the learners, and the learners beside the policy's.
+middles = {
+    "policy": """[actors.advantage]
+kind = "advantage.grpo"
+takes = "near"
+""",
+    "critic": f"""[models.critic]
+{network}head = "score"
+[actors.value]
+kind = "critic"
+takes = "sampler"
+model = "critic"
+[actors.advantage]
+kind = "advantage.gae"
+takes = ["near", "value"]
+[actors.teacher]
+kind = "learner"
+takes = "advantage"
+model = "critic"
+loss = "value"
+learning_rate = 1e-2
+""",
+    "online": f"""[models.reward]
+{network}head = "score"
+[actors.judge]
+kind = "scorer.reward_model"
+takes = "sampler"
+model = "reward"
+[actors.advantage]
+kind = "advantage.grpo"
+takes = "judge"
+[actors.pairs]
+kind = "pairs"
+takes = "near"
+[actors.teacher]
+kind = "learner"
+takes = "pairs"
+model = "reward"
+loss = "reward_pairs"
+learning_rate = 1e-2
+""",
+}
+
+
+def topology(place, name, schedule, middle):
     return f"""[run]
 name = "{name}"
 seed = 3
@@ -31,14 +83,7 @@ checkpoint_every = 9
 batch = {batch}
 {schedule}
 [models.policy]
-architecture = "llama"
-alphabet = "0123456789="
-hidden_size = 16
-intermediate_size = 24
-layers = 1
-heads = 2
-max_positions = 24
-[actors.prompts]
+{network}[actors.prompts]
 kind = "loader"
 dataset = "{place}/prompts.jsonl"
 [actors.sampler]
@@ -51,10 +96,7 @@ max_new_tokens = 5
 [actors.near]
 kind = "scorer.edit_similarity"
 takes = "sampler"
-[actors.advantage]
-kind = "advantage.grpo"
-takes = "near"
-[actors.learner]
+{middles[middle]}[actors.learner]
 kind = "learner"
 takes = "advantage"
 model = "policy"
@@ -63,9 +105,9 @@ learning_rate = 1e-2
 """
 
 
-def start(place, name, schedule):
+def start(place, name, schedule, middle):
     file = place / (name + ".toml")
-    file.write_text(topology(place, name, schedule))
+    file.write_text(topology(place, name, schedule, middle))
     environment = dict(os.environ, OMP_WAIT_POLICY="passive", SLIPSTREAM_THREADS_SET="1")
     return subprocess.Popen([program, "run", str(file), "--resume"], stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True, env=environment)
@@ -78,8 +120,8 @@ def output(*arguments, code=0):
     return done.stdout
 
 
-def weights(run):
-    return hashlib.sha256((run / "checkpoints" / "last" / "model.safetensors").read_bytes()).hexdigest()
+def weights(run, learner=""):
+    return hashlib.sha256((run / "checkpoints" / learner / "last" / "model.safetensors").read_bytes()).hexdigest()
 
 
 def lines_of(run):
@@ -87,12 +129,12 @@ def lines_of(run):
     return len(file.read_text().splitlines()) if file.exists() else 0
 
 
-def killed_run(place, name, schedule, kills):
+def killed_run(place, name, schedule, kills, middle="policy"):
     """Kills each sitting after a random number of updates more, or while it starts."""
     run = place / "runs" / name
     done_kills = 0
     while True:
-        process = start(place, name, schedule)
+        process = start(place, name, schedule, middle)
         goal = lines_of(run) + random.choice([0, 1, 2, 5, 11]) if done_kills < kills else 10 ** 9
         while process.poll() is None:
             if done_kills < kills and lines_of(run) >= goal and (run / "journal").exists() and random.random() < 0.3:
@@ -111,7 +153,7 @@ def killed_run(place, name, schedule, kills):
             return run, done_kills
 
 
-def check_books(run, name, bound):
+def check_books(run, name, bound, middle="policy"):
     summary = json.loads((run / "summary.json").read_text())
     books = json.loads(output("ledger", run, "--json"))
     updates_told = [json.loads(line)["update"] for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -122,6 +164,18 @@ def check_books(run, name, bound):
     replay = json.loads(output("replay", run, "--json"))
     check(name + ": replay reaches the same bits", replay["equal"] and replay["updates"] == updates and
           replay["sha256"] == weights(run))
+    if middle == "policy":
+        return
+    other = summary["learners"]["teacher"]
+    model = "critic" if middle == "critic" else "reward"
+    age = summary["model_staleness"][model]
+    check(name + ": the other learner's replay reaches the same bits", replay["learners"]["teacher"]["equal"] and
+          replay["learners"]["teacher"]["updates"] == other["updates"] and
+          replay["learners"]["teacher"]["sha256"] == weights(run, "teacher"))
+    check(name + ": the other model's bound holds", 0 <= age["max"] <= age["bound"])
+    told = [json.loads(line)["update"] for line in (run / "metrics.teacher.jsonl").read_text().splitlines()]
+    check(name + ": every update of the other learner once", told == list(range(1, other["updates"] + 1)))
+    check(name + ": nothing is left in flight", books["in_flight"] == 0)
 
 
 def check_flips(run):
@@ -143,17 +197,21 @@ with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     (root / "prompts.jsonl").write_text("".join(
         json.dumps({"prompt": "%d=" % (i * 37 % 1000), "answer": str(i * 37 % 1000)[::-1]}) + "\n" for i in range(40)))
-    schedules = {"synchronous": ("max_staleness = 0", 0), "asynchronous": ("max_staleness = 2", 2),
-                 "seldom": ("max_staleness = 3\npublish_every = 2\non_new_weights = \"finish\"", 3)}
-    for kind, (keys, bound) in schedules.items():
-        run, _ = killed_run(root, kind, keys, 0)
-        check_books(run, kind + ", undisturbed", bound)
+    schedules = {"synchronous": ("max_staleness = 0", 0, "policy"), "asynchronous": ("max_staleness = 2", 2, "policy"),
+                 "seldom": ("max_staleness = 3\npublish_every = 2\non_new_weights = \"finish\"", 3, "policy"),
+                 "critic": ("max_staleness = 0", 0, "critic"), "late-critic": ("max_staleness = 2", 2, "critic"),
+                 "online": ("max_staleness = 1", 1, "online")}
+    for kind, (keys, bound, middle) in schedules.items():
+        run, _ = killed_run(root, kind, keys, 0, middle)
+        check_books(run, kind + ", undisturbed", bound, middle)
         for i in range(points):
             name = "%s-%d" % (kind, i)
-            killed, kills = killed_run(root, name, keys, 1 + i % 3)
-            check_books(killed, "%s, killed %d times" % (name, kills), bound)
+            killed, kills = killed_run(root, name, keys, 1 + i % 3, middle)
+            check_books(killed, "%s, killed %d times" % (name, kills), bound, middle)
             if bound == 0:
                 check(name + ": the weights of the undisturbed run, to the bit", weights(killed) == weights(run))
+                if middle == "critic":
+                    check(name + ": the critic's too", weights(killed, "teacher") == weights(run, "teacher"))
     check_flips(run)
     check("a finished run is left alone", subprocess.run(
         [program, "run", str(root / "seldom.toml"), "--resume"], capture_output=True).returncode == 0)
