@@ -36,19 +36,25 @@ source_position place_of(const actor_config &actor, const std::string &key) {
   return value ? value->at : actor.at;
 }
 
-void check_learner(const topology &graph, const actor_config &learner, std::size_t index) {
+void check_learned_once(const topology &graph) {
+  const auto learners = of_kind(graph, "learner");
+  for (const auto *learner : learners)
+    for (const auto *other : learners) {
+      const auto model = text_key(*learner, "model");
+      if (other < learner && text_key(*other, "model") == model)
+        fail_at(place_of(*learner, "model"), "[actors." + learner->name + "] trains \"" + model +
+                                                 "\", which [actors." + other->name +
+                                                 "] trains too; give each learner a model of its own, as with " +
+                                                 "copy_of");
+    }
+}
+
+void check_learner(const actor_config &learner, std::size_t index) {
   if (learner.takes.size() > 1)
     fail_at(learner.takes[1].at, "[actors." + learner.name + "] takes from two actors; a learner takes from one");
   if (index > 0 && (learner.name == "last" || learner.name.rfind("step-", 0) == 0))
     fail_at(learner.at, "[actors." + learner.name + "] would put its checkpoints where the main learner's are; " +
                             "give it another name");
-  const auto model = text_key(learner, "model");
-  for (const auto *other : of_kind(graph, "learner"))
-    if (other < &learner && text_key(*other, "model") == model)
-      fail_at(place_of(learner, "model"), "[actors." + learner.name + "] trains \"" + model +
-                                              "\", which [actors." + other->name +
-                                              "] trains too; give each learner a model of its own, as with " +
-                                              "copy_of");
 }
 
 /// The learner whose model is sampled from; with one learner, that one.
@@ -90,9 +96,10 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
   check_one_loader(graph_);
   check_devices(graph_);
   for (auto &actor : graph_.actors) plans_.push_back(kinds.find(actor.kind)->read(actor));
+  check_learned_once(graph_);
   main_ = find_main(graph_);
   std::size_t index = 0;
-  for (const auto *learner : learners()) check_learner(graph_, *learner, index++);
+  for (const auto *learner : learners()) check_learner(*learner, index++);
 }
 
 void preflight::verify() {

@@ -58,6 +58,7 @@ class summing {
   void open(const run_opened &event) {
     history_.opened = event;
     history_.learners.clear();
+    history_.paths.clear();
     auto places = event.learners;
     if (places.empty()) places.push_back({"", ""});
     for (const auto &[name, path] : places) {

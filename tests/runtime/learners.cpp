@@ -189,6 +189,7 @@ class random_run {
         note(event);
       }
       mine.in_hand = served;
+      open.push_back([this, name = place.learner] { train(name); });
     }
   }
 
