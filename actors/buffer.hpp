@@ -2,6 +2,7 @@
 
 #include <caf/fwd.hpp>
 
+#include <chrono>
 #include <set>
 #include <string>
 
@@ -11,14 +12,18 @@
 namespace slipstream {
 
 struct buffer_setup {
-  shared_batches groups;     ///< empty, or what an earlier part of the run left
-  std::string path{};        ///< whose samples come: the name of the actor that gives them
+  shared_batches groups;  ///< empty, or what an earlier part of the run left
+  ledger_actor ledger{};
+  run_services services{};
+  std::string path{};                      ///< whose samples come: the name of the actor that gives them
   std::set<std::uint64_t> heard_before{};  ///< groups that come once more, for another path's sake
+  std::int64_t group = 1;                  ///< rollouts of a group
+  std::int64_t least = 0;                  ///< groups that will do for a batch; 0: only a whole one
+  std::chrono::nanoseconds patience{0};    ///< how long a learner waits for a whole batch before fewer will do
 };
 
-/// Holds the finished groups of one path until a whole batch is there, and gives it to each learner that pulls.
-/// A group without samples counts as dropped, with its reason. What comes and goes is journalled.
-buffer_actor spawn_buffer(caf::actor_system &system, buffer_setup setup, ledger_actor ledger,
-                          run_services services);
+/// Keeps the finished groups of one path in the order that the schedule says and answers each learner's pull
+/// once its batch is whole. Groups without samples, and those that came too late, are dropped in the ledger.
+buffer_actor spawn_buffer(caf::actor_system &system, buffer_setup setup);
 
 }  // namespace slipstream

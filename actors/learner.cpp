@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "runtime/learning/checkpoints.hpp"
 
@@ -12,6 +13,7 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
+  std::int64_t published = 0;  ///< the newest version that went out
   bool stopping = false;
   bool finished = false;
   bool pulling = false;
@@ -42,16 +44,48 @@ void finish(self_pointer self) {
   self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
 }
 
+conductor::figures figures_of(const nlohmann::json &metrics) {
+  conductor::figures figures;
+  for (const auto &[name, value] : metrics.items())
+    if (value.is_number()) figures.emplace(name, value.get<double>());
+  return figures;
+}
+
+/// Turns the schedule's numbers by what the update showed, and tells whom they concern.
+void turn_dials(self_pointer self, trained_version &done) {
+  auto &setup = self->state.setup;
+  for (auto &turn : setup.dials.observe(done.version, figures_of(done.metrics))) {
+    if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
+    if (turn.dial == "window") self->send(setup.buffer, turn_atom::value, turn.value);
+    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
+  }
+  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
+}
+
+/// Word to the books: the groups made a version, or were given up with the places they had.
+void tell_ledger(self_pointer self, trained_version &done) {
+  const auto &setup = self->state.setup;
+  const auto list = [](std::vector<std::uint64_t> ids) {
+    return ids_ptr(std::make_shared<const std::vector<std::uint64_t>>(std::move(ids)));
+  };
+  if (!done.braked.empty())
+    self->send(setup.ledger, brake_atom::value, setup.share.actor, list(std::exchange(done.ids, {})),
+               "brake: " + done.braked);
+  self->send(setup.ledger, trained_atom::value, setup.share.actor, list(std::move(done.ids)), done.version);
+}
+
 /// The new version goes out, then its figures and the books.
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
-  if (done.version % setup.publish_every == 0 || done.version == setup.updates)
+  if (done.version - state.published >= setup.dials.value("publish_every") || done.version == setup.updates) {
+    state.published = done.version;
     self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
                                   done.version, done.weights, setup.model, done.version == setup.updates})));
+  }
   if (setup.updates == 0) state.newest = done.weights;
-  self->send(setup.ledger, trained_atom::value, setup.share.actor,
-             std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
+  turn_dials(self, done);
+  tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
   if (is_enough(setup, done.version) || state.stopping) return finish(self);
@@ -64,6 +98,8 @@ void publish(self_pointer self, trained_version done) {
 void complete(self_pointer self) {
   const auto &setup = self->state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
+  if (!done->braked.empty()) 
+    note(self, setup.share.services, batch_braked{done->version, done->braked, setup.share.actor});
   if (!setup.share.services.journal) return publish(self, std::move(*done));
   const auto on_reply = [self, done](flush_atom) { publish(self, std::move(*done)); };
   ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
@@ -90,7 +126,9 @@ void pull(self_pointer self) {
     auto &state = self->state;
     state.pulling = false;
     if (!batch) return finish(self);
-    state.setup.core->begin(*batch, now_ns(self), state.judges);
+    // what was consumed before the run was interrupted was checked then; the judges have moved on since
+    const bool again = state.setup.core->version() < state.setup.consumed_before;
+    state.setup.core->begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges);
     self->send(self, step_atom::value);
   };
   self->state.pulling = true;
@@ -103,6 +141,7 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
   self->state.setup = setup;
   for (const auto &judge : setup.judges)
     self->send(judge, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
+  self->state.published = setup.core->version();
   if (is_enough(setup, setup.core->version()))
     finish(self);  // a resumed run that was trained to its end
   else

@@ -11,6 +11,7 @@
 #include "actors/compute.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
 
@@ -26,7 +27,8 @@ struct learner_setup {
   std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
   std::int64_t updates = 0;  ///< 0: until it is told to stop
   std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
-  std::int64_t publish_every = 1;     ///< versions
+  std::int64_t consumed_before = 0;   ///< versions whose batches an earlier part of the run was given
+  conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
 };

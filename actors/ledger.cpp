@@ -33,6 +33,7 @@ struct ledger_state {
   ledger_paths paths;
   std::deque<work_ptr> waiting;
   std::vector<follower> samplers;
+  std::vector<draw_sink> buffers;  ///< told of every draw before anybody works on it
 };
 
 using self_pointer = ledger_actor::stateful_pointer<ledger_state>;
@@ -51,7 +52,7 @@ void moved(self_pointer self, std::uint64_t id, rollout_state to, std::string ca
 /// Hands waiting prompts, oldest first, to whichever sampler may take them and has most room.
 void hand_out(self_pointer self) {
   auto &state = self->state;
-  while (!state.waiting.empty()) {
+  while (!state.waiting.empty() && state.books->may_start()) {
     const auto &next = state.waiting.front();
     follower *best = nullptr;
     for (auto &candidate : state.samplers) {
@@ -84,13 +85,18 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version,
 }
 
 void book(self_pointer self, const std::vector<drawn> &prompts) {
+  auto &state = self->state;
+  const auto versions = state.paths.versions;
+  std::vector<draw_notice> draws;
   for (const auto &item : prompts) {
-    const auto min_version = self->state.books->draw(item.source->id);
-    const auto &versions = self->state.paths.versions;
-    note(self, self->state.services,
-         prompt_drawn{item.source->id, min_version, item.source->row, item.source->epoch, versions});
-    pass_on(self, item, min_version, versions);
+    const auto &source = *item.source;
+    draws.push_back({source.id, state.books->draw(source.id)});
+    note(self, state.services,
+         prompt_drawn{source.id, draws.back().min_version, source.row, source.epoch, versions});
   }
+  const draws_ptr told = std::make_shared<const std::vector<draw_notice>>(draws);
+  for (const auto &buffer : state.buffers) self->send(buffer, draw_atom::value, told);
+  for (std::size_t i = 0; i < prompts.size(); ++i) pass_on(self, prompts[i], draws[i].min_version, versions);
 }
 
 /// What an earlier part of the run drew and did not finish is asked for again, before anything new.
@@ -153,6 +159,7 @@ void apply(self_pointer self, std::uint64_t id, const path_book::outcome &news, 
     books.drop(id, cause);
     moved(self, id, rollout_state::dropped, cause);
   }
+  if (news.forfeited) books.forfeit(books.group());
 }
 
 void trained(self_pointer self, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
@@ -184,12 +191,14 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         draw_again(self);
         pump(self);
       },
+      [self](subscribe_atom, const draw_sink &buffer) { self->state.buffers.push_back(buffer); },
       [self](credit_atom, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
         take_credit(self, sampler, prompts, version);
       },
       [self](finished_atom, std::uint64_t id) {
         self->state.books->finish(id);
         moved(self, id, rollout_state::finished, "sampled whole");
+        hand_out(self);
       },
       [self](buffered_atom, const std::string &path, std::uint64_t id) {
         apply(self, id, self->state.paths.book.keep(path, id), "");
@@ -201,9 +210,21 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
       [self](trained_atom, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
         trained(self, learner, ids, version);
       },
+      [self](brake_atom, const std::string &learner, const ids_ptr &ids, const std::string &reason) {
+        for (const auto id : *ids) apply(self, id, self->state.paths.book.skip(learner, id), reason);
+      },
       [self](done_atom, const std::string &learner) {
         for (const auto &[id, news] : self->state.paths.book.retire(learner))
           apply(self, id, news, "\"" + learner + "\" has ended");
+      },
+      [self](turn_atom, std::int64_t lead) {
+        self->state.books->set_lead(lead);
+        pump(self);
+      },
+      [self](forfeit_atom, std::int64_t rollouts) {
+        self->state.books->forfeit(rollouts);
+        if (rollouts < 0) pump(self);
+        return forfeit_atom::value;
       },
       [self](stop_atom) { self->state.stopped = true; },
       [self](totals_atom) -> ledger_totals_ptr {

@@ -1,6 +1,7 @@
 #include "actors/preflight.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <variant>
 
@@ -9,6 +10,7 @@
 #include "runtime/data/make.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/topology/check.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
@@ -89,6 +91,36 @@ void check_devices(const topology &graph) {
   }
 }
 
+const order_row &find_order(const topology &graph, const registry &kinds) {
+  const auto &name = graph.schedule.order;
+  const auto found = kinds.orders().find(name);
+  if (found != kinds.orders().end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto &[known, row] : kinds.orders()) names.push_back(known);
+  fail_at(graph.schedule.place("order"), "[schedule] order = \"" + name + "\" is no order of consumption." +
+                                             did_you_mean(name, names) + " There are " + listed(names));
+}
+
+/// A window given as a share of the batch, in groups.
+schedule_rules in_groups(const schedule_config &schedule, std::int64_t places) {
+  schedule_rules rules = schedule;
+  if (schedule.window_share > 0)
+    rules.window = dial_spec::constant(
+        std::max<std::int64_t>(1, std::llround(schedule.window_share * static_cast<double>(places))));
+  return rules;
+}
+
+/// What lets the batch of a group change after its draw breaks an exact lag.
+void check_exact_lag(const topology &graph) {
+  if (graph.schedule.lag != lag_rule::exactly) return;
+  for (const auto &actor : graph.actors)
+    if (actor.kind == "pairs")
+      fail_at(actor.kind_at,
+              "[actors." + actor.name +
+                  "] drops groups that are rated alike, and with lag = \"exactly\" the batch of a "
+                  "group must be known when it is drawn; remove lag, or use an advantage.* actor");
+}
+
 }  // namespace
 
 preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(graph)), models_(graph_) {
@@ -100,6 +132,47 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
   main_ = find_main(graph_);
   std::size_t index = 0;
   for (const auto *learner : learners()) check_learner(*learner, index++);
+  order_ = find_order(graph_, kinds);
+  rules_ = in_groups(graph_.schedule, places());
+  check_exact_lag(graph_);
+  auto derived = derive_contract(rules_, order_, group());
+  if (derived.fault)
+    fail_at(graph_.schedule.place(derived.fault->key), "[schedule] " + derived.fault->message);
+  contract_ = std::move(derived.contract);
+  check_capacity();
+}
+
+/// Where a learner keeps a pace of its own, an unfinished batch of its may stand in the way of the main one's.
+void preflight::check_capacity() const {
+  const auto &schedule = graph_.schedule;
+  const auto all = learners();
+  const bool one_pace = std::all_of(all.begin(), all.end(), [&](const auto *each) { return in_step(*each); });
+  if (one_pace || schedule.max_in_flight == 0 || schedule.max_in_flight >= 2 * schedule.batch) return;
+  fail_at(schedule.place("max_in_flight"),
+          "[schedule] max_in_flight = " + std::to_string(schedule.max_in_flight) +
+              " could leave the learners waiting for each other: they take from several actors, and an unfinished " +
+              "batch of one must not stand in the way of another's; set it to " + std::to_string(2 * schedule.batch) +
+              " or more");
+}
+
+conductor preflight::dials() const {
+  return {{{"lead", contract_.lead}, {"window", rules_.window}, {"publish_every", rules_.publish_every}},
+          rules_.brakes};
+}
+
+order_buffer preflight::buffer() const {
+  order_state settings;
+  settings.window = rules_.window.first;
+  settings.late_after = contract_.late_after;
+  settings.when_late = rules_.when_late;
+  settings.promised = staleness_bound().has_value();
+  return {order_, settings, places()};
+}
+
+order_buffer preflight::side_buffer() const {
+  order_state settings;
+  settings.promised = false;
+  return {order_rows().front(), settings, places()};
 }
 
 void preflight::verify() {
@@ -199,8 +272,7 @@ bool preflight::samples_own_policy() const {
 }
 
 std::optional<std::int64_t> preflight::staleness_bound() const {
-  if (!samples_own_policy()) return {};
-  return graph_.schedule.max_staleness;
+  return samples_own_policy() ? contract_.bound : std::nullopt;
 }
 
 bool preflight::feeds(const actor_config &giver, const actor_config &taker) const {
@@ -209,23 +281,32 @@ bool preflight::feeds(const actor_config &giver, const actor_config &taker) cons
   return false;
 }
 
-// A model in step with the main learner's ages as its tokens do. Of one that is not: between the draw of a group
-// and the batch it is trained in stand at most the rollouts in flight at its draw and those drawn since (docs:
-// architecture.md).
-std::map<std::string, std::int64_t> preflight::model_bounds() const {
-  std::map<std::string, std::int64_t> bounds;
+// A model in step with the main learner's ages as a group's oldest token does. Of one that is not: between the draw
+// of a group and the batch it is trained in stand at most the rollouts in flight at its draw and those drawn since
+// (docs/architecture.md); that needs an order in which the place of a draw says in which batch it is trained.
+std::map<std::string, std::optional<std::int64_t>> preflight::model_bounds() const {
+  std::map<std::string, std::optional<std::int64_t>> bounds;
   for (const auto &actor : graph_.actors) {
     const auto model = text_key(actor, "model");
     const auto *trains = followed_learner(*this, actor);
     if (!trains || trains == main_ || !feeds(actor, *main_)) continue;
-    const auto lead = graph_.schedule.max_staleness;
-    bounds[model] = in_step(*trains) ? lead : 2 * lead + 2;
+    auto bound = staleness_bound();
+    if (!in_step(*trains)) {
+      const bool by_place = order_.name == "strict" || order_.name == "windowed";
+      if (by_place && bound)
+        *bound += 2 * contract_.lead.most - contract_.lead.least + 2;
+      else
+        bound.reset();
+    }
+    bounds[model] = bound;
   }
   return bounds;
 }
 
 std::int64_t preflight::in_flight_bound() const {
-  return graph_.schedule.batch * (graph_.schedule.max_staleness + (learners().size() > 1 ? 2 : 1));
+  const auto &schedule = graph_.schedule;
+  const auto bound = schedule.batch * (contract_.lead.most + (learners().size() > 1 ? 2 : 1));
+  return schedule.max_in_flight > 0 ? std::min(schedule.max_in_flight, bound) : bound;
 }
 
 std::string text_key(const actor_config &actor, const std::string &key) {

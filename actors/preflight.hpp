@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,6 +9,9 @@
 
 #include "actors/registry.hpp"
 #include "runtime/learning/model_store.hpp"
+#include "runtime/schedule/contract.hpp"
+#include "runtime/schedule/dials.hpp"
+#include "runtime/schedule/order_buffer.hpp"
 #include "runtime/schedule/path_book.hpp"
 #include "runtime/topology/topology.hpp"
 
@@ -57,21 +61,35 @@ class preflight {
   std::int64_t group() const;
   /// Rollouts of a model that the learner moves age; whether there are any.
   bool samples_own_policy() const;
-  /// The promise (versions), or none where nothing ages.
+  /// Groups a batch.
+  std::int64_t places() const { return std::max<std::int64_t>(graph_.schedule.batch / group(), 1); }
+  /// [schedule] with its window in groups, the order it names, and what follows from both.
+  const schedule_rules &rules() const { return rules_; }
+  const order_row &order() const { return order_; }
+  const staleness_contract &contract() const { return contract_; }
+  /// The numbers of the schedule that may change over the run: lead, window, publish_every.
+  conductor dials() const;
+  order_buffer buffer() const;       ///< of the main learner's path
+  order_buffer side_buffer() const;  ///< of another one: in the order of the draws
+  /// The promise (versions), or none where nothing ages or nothing is promised.
   std::optional<std::int64_t> staleness_bound() const;
   /// How old, in its own versions, another learned model's figures may be when the main learner trains on them;
-  /// by model, for those whose figures reach it.
-  std::map<std::string, std::int64_t> model_bounds() const;
+  /// by model, for those whose figures reach it; none where nothing is promised.
+  std::map<std::string, std::optional<std::int64_t>> model_bounds() const;
   /// Rollouts in flight at most.
   std::int64_t in_flight_bound() const;
 
  private:
   bool feeds(const actor_config &giver, const actor_config &taker) const;
+  void check_capacity() const;
 
   topology graph_;
   const actor_config *main_ = nullptr;
   model_store models_;
   std::vector<node_plan> plans_;
+  schedule_rules rules_;
+  order_row order_;
+  staleness_contract contract_;
   std::vector<std::string> notes_;
 };
 

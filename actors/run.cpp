@@ -30,10 +30,11 @@ std::int64_t core_count(const topology &graph) {
 
 ledger open_books(const preflight &plan) {
   const auto &schedule = plan.graph().schedule;
-  ledger books(admission(schedule.batch, schedule.max_staleness), plan.group(),
-               schedule.batch * plan.graph().run.updates);
-  if (plan.learners().size() > 1) books.cap(plan.in_flight_bound());
-  return books;
+  const bool several = plan.learners().size() > 1;
+  return {admission(schedule.batch, plan.contract().lead.first),
+          plan.group(),
+          schedule.batch * plan.graph().run.updates,
+          {schedule.max_running, several ? plan.in_flight_bound() : schedule.max_in_flight}};
 }
 
 std::map<std::string, std::filesystem::path> further_metrics(const preflight &plan, const run_paths &paths) {
@@ -182,7 +183,9 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
   const auto follows = plan.samples_own_policy();
   if (!resumed) return spawn_ledger(system, std::move(books), follows, services, {}, std::move(paths));
   const auto &history = resumed->history;
-  return spawn_ledger(system, restored_books(std::move(books), history), follows, services,
+  books = restored_books(std::move(books), plan.graph().schedule.batch, history);
+  if (const auto lead = history.dials.find("lead"); lead != history.dials.end()) books.set_lead(lead->second);
+  return spawn_ledger(system, std::move(books), follows, services,
                       {history.version(), waiting_again(history), model_versions_again(history)},
                       std::move(paths));
 }

@@ -7,6 +7,7 @@
 
 #include "models/network/group_forward.hpp"
 #include "models/network/place.hpp"
+#include "runtime/schedule/group_pool.hpp"
 
 namespace slipstream {
 namespace {
@@ -49,7 +50,7 @@ std::int64_t token_count(const rollout_group &group) {
 }
 
 std::int64_t oldest_allowed(const model_scorer_setup &setup, const rollout_group &group) {
-  if (setup.in_step) return group.min_version;
+  if (setup.in_step) return oldest_version(group);
   const auto found = group.model_versions.find(setup.model_name);
   return found == group.model_versions.end() ? 0 : found->second;
 }

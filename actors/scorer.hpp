@@ -26,7 +26,7 @@ struct model_scorer_setup {
   weights_actor weights;  ///< of a model that moves: where its versions come from
   std::string model_name;
   /// Whether the model's learner keeps step with the policy's: then a group is judged by no older version than
-  /// its `min_version`, else by none that is older than its `model_versions` say. It waits here meanwhile.
+  /// made its oldest token, else by none that is older than its `model_versions` say. It waits here meanwhile.
   bool in_step = true;
   std::string device = "cpu";
   numerics mode = numerics::fast;

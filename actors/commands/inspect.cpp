@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "actors/commands/commands.hpp"
@@ -17,12 +18,17 @@ nlohmann::json describe(preflight &plan) {
       {"run", graph.run.name},
       {"max_staleness", nullptr},
       {"group", plan.group()},
+       {"order", graph.schedule.order},
+      {"ages", plan.samples_own_policy()},
+      {"admission_lead", plan.contract().lead.most},
+      {"admission_lead_least", plan.contract().lead.least},
+      {"why", plan.contract().why},
       {"rollouts_in_flight_max", plan.in_flight_bound()}};
-  if (const auto bound = plan.staleness_bound()) {
-    result["max_staleness"] = *bound;
-    result["admission_lead"] = *bound;
+  if (const auto bound = plan.staleness_bound()) result["max_staleness"] = *bound;
+  for (const auto &[model, bound] : plan.model_bounds()) {
+    result["model_staleness"][model] = nullptr;
+    if (bound) result["model_staleness"][model] = *bound;
   }
-  for (const auto &[model, bound] : plan.model_bounds()) result["model_staleness"][model] = bound;
   for (const auto &model : graph.models) {
     const auto parameters = parameter_count(plan.models().describe(model.name).spec);
     result["models"][model.name] = {{"parameters", parameters}, {"bytes", parameters * 4}};
@@ -32,18 +38,24 @@ nlohmann::json describe(preflight &plan) {
 
 void print(const nlohmann::json &checked) {
   fmt::print("{}: ok\n", checked["file"].get<std::string>());
-  if (checked["max_staleness"].is_null())
+  const auto lead = checked["admission_lead"].get<std::int64_t>(),
+             least = checked["admission_lead_least"].get<std::int64_t>();
+  if (!checked["ages"].get<bool>())
     fmt::print("  staleness: nothing ages here (no sampler follows the learner)\n");
+  else if (checked["max_staleness"].is_null())
+    fmt::print("  staleness: NO PROMISE (i_know = true)\n");
   else
+    fmt::print("  staleness: at most {} versions, for every token\n", checked["max_staleness"].get<int>());
+  if (checked["ages"].get<bool>())
     fmt::print(
-        "  staleness: at most {} versions; strict order, so the admission lead is {} as well: a group is "
-        "admitted for batch b only while b <= version + {}\n",
-        checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
-        checked["admission_lead"].get<int>());
+        "  admission lead: {}{} ({}): a group for batch b is drawn only while b <= the sampler's version + "
+        "lead\n",
+        least == lead ? "" : fmt::format("{} to ", least), lead, checked["why"].get<std::string>());
   if (checked.contains("model_staleness"))
     for (const auto &[model, bound] : checked["model_staleness"].items())
-      fmt::print("  staleness of {}: its figures are at most {} of its versions old when they are trained on\n", model,
-                 bound.get<int>());
+      fmt::print("  staleness of {}: {}\n", model,
+                 bound.is_null() ? "no promise in this order"
+                                 : fmt::format("its figures are at most {} of its versions old", bound.get<int>()));
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),

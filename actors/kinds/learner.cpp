@@ -1,5 +1,8 @@
 #include "actors/learner.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include "actors/buffer.hpp"
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
@@ -122,6 +125,11 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
     fail_at(schedule.at, "[schedule] batch = " + std::to_string(schedule.batch) +
                              " is not a multiple of group = " + std::to_string(group) +
                              "; groups are consumed whole");
+  const bool rolls_back = std::any_of(schedule.brakes.begin(), schedule.brakes.end(),
+                                      [](const auto &each) { return each.act == brake_action::roll_back; });
+  if (rolls_back && checks.graph().run.checkpoint_every == 0)
+    fail_at(schedule.place("brakes"),
+            "[schedule] a brake rolls back to the newest checkpoint; set checkpoint_every in [run]");
   if (schedule.batch / group < keys.training.mini_batches)
     fail_at(self.at,
             "[actors." + self.name + "] mini_batches = " + std::to_string(keys.training.mini_batches) +
@@ -155,6 +163,11 @@ trainer_options finished_options(const preflight &plan, const actor_config &self
   if (const auto *sampler = plan.upstream(self, "sampler"))
     training.temperature = number_key(*sampler, "temperature", 1.0);
   if (training.in_step) training.staleness_bound = plan.staleness_bound();
+  const auto &rules = plan.rules();
+  if (training.in_step && rules.lag == lag_rule::exactly && plan.samples_own_policy())
+    training.exact_lag = plan.contract().lead.first;
+  if (&self == &plan.learner()) training.brakes = rules.brakes;
+  training.keep_every = plan.graph().run.checkpoint_every;
   return training;
 }
 
@@ -163,17 +176,28 @@ buffer_actor path_buffer(spawn_context &context, const actor_config &learner) {
   const auto path = learner.takes.front().name;
   auto &buffer = context.buffers[path];
   if (buffer) return buffer;
-  const auto batch = context.plan.graph().schedule.batch;
+  const auto &plan = context.plan;
+  const auto &schedule = plan.graph().schedule;
+  const bool main = plan.in_step(learner);
   std::map<std::string, shared_batches::place> learners;
-  for (const auto &each : context.plan.learner_places())
+  for (const auto &each : plan.learner_places())
     if (each.path == path) learners[each.learner] = {};
-  buffer_setup setup{shared_batches(order_buffer(batch), learners), path};
+  buffer_setup setup{shared_batches(main ? plan.buffer() : plan.side_buffer(), learners)};
+  setup.ledger = context.ledger;
+  setup.services = context.services;
+  setup.path = path;
+  setup.group = plan.group();
+  if (main) setup.least = (schedule.batch_least + setup.group - 1) / setup.group;
+  setup.patience = std::chrono::nanoseconds(static_cast<std::int64_t>(schedule.batch_after * 1e9));
   if (context.resumed) {
-    setup.groups = restored_buffer(batch, context.resumed->history, path);
-    setup.heard_before = heard_before(context.resumed->history, path);
+    const auto &history = context.resumed->history;
+    setup.groups = restored_buffer(main ? plan.buffer() : plan.side_buffer(), history, path);
+    setup.heard_before = heard_before(history, path);
+    if (main) setup.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
   }
-  buffer = spawn_buffer(context.system, std::move(setup), context.ledger, context.services);
-  context.own(context.plan.in_step(learner) ? "buffer" : "buffer." + path, buffer);
+  buffer = spawn_buffer(context.system, std::move(setup));
+  context.own(main ? "buffer" : "buffer." + path, buffer);
+  caf::anon_send(context.ledger, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
   return buffer;
 }
 
@@ -198,9 +222,14 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.buffer = path_buffer(context, self);
   setup.ledger = context.ledger;
   setup.weights = context.weights_of(setup.model);
-  // who has a pace of its own goes on until the main learner is done, and publishes what the ledger tells of
+  // who has a pace of its own goes on until the main learner is done
   setup.updates = plan.in_step(self) ? graph.run.updates : 0;
-  setup.publish_every = plan.in_step(self) ? graph.schedule.publish_every : 1;
+  // the others publish every version: what must wait for one may not wait longer
+  setup.dials = main ? plan.dials() : conductor({{"publish_every", dial_spec::constant(1)}}, {});
+  if (context.resumed) {
+    setup.consumed_before = context.resumed->history.learner(name).consumed;
+    if (main) setup.dials = restored_dials(std::move(setup.dials), context.resumed->history, context.paths.metrics);
+  }
   setup.checkpoint_every = graph.run.checkpoint_every;
   if (!context.paths.checkpoints.empty()) setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;
   context.learners[name] = spawn_learner(context.system, context.detached, setup);

@@ -82,6 +82,18 @@ void write(byte_writer &out, const path_dropped &event) {
   out.text(event.reason);
 }
 
+void write(byte_writer &out, const batch_braked &event) {
+  out.text(event.learner);
+  out.number(event.version);
+  out.text(event.cause);
+}
+void write(byte_writer &out, const dial_turned &event) {
+  out.text(event.dial);
+  out.number(event.version);
+  out.number(event.value);
+  out.text(event.cause);
+}
+
 void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
   for (std::uint64_t left = in.count(); left > 0; --left) {
     const auto name = in.text();
@@ -155,6 +167,18 @@ void read(byte_reader &in, path_dropped &event) {
   event.id = in.count();
   event.path = in.text();
   event.reason = in.text();
+}
+
+void read(byte_reader &in, batch_braked &event) {
+  event.learner = in.text();
+  event.version = in.number();
+  event.cause = in.text();
+}
+void read(byte_reader &in, dial_turned &event) {
+  event.dial = in.text();
+  event.version = in.number();
+  event.value = in.number();
+  event.cause = in.text();
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

@@ -45,6 +45,19 @@ struct batch_consumed {
   std::vector<std::uint64_t> ids;
   std::string learner{};
 };
+/// A brake: the batch that `version` was to be made of changed nothing, and the learner did not train on its groups.
+struct batch_braked {
+  std::int64_t version = 0;
+  std::string cause;
+  std::string learner{};
+};
+/// One of the schedule's numbers changed, from `version` on.
+struct dial_turned {
+  std::string dial;
+  std::int64_t version = 0;
+  std::int64_t value = 0;
+  std::string cause;
+};
 /// The run went on from each learner's checkpoint: what was consumed for later versions is consumed again.
 struct run_resumed {
   std::map<std::string, std::int64_t> versions;  ///< by learner
@@ -62,7 +75,7 @@ struct path_dropped {
 };
 
 using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, path_dropped>;
+                                   run_resumed, run_closed, batch_braked, dial_turned, path_dropped>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -43,6 +43,8 @@ class summing {
                    [&](const batch_consumed &event) { consume(event); },
                    [&](const run_resumed &event) { resume(event.versions); },
                    [&](const run_closed &event) { history_.closed = event.status == "finished"; },
+                   [&](const batch_braked &event) { brake(event); },
+                   [&](const dial_turned &event) { turns_.push_back(event); },
                    [&](const path_dropped &event) { drop(event); }},
         record.event);
   }
@@ -51,7 +53,13 @@ class summing {
     history_.closed = false;
     for (auto &learner : history_.learners) learner.version = version_in(versions, learner.name);
     for (auto &[id, prompt] : history_.prompts)
-      if (prompt.state != rollout_state::dropped) put_back(id, prompt);
+      if (prompt.state != rollout_state::dropped || history_.learners.front().made.contains(id)) put_back(id, prompt);
+  }
+
+  /// What is in force at the main learner's checkpoint, or (none) as it stands.
+  void finish() {
+    for (const auto &turn : turns_)
+      if (!checkpoints_ || turn.version <= history_.version()) history_.dials[turn.dial] = turn.value;
   }
 
  private:
@@ -62,7 +70,7 @@ class summing {
     auto places = event.learners;
     if (places.empty()) places.push_back({"", ""});
     for (const auto &[name, path] : places) {
-      history_.learners.push_back({name, path, 0, 0, {}});
+      history_.learners.push_back({name, path, 0, 0, {}, {}});
       history_.paths[path];
     }
   }
@@ -70,7 +78,7 @@ class summing {
   void keep(const group_kept &event) {
     const auto id = event.group->id;
     auto &path = history_.paths[event.path];
-    path.kept.insert(id);
+    if (path.kept.insert(id).second) path.arrivals.push_back(id);
     path.groups[id] = event.group;
   }
 
@@ -95,15 +103,25 @@ class summing {
     bool all_dropped = true, all_done = true, any_trained = false;
     for (const auto &learner : history_.learners) {
       const bool dropped = history_.paths.at(learner.path).dropped.contains(id);
-      const bool trained = learner.has_trained_on(id);
       all_dropped = all_dropped && dropped;
-      any_trained = any_trained || trained;
-      all_done = all_done && (dropped || trained);
+      any_trained = any_trained || learner.has_trained_on(id);
+      all_done = all_done && (dropped || learner.has_passed(id));
     }
-    prompt.state = all_dropped                  ? rollout_state::dropped
-                   : all_done && any_trained    ? rollout_state::trained
-                                                : rollout_state::buffered;
-    if (all_dropped) prompt.reason = history_.paths.at(main).dropped.at(id);
+    const bool gone = all_dropped || (all_done && !any_trained);
+    prompt.state = gone ? rollout_state::dropped : all_done ? rollout_state::trained : rollout_state::buffered;
+    prompt.reason = gone ? reason_for(id) : "";
+  }
+
+  std::string reason_for(std::uint64_t id) const {
+    const auto &first = history_.learners.front();
+    const auto &dropped = history_.paths.at(first.path).dropped;
+    if (const auto why = dropped.find(id); why != dropped.end()) return why->second;
+    return first.brakes.at(first.made.at(id));
+  }
+
+  void brake(const batch_braked &event) {
+    for (auto &learner : history_.learners)
+      if (learner.name == event.learner) learner.brakes[event.version] = "brake: " + event.cause;
   }
 
   void move(const prompt_moved &event) {
@@ -117,14 +135,16 @@ class summing {
       history_.reissued += history_.opened.group;
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
-    if (event.to == rollout_state::dropped)
-      for (auto &[name, path] : history_.paths) path.groups.erase(event.id);
+    if (event.to != rollout_state::dropped) return;
+    for (auto &[name, path] : history_.paths)
+      if (!path.consumed.contains(event.id)) path.groups.erase(event.id);
   }
 
   void consume(const batch_consumed &event) {
     for (auto &learner : history_.learners) {
       if (learner.name != event.learner) continue;
       learner.consumed = std::max(learner.consumed, event.version);
+      learner.brakes.erase(event.version);
       auto &path = history_.paths.at(learner.path);
       for (const auto id : event.ids) {
         learner.made[id] = event.version;
@@ -158,13 +178,18 @@ class summing {
 
   run_history &history_;
   const learner_versions *checkpoints_;
+  std::vector<dial_turned> turns_;
 };
 
 }  // namespace
 
-bool learner_history::has_trained_on(std::uint64_t id) const {
+bool learner_history::has_passed(std::uint64_t id) const {
   const auto found = made.find(id);
   return found != made.end() && found->second <= version;
+}
+
+bool learner_history::has_trained_on(std::uint64_t id) const {
+  return has_passed(id) && !brakes.contains(made.at(id));
 }
 
 const learner_history &run_history::learner(const std::string &name) const {
@@ -197,6 +222,7 @@ run_history read_history(const std::filesystem::path &journal, const learner_ver
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
   sum.resume(checkpoints);
+  sum.finish();
   for (const auto &[name, path] : history.paths)
     for (const auto &[version, ids] : path.batches)
       for (const auto id : ids)
@@ -210,6 +236,7 @@ run_history read_history(const std::filesystem::path &journal) {
   run_history history;
   summing sum(history, nullptr);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
+  sum.finish();
   return history;
 }
 

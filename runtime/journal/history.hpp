@@ -24,6 +24,7 @@ struct prompt_place {
 struct path_history {
   std::map<std::uint64_t, sample_group_ptr> groups;  ///< that a learner has still to train on
   std::set<std::uint64_t> kept, consumed;            ///< all that ever were
+  std::vector<std::uint64_t> arrivals;               ///< groups in the order they reached the buffer
   std::map<std::uint64_t, std::string> dropped;      ///< with the reason
   /// Batches by the version they make, of versions that a learner has still to make.
   std::map<std::int64_t, std::vector<std::uint64_t>> batches;
@@ -35,7 +36,10 @@ struct learner_history {
   std::int64_t consumed = 0;  ///< the newest version that it was ever given a batch for
   std::map<std::uint64_t, std::int64_t> made{};  ///< the version that each group it consumed makes
 
-  /// Whether the checkpoint holds what the group taught.
+  std::map<std::int64_t, std::string> brakes{};  ///< versions whose batch changed nothing, and why
+
+  /// Whether the checkpoint is behind the batch of the group; and whether the group taught anything there.
+  bool has_passed(std::uint64_t id) const;
   bool has_trained_on(std::uint64_t id) const;
 };
 
@@ -47,7 +51,8 @@ struct run_history {
   std::map<std::uint64_t, prompt_place> prompts;
   std::vector<learner_history> learners;  ///< the main one first
   std::map<std::string, path_history> paths;
-  std::int64_t reissued = 0;  ///< rollouts
+  std::map<std::string, std::int64_t> dials;  ///< the schedule's numbers in force
+  std::int64_t reissued = 0;                  ///< rollouts
   bool closed = false;
   std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
   std::optional<journal_damage> damage;

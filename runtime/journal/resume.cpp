@@ -32,14 +32,6 @@ std::int64_t version_of(const fs::path &checkpoint) {
   return state.at("version").get<std::int64_t>();
 }
 
-// The first draw that the path has neither handed out nor dropped: in strict order all before it are.
-std::uint64_t first_open(const run_history &history, const std::string &path) {
-  const auto &consumed = history.paths.at(path).consumed;
-  for (const auto &[id, prompt] : history.prompts)
-    if (!consumed.contains(id) && !history.dropped_on(path, id)) return id;
-  return history.next_id();
-}
-
 }  // namespace
 
 std::optional<resume_point> find_resume_point(const run_paths &paths,
@@ -57,7 +49,7 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
   if (point.history.opened.learners.empty()) {  // killed before its first record was whole
     point.history.learners.clear();
     for (const auto &[name, path] : learners) {
-      point.history.learners.push_back({name, path, 0, 0, {}});
+      point.history.learners.push_back({name, path, 0, 0, {}, {}});
       point.history.paths[path];
     }
   }
@@ -80,12 +72,19 @@ void require_same_topology(const run_paths &paths, const std::string &resolved) 
   }
 }
 
-ledger restored_books(ledger empty, const run_history &history) {
-  const auto &main = history.learners.front().path;
+ledger restored_books(ledger empty, std::int64_t batch, const run_history &history) {
+  const auto &main = history.learners.front();
+  std::map<std::int64_t, std::int64_t> taken;  // rollouts of the main learner's batches, by the version they make
   for (const auto &[id, prompt] : history.prompts) {
+    const bool dropped = prompt.state == rollout_state::dropped;
     empty.restore(id, prompt.state, prompt.reason);
-    if (prompt.state != rollout_state::dropped && history.dropped_on(main, id)) empty.excuse(id);
+    if (!dropped && history.dropped_on(main.path, id)) empty.excuse(id);
+    const auto made = main.made.find(id);
+    if (made == main.made.end()) continue;
+    taken[made->second] += history.opened.group;
+    if (dropped) empty.forfeit(history.opened.group);  // it had its place, and a brake left it untrained
   }
+  for (const auto &[version, rollouts] : taken) empty.forfeit(batch - rollouts);
   empty.restore_reissued(history.reissued);
   empty.totals();
   return empty;
@@ -98,7 +97,7 @@ path_book restored_paths(const run_history &history) {
   for (const auto &[id, prompt] : history.prompts) {
     if (prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped) continue;
     std::map<std::string, path_book::course> paths;
-    std::set<std::string> trained;
+    std::set<std::string> trained, skipped;
     for (const auto &[name, path] : history.paths) {
       if (path.dropped.contains(id))
         paths[name] = path_book::course::dropped;
@@ -106,13 +105,13 @@ path_book restored_paths(const run_history &history) {
         paths[name] = path_book::course::kept;
     }
     for (const auto &learner : history.learners)
-      if (learner.has_trained_on(id)) trained.insert(learner.name);
-    book.restore(id, paths, trained, prompt.state == rollout_state::buffered);
+      if (learner.has_passed(id)) (learner.has_trained_on(id) ? trained : skipped).insert(learner.name);
+    book.restore(id, paths, trained, skipped, prompt.state == rollout_state::buffered);
   }
   return book;
 }
 
-shared_batches restored_buffer(std::int64_t batch, const run_history &history, const std::string &path) {
+shared_batches restored_buffer(order_buffer empty, const run_history &history, const std::string &path) {
   const auto &left = history.paths.at(path);
   std::map<std::string, shared_batches::place> learners;
   for (const auto *learner : history.learners_of(path))
@@ -123,16 +122,17 @@ shared_batches restored_buffer(std::int64_t batch, const run_history &history, c
     for (const auto id : ids) groups.push_back(left.groups.at(id));
     composed.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(groups)));
   }
-  order_buffer buffer(batch);
-  const auto next = first_open(history, path);
-  buffer.restore(next);
+  group_pool pool(empty.places());
   for (const auto &[id, prompt] : history.prompts) {
-    if (id >= next && history.dropped_on(path, id))
-      buffer.drop(id);
-    else if (left.groups.contains(id) && !left.consumed.contains(id))
-      buffer.put(left.groups.at(id));
+    if (left.consumed.contains(id))
+      pool.consumed(id);
+    else if (!history.dropped_on(path, id))
+      pool.draw(id, prompt.min_version);
   }
-  return {std::move(buffer), std::move(learners), std::move(composed)};
+  for (const auto id : left.arrivals)
+    if (!left.consumed.contains(id) && !history.dropped_on(path, id)) pool.put(left.groups.at(id));
+  empty.restore(std::move(pool));
+  return {std::move(empty), std::move(learners), std::move(composed)};
 }
 
 std::set<std::uint64_t> heard_before(const run_history &history, const std::string &path) {
@@ -157,6 +157,21 @@ std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_agai
     if (prompt.state == rollout_state::waiting && !prompt.model_versions.empty())
       waiting.emplace(id, prompt.model_versions);
   return waiting;
+}
+
+conductor restored_dials(conductor dials, const run_history &history, const fs::path &metrics) {
+  dials.restore(history.dials);
+  if (!fs::exists(metrics)) return dials;
+  std::istringstream lines(read_text(metrics));
+  for (std::string line; std::getline(lines, line);) {
+    const auto update = nlohmann::json::parse(line, nullptr, false);
+    if (!update.is_object()) continue;
+    conductor::figures figures;
+    for (const auto &[name, value] : update.items())
+      if (value.is_number()) figures.emplace(name, value.get<double>());
+    dials.remember(update.value("update", std::int64_t{0}), figures);
+  }
+  return dials;
 }
 
 void cut_metrics(const fs::path &metrics, std::int64_t version) {

@@ -65,17 +65,17 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
 }
 
 std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const std::string &model,
-                              std::int64_t version, std::int64_t bound, bool in_step) {
+                              std::int64_t version, std::optional<std::int64_t> bound, bool in_step) {
   std::int64_t oldest = 0;
   for (const auto &group : batch) {
     const auto found = group->model_versions.find(model);
     if (found == group->model_versions.end()) continue;
     const auto age = version - found->second;
-    if (age > bound || (in_step && age < 0))
+    if ((bound && age > *bound) || (in_step && age < 0))
       throw run_error(fmt::format(
           "the staleness contract is broken: prompt {} was judged by version {} of \"{}\" and is trained on at its "
-          "version {}: age {}, promised at most {}",
-          group->id, found->second, model, version, age, bound));
+          "version {}: age {}, promised {}",
+          group->id, found->second, model, version, age, bound ? fmt::format("at most {}", *bound) : "0 or more"));
     oldest = std::max(oldest, age);
   }
   return oldest;
@@ -101,6 +101,18 @@ std::vector<sample_group_ptr> whitened(const std::vector<sample_group_ptr> &batc
     result.push_back(std::move(copy));
   }
   return result;
+}
+
+void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag) {
+  const auto wanted = std::max<std::int64_t>(version - lag, 0);
+  for (const auto &group : batch)
+    for (const auto &entry : group->samples)
+      for (const auto made_by : entry.versions)
+        if (made_by != wanted)
+          throw run_error(
+              fmt::format("lag = \"exactly\" is broken: prompt {} was made by version {}, and the "
+                          "batch of version {} must be made by version {}",
+                          group->id, made_by, version, wanted));
 }
 
 bool has_advantage(const sample &entry) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,14 @@ staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, 
 /// `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
+/// Throws run_error when a token was not made by version max(0, `version` - `lag`).
+void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag);
+
 /// The largest age of `model`'s figures in a batch against its `version`. Throws run_error when it is above
 /// `bound`, or (`in_step`) when figures are of a version that `version` comes before; a model with a pace of its own
 /// may have moved on before word of it came.
 std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const std::string &model,
-                              std::int64_t version, std::int64_t bound, bool in_step);
+                              std::int64_t version, std::optional<std::int64_t> bound, bool in_step);
 
 /// The groups with their advantages whitened over all tokens of the batch that train; everything else as it was.
 std::vector<sample_group_ptr> whitened(const std::vector<sample_group_ptr> &batch);

@@ -13,6 +13,7 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/schedule/rules.hpp"
 
 namespace slipstream {
 
@@ -27,11 +28,15 @@ struct trainer_options {
   std::int64_t epochs = 1;                      ///< passes over the batch
   double temperature = 1.0;                     ///< of the distribution that the samples were drawn from
   std::optional<std::int64_t> staleness_bound;  ///< asserted on every token; none: not promised
+  std::optional<std::int64_t> exact_lag;        ///< every token is that old (less only at the beginning)
+  std::vector<brake_spec> brakes;               ///< judged before each optimizer step
+  std::int64_t keep_every = 0;                  ///< versions between the states that a brake rolls back to
   bool in_step = true;           ///< its versions are those that the tokens carry: it trains on every batch
   std::int64_t start_after = 0;  ///< versions that pass the weights on as they are, while a critic warms up
   bool whiten = false;           ///< advantages, over all tokens of a batch
-  /// How old other models' figures may be, in those models' versions, by model; asserted on every group.
-  std::map<std::string, std::int64_t> model_bounds{};
+  /// How old other models' figures may be, in those models' versions, by model (none: not promised); asserted on
+  /// every group.
+  std::map<std::string, std::optional<std::int64_t>> model_bounds{};
   std::set<std::string> models_in_step{};  ///< those of them whose versions count the same batches
 };
 
@@ -41,6 +46,7 @@ struct trained_version {
   std::shared_ptr<const transformer> weights;  ///< never written again
   std::vector<std::uint64_t> ids;              ///< what it was trained on
   nlohmann::json metrics;                      ///< one line of metrics.jsonl
+  std::string braked;                          ///< why nothing was trained; empty: the batch was
 };
 
 /// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
@@ -89,6 +95,8 @@ class trainer {
   void anchor(micro_batch &part) const;
   void train(mini_batch &group, micro_batch &part, bool last);
   void optimizer_step();
+  bool brake();
+  void keep_state();
   std::string batch_ids() const;
 
   trainer_options options_;
@@ -109,6 +117,10 @@ class trainer {
   std::vector<mini_batch> mini_batches_;
   std::size_t cursor_ = 0;  ///< slices done of this batch
   metric_totals metrics_;
+  std::string braked_;      ///< the brake that ended this batch
+  std::int64_t steps_ = 0;  ///< taken with this batch
+  at::Tensor kept_;         ///< parameters to roll back to
+  adamw_state kept_moments_;
   double grad_norm_ = 0;
   double rate_ = 0;
   nlohmann::json newest_metrics_ = nlohmann::json::object();

@@ -26,15 +26,30 @@ struct ledger_totals {
   std::int64_t dropped_total() const;
 };
 
+/// Bounds beside the rule, in rollouts; 0: none.
+struct ledger_caps {
+  std::int64_t running = 0;
+  std::int64_t in_flight = 0;
+};
+
 /// The books of one loader: every prompt drawn is in exactly one state, and a prompt is drawn only when the
 /// admission rule allows it. A group (all samples of one prompt) moves as a whole. Pure: no clock, no actors.
 class ledger {
  public:
   /// `group` rollouts a prompt; `limit` accepted rollouts end the run (no more are admitted than it needs).
-  ledger(admission rule, std::int64_t group, std::int64_t limit);
+  ledger(admission rule, std::int64_t group, std::int64_t limit, ledger_caps caps = {});
 
   /// How many prompts may be drawn now, when the newest weights that a sampler holds are `version`.
   std::int64_t room(std::int64_t version) const;
+  /// Whether one more prompt may be given to a sampler.
+  bool may_start() const;
+  /// How many versions the sampler may run ahead from now on.
+  void set_lead(std::int64_t lead) { rule_ = admission(rule_.batch(), lead); }
+  std::int64_t lead() const { return rule_.lead(); }
+  /// Places that a batch left empty (or a batch that was not trained on) count as taken: versions go on.
+  void forfeit(std::int64_t rollouts) { forfeited_ += rollouts; }
+  std::int64_t forfeited() const { return forfeited_; }
+  std::int64_t group() const { return group_; }
   /// Books a prompt just drawn as waiting; returns the oldest version that may make its tokens.
   std::int64_t draw(std::uint64_t id);
 
@@ -46,9 +61,6 @@ class ledger {
   void reissue(std::uint64_t id);                          ///< running → waiting: whoever ran it is gone
   /// The main learner will not train on it, though another one may: it leaves the admission rule's count.
   void excuse(std::uint64_t id);
-  /// No more than so many rollouts in flight (0: no limit beside the rule's), where some learners keep no
-  /// step with the main one.
-  void cap(std::int64_t in_flight) { cap_ = in_flight; }
 
   /// Books a prompt that an earlier part of the run drew, in the state it was left in.
   void restore(std::uint64_t id, rollout_state state, const std::string &reason = "");
@@ -58,16 +70,18 @@ class ledger {
   const ledger_totals &totals() const;
 
  private:
+  std::int64_t counted() const { return totals_.drawn - totals_.dropped_total() + forfeited_ - excused_; }
   void move(std::uint64_t id, rollout_state to);
   std::int64_t &count(rollout_state state);
 
   admission rule_;
   std::int64_t group_;
   std::int64_t limit_;
-  std::int64_t cap_ = 0;
+  ledger_caps caps_;
+  std::int64_t forfeited_ = 0;
   std::int64_t excused_ = 0;  ///< rollouts, dropped ones not among them
-  std::unordered_map<std::uint64_t, rollout_state> in_flight_;
   std::unordered_set<std::uint64_t> excused_in_flight_;
+  std::unordered_map<std::uint64_t, rollout_state> in_flight_;
   ledger_totals totals_;
 };
 

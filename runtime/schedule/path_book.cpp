@@ -19,7 +19,7 @@ path_book::entry &path_book::find(std::uint64_t id) {
   const auto [found, fresh] = open_.try_emplace(id);
   if (fresh) {
     found->second.paths.resize(paths_.size(), course::open);
-    found->second.trained.resize(learners_.size(), false);
+    found->second.steps.resize(learners_.size(), step::none);
   }
   return found->second;
 }
@@ -59,13 +59,21 @@ path_book::outcome path_book::drop(const std::string &path, std::uint64_t id) {
   return result;
 }
 
-path_book::outcome path_book::train(const std::string &learner, std::uint64_t id) {
+path_book::outcome path_book::took(const std::string &learner, std::uint64_t id, step taken) {
   outcome result;
   entry &group = find(id);
   for (std::size_t i = 0; i < learners_.size(); ++i)
-    if (learners_[i].name == learner) group.trained[i] = true;
+    if (learners_[i].name == learner) group.steps[i] = taken;
   settle(id, result);
   return result;
+}
+
+path_book::outcome path_book::train(const std::string &learner, std::uint64_t id) {
+  return took(learner, id, step::trained);
+}
+
+path_book::outcome path_book::skip(const std::string &learner, std::uint64_t id) {
+  return took(learner, id, step::skipped);
 }
 
 path_book::outcomes path_book::retire(const std::string &learner) {
@@ -82,10 +90,13 @@ path_book::outcomes path_book::retire(const std::string &learner) {
 }
 
 void path_book::restore(std::uint64_t id, const std::map<std::string, course> &paths,
-                        const std::set<std::string> &trained, bool booked) {
+                        const std::set<std::string> &trained, const std::set<std::string> &skipped, bool booked) {
   entry &group = find(id);
   for (const auto &[path, taken] : paths) group.paths[path_of(path)] = taken;
-  for (std::size_t i = 0; i < learners_.size(); ++i) group.trained[i] = trained.contains(learners_[i].name);
+  for (std::size_t i = 0; i < learners_.size(); ++i) {
+    const auto &name = learners_[i].name;
+    group.steps[i] = trained.contains(name) ? step::trained : skipped.contains(name) ? step::skipped : step::none;
+  }
   group.booked = booked;
 }
 
@@ -95,14 +106,17 @@ void path_book::settle(std::uint64_t id, outcome &result) {
   if (std::all_of(group.paths.begin(), group.paths.end(), dropped)) {
     result.dropped = true;
   } else {
-    bool any = false;
+    bool trained = false;
     for (std::size_t i = 0; i < learners_.size(); ++i) {
-      if (!group.trained[i] && !learners_[i].retired && !dropped(group.paths[learners_[i].path])) return;
-      any = any || group.trained[i];
+      const bool out = dropped(group.paths[learners_[i].path]);
+      if (group.steps[i] == step::none && !learners_[i].retired && !out) return;
+      trained = trained || group.steps[i] == step::trained;
     }
-    const bool for_others = dropped(group.paths[learners_.front().path]);
-    if (!any && !for_others) return;  // in flight when the run ends
-    (any ? result.trained : result.dropped) = true;
+    const bool passed = group.steps.front() == step::skipped;
+    if (!trained && !passed && !dropped(group.paths[learners_.front().path])) return;  // in flight when the run ends
+    result.trained = trained;
+    result.dropped = !trained;
+    result.forfeited = !trained && passed;
   }
   open_.erase(id);
 }

@@ -26,6 +26,7 @@ class path_book {
     bool excused = false;   ///< the main learner will not train on it, though another one may
     bool trained = false;
     bool dropped = false;
+    bool forfeited = false;  ///< dropped, though it had its place in a batch of the main learner
   };
   enum class course : std::uint8_t { open, kept, dropped };
   using outcomes = std::vector<std::pair<std::uint64_t, outcome>>;
@@ -38,20 +39,23 @@ class path_book {
   outcome keep(const std::string &path, std::uint64_t id);
   outcome drop(const std::string &path, std::uint64_t id);
   outcome train(const std::string &learner, std::uint64_t id);
+  /// The learner was given it and left it untrained (a brake).
+  outcome skip(const std::string &learner, std::uint64_t id);
   /// The learner has ended and will train on nothing more; news from its path alone is not listened to.
   outcomes retire(const std::string &learner);
   /// Where an earlier part of the run left a group in flight: what its paths did, and who had trained on it.
   void restore(std::uint64_t id, const std::map<std::string, course> &paths,
-               const std::set<std::string> &trained, bool booked);
+               const std::set<std::string> &trained, const std::set<std::string> &skipped, bool booked);
 
   bool is_main(const std::string &learner) const { return learner == learners_.front().name; }
   /// Whether news of all groups comes down one path only.
   bool single_path() const { return paths_.size() == 1; }
 
  private:
+  enum class step : std::uint8_t { none, trained, skipped };
   struct entry {
     std::vector<course> paths;
-    std::vector<bool> trained;  ///< by learner
+    std::vector<step> steps;    ///< by learner
     bool booked = false;        ///< as buffered
   };
   struct listener {
@@ -61,6 +65,7 @@ class path_book {
   };
 
   entry &find(std::uint64_t id);
+  outcome took(const std::string &learner, std::uint64_t id, step taken);
   std::size_t path_of(const std::string &name) const;
   bool listens(std::size_t path) const;
   void settle(std::uint64_t id, outcome &result);

@@ -29,21 +29,21 @@ std::optional<shared_batches::served> shared_batches::take(const std::string &le
   if (found == learners_.end() || found->second.version != version)
     throw run_error("buffer: learner \"" + learner + "\" asked for the batch of version " +
                     std::to_string(version) + ", which is not its next one");
-  const auto index = static_cast<std::size_t>(version - first_);
-  while (composed_.size() <= index) {
-    auto next = groups_.take();
-    if (!next) return {};
-    composed_.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(*next)));
-  }
-  served result{composed_[index], version < found->second.consumed};
+  if (version >= next()) return {};
+  served result{composed_[static_cast<std::size_t>(version - first_)], version < found->second.consumed};
   ++found->second.version;
-  forget();
+  for (const auto needed = oldest(learners_); first_ < needed; ++first_) composed_.pop_front();
   return result;
 }
 
-void shared_batches::forget() {
-  for (const auto needed = oldest(learners_); first_ < needed && !composed_.empty(); ++first_)
-    composed_.pop_front();
+std::vector<std::uint64_t> shared_batches::compose() {
+  auto offer = groups_.take(next());
+  if (!offer.batch.empty()) keep(std::move(offer.batch));
+  return offer.late;
+}
+
+void shared_batches::keep(std::vector<sample_group_ptr> groups) {
+  composed_.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(groups)));
 }
 
 }  // namespace slipstream

@@ -130,12 +130,13 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   CHECK(history.paths.at("").batches == batches{{2, {2, 3}}});
   CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{5, 2}, {6, 3}});
   CHECK(history.fault.empty());
-  restored_books(ledger(admission(4, 1), 2, 100), history);  // throws unless the sums close
-  auto buffer = restored_buffer(4, history);
+  restored_books(ledger(admission(4, 1), 2, 100), 4, history);  // throws unless the sums close
+  auto buffer = restored_buffer(order_buffer(order_rows()[0], {}, 2), history);
   const auto batch = buffer.take("", 1);
   REQUIRE(batch);
   CHECK(batch->again);
   CHECK(batch->groups->front()->id == 2);
+  CHECK(buffer.compose().empty());
   CHECK_FALSE(buffer.take("", 2));
 }
 
@@ -163,7 +164,7 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
         if (prompt.state != s::trained && prompt.state != s::dropped)
           rest.emplace_back(prompt_moved{id, s::trained, "made a version"});
       }
-      CHECK_NOTHROW(restored_buffer(4, history));
+      CHECK_NOTHROW(restored_buffer(order_buffer(order_rows()[0], {}, 2), history));
       write(folder.path(), rest);
       const auto whole = read_history(folder.path());
       CHECK(whole.fault.empty());
