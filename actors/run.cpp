@@ -176,6 +176,18 @@ ledger_paths make_paths(const preflight &plan, const resume_point *resumed) {
   return paths;
 }
 
+/// A run whose summary cannot be written has failed; why it failed before that is not forgotten.
+void keep_summary(const std::filesystem::path &file, nlohmann::json &summary) {
+  try {
+    write_summary(file, summary);
+  } catch (const run_error &problem) {
+    summary["error"] = summary.contains("error") ? summary["error"].get<std::string>() + "; " + problem.what()
+                                                 : problem.what();
+    summary["status"] = "failed";
+    if (summary["exit_code"] == 0) summary["exit_code"] = 1;
+  }
+}
+
 ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const run_services &services,
                          const resume_point *resumed) {
   auto books = open_books(plan);
@@ -196,9 +208,8 @@ void open_journal(const preflight &plan, const run_services &services, const res
     caf::anon_send(services.journal,
                    journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
   };
-  if (!resumed || resumed->history.opened.learners.empty())
-    write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.learner_places()});
-  if (!resumed) return;
+  if (!resumed)
+    return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.learner_places()});
   run_resumed event;
   for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
   write(event);
@@ -277,7 +288,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
-  write_summary(folder.paths().summary, summary);
+  keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
   log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),
             summary.contains("ledger") ? summary["ledger"].dump() : "unknown");

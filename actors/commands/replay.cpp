@@ -1,20 +1,20 @@
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <fstream>
-#include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/replay_gradients.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/network/place.hpp"
+#include "runtime/journal/comparison.hpp"
 #include "runtime/journal/replay.hpp"
-#include "runtime/plumbing/progress.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
@@ -22,166 +22,181 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char *compared_figures[] = {"loss", "reward_mean", "kl", "entropy", "grad_norm"};
-
-std::map<std::int64_t, json> read_metrics(const fs::path &file) {
-  std::map<std::int64_t, json> lines;
-  std::ifstream in(file);
-  for (std::string text; std::getline(in, text);) {
-    const auto line = json::parse(text, nullptr, false);
-    if (line.is_object()) lines[line.value("update", std::int64_t{0})] = line;
-  }
-  return lines;
-}
-
-// Compares every version whose checkpoint is there, and keeps figures beside the run's own.
-class comparison {
- public:
-  comparison(const run_paths::learner_files &files, const trainer &core, bool same_loss)
-      : checkpoints_(files.checkpoints), core_(core), same_loss_(same_loss), original_(read_metrics(files.metrics)) {}
-
-  void add(const trained_version &made) {
-    for (const char *name : compared_figures) {
-      if (!made.metrics.contains(name)) continue;
-      replayed_[name] = made.metrics[name];
-      const auto line = original_.find(made.version);
-      if (line != original_.end() && line->second.contains(name)) told_[name] = line->second[name];
-    }
-    const auto checkpoint = checkpoints_ / fmt::format("step-{:06}", made.version);
-    if (!same_loss_ || !fs::exists(checkpoint)) return;
-    ++compared_;
-    if (!difference_.empty()) return;
-    const auto tensor = first_difference(core_.model(), checkpoint);
-    if (!tensor.empty()) difference_ = fmt::format("update {}: {}", made.version, tensor);
-  }
-
-  bool equal() const { return compared_ > 0 && difference_.empty(); }
-  bool holds() const { return !same_loss_ || equal(); }  // with another loss nothing is promised
-  json result() const {
-    json report = {{"updates", core_.version()},
-                   {"checkpoints_compared", compared_},
-                   {"metrics", {{"replayed", replayed_}, {"run", told_}}}};
-    if (same_loss_) report["equal"] = equal();
-    if (!difference_.empty()) report["first_difference"] = difference_;
-    return report;
-  }
-
- private:
-  fs::path checkpoints_;
-  const trainer &core_;
-  bool same_loss_;
-  std::map<std::int64_t, json> original_;
-  json replayed_ = json::object(), told_ = json::object();
-  std::string difference_;
-  int compared_ = 0;
-};
-
-void show_replayed(std::int64_t version, std::int64_t updates) {
-  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\rreplayed {} of {} updates", version, updates);
-}
-
-// One learner of the run, to be trained again.
-struct replayed_learner {
-  replayed_learner(preflight &plan, const actor_config &learner, const run_paths &paths, bool same_loss)
-      : model(plan.models().describe(text_key(learner, "model"))),
-        core(learner_options(plan, learner), *place(plan.models().load(text_key(learner, "model")), learner.device,
-                                                    plan.graph().run.numerics)),
-        compared(paths.of(&learner == &plan.learner() ? "" : learner.name), core, same_loss) {}
-
-  model_description model;
-  trainer core;
-  comparison compared;
-};
-using replayed_learners = std::map<std::string, std::unique_ptr<replayed_learner>>;
-
 // The checkpoint as `run` would have written it, for its hash, and to stay where somebody asked for it.
-std::string store(const fs::path &to, const replayed_learner &learner) {
-  const auto &core = learner.core;
+std::string store(const fs::path &to, const trainer &core, const model_description &model) {
+  const bool stays = !to.empty();
   const fs::path folder =
-      to.empty() ? fs::temp_directory_path() / fmt::format("slipstream-replay-{}", ::getpid()) : to;
-  checkpoint result{core.model().spec(), core.model().flat().cpu(), learner.model.text, {}};
+      stays ? to : fs::temp_directory_path() / fmt::format("slipstream-replay-{}", ::getpid());
+  checkpoint result{core.model().spec(), core.model().flat().cpu(), model.text, {}};
   if (const auto *adapter = core.model().adapter())
-    result.adapter = stored_adapter{*adapter, core.model().trainable().cpu(), learner.model.adapter->base};
+    result.adapter = stored_adapter{*adapter, core.model().trainable().cpu(), model.adapter->base};
   save_checkpoint(folder, result, {}, "");
   const auto hash =
       file_sha256(folder / (result.adapter ? "adapter_model.safetensors" : "model.safetensors"));
-  if (to.empty()) fs::remove_all(folder);
+  if (!stays) fs::remove_all(folder);
   return hash;
 }
 
-// What became of the learners beside the main one.
-json report_others(const replayed_learners &learners, const std::string &main) {
-  json report = json::object();
-  for (const auto &[name, learner] : learners) {
-    if (name == main) continue;
-    const auto compared = learner->compared.result();
-    for (const char *key : {"equal", "updates", "checkpoints_compared", "first_difference"})
-      if (compared.contains(key)) report[name][key] = compared[key];
-    report[name]["sha256"] = store({}, *learner);
-  }
-  return report;
-}
-
-bool all_equal(const replayed_learners &learners) {
-  return std::all_of(learners.begin(), learners.end(),
-                     [](const auto &entry) { return entry.second->compared.holds(); });
+void print_order(const json &order) {
+  fmt::print(
+      "In order \"{}\" (the run's: \"{}\"): {} groups older than max_staleness = {}, {} by versions still to "
+      "be made, {} dropped as late, {} left in the buffer\n",
+      order["name"].get<std::string>(), order["run"].get<std::string>(),
+      order["groups_too_old"].get<std::int64_t>(), order["max_staleness"].get<std::int64_t>(),
+      order["groups_from_later"].get<std::int64_t>(), order["groups_late"].get<std::int64_t>(),
+      order["groups_left"].get<std::int64_t>());
 }
 
 void print_text(const json &report) {
-  fmt::print("{} updates replayed, {} checkpoints compared\n", report["updates"].get<int>(),
-             report["checkpoints_compared"].get<int>());
-  for (const auto &[name, value] : report["metrics"]["replayed"].items())
-    fmt::print("  {:<12} {:>12.6g}   in the run {}\n", name, value.get<double>(),
-               report["metrics"]["run"].value(name, json()).dump());
+  fmt::print("{}", comparison_table(report["updates_compared"]));
+  if (report.contains("order")) print_order(report["order"]);
+  if (report.contains("gradients")) fmt::print("{}", gradient_table(report["gradients"]));
+  fmt::print("{} updates replayed", report["updates"].get<std::int64_t>());
   if (report.contains("equal"))
-    fmt::print("{}\n",
+    fmt::print(", {} fingerprints and {} checkpoints compared\n{}",
+               report["fingerprints_compared"].get<std::int64_t>(),
+               report["checkpoints_compared"].get<std::int64_t>(),
                report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
+  fmt::print("\n");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());
   if (report.contains("learners"))
     for (const auto &[name, other] : report["learners"].items())
-      fmt::print("{}: {} updates, {}\n", name, other["updates"].get<int>(),
-                 other["equal"].get<bool>() ? "equal to the bit" : "DIFFERENT");
+      fmt::print("{}: {} updates replayed{}\n", name, other["updates"].get<std::int64_t>(),
+                 !other.contains("equal")       ? ""
+                 : other["equal"].get<bool>() ? ", equal to the bit"
+                                              : ", DIFFERENT");
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
   fmt::print("sha256 {}\n", report["sha256"].get<std::string>());
+}
+
+void check(const run_paths &paths, const replay_arguments &arguments) {
+  if (!fs::exists(paths.topology))
+    throw input_error(paths.folder.string() + ": error: holds no topology.toml; name the folder of a run");
+  if (fs::exists(arguments.to) && !fs::is_empty(arguments.to))
+    throw input_error(arguments.to.string() + ": error: is there already; replay to a new folder");
+}
+
+// What is asked to be otherwise, as overrides of the run's own topology.
+std::vector<std::string> what_if(const run_paths &paths, const registry &kinds, const replay_arguments &arguments) {
+  auto overrides = arguments.overrides;
+  if (arguments.loss.empty()) return overrides;
+  const preflight as_it_was(read_topology(paths.topology), kinds);
+  overrides.push_back("actors." + as_it_was.learner().name + ".loss=" + arguments.loss);
+  return overrides;
+}
+
+// Trains a learner beside the main one again, on its own batches.
+json replay_other(preflight &plan, const run_paths &paths, const actor_config &learner,
+                  const replay_arguments &arguments) {
+  const auto model = text_key(learner, "model");
+  const auto initial = place(plan.models().load(model), learner.device, plan.graph().run.numerics);
+  at::set_num_threads(static_cast<int>(number_key(learner, "threads", 1)));
+  trainer core(learner_options(plan, learner), *initial);
+  const auto files = paths.of(learner.name);
+  comparison compared(files.metrics, files.checkpoints, learner.name, arguments.overrides.empty());
+  replay_listeners listeners;
+  listeners.read = [&](const journal_record &record) { compared.read(record); };
+  listeners.made = [&](const trained_version &made) { compared.made(made, core); };
+  replay_journal(paths.journal, core, arguments.until, listeners, nullptr, learner.name);
+  json report = compared.result();
+  report["updates"] = core.version();
+  report["sha256"] = store({}, core, plan.models().describe(model));
+  return report;
+}
+
+// The run's rules, but for what is asked to be otherwise.
+schedule_rules rules_of(const preflight &plan, const replay_arguments &arguments) {
+  auto rules = plan.rules();
+  if (arguments.order == "windowed" && rules.order != "windowed" && arguments.window == 0)
+    throw input_error("--order windowed: the run has no window; add --window N, in groups");
+  if (arguments.window > 0) rules.window = dial_spec::constant(arguments.window);
+  if (arguments.late_after >= 0) rules.late_after = arguments.late_after;
+  if (arguments.when_late == "wait") rules.when_late = late_rule::wait;
+  if (arguments.when_late == "drop") rules.when_late = late_rule::drop;
+  if (arguments.when_late == "accept") rules.when_late = late_rule::accept;
+  return rules;
+}
+
+std::optional<other_order> order_of(const preflight &plan, const registry &kinds,
+                                    const replay_arguments &arguments) {
+  if (arguments.order.empty()) return {};
+  const auto found = kinds.orders().find(arguments.order);
+  if (found != kinds.orders().end())
+    return other_order(found->second.choose, rules_of(plan, arguments), plan.places());
+  std::vector<std::string> names;
+  for (const auto &[known, row] : kinds.orders()) names.push_back(known);
+  throw input_error("--order " + arguments.order + ": there is no such order." +
+                    did_you_mean(arguments.order, names) + " There are " + listed(names));
+}
+
+json told(const other_order &order, const preflight &plan, const std::string &name) {
+  return {{"name", name},
+          {"run", plan.rules().order},
+          {"max_staleness", plan.rules().max_staleness},
+          {"groups_too_old", order.too_old()},
+          {"groups_from_later", order.from_later()},
+          {"groups_late", order.late()},
+          {"groups_left", order.left()}};
 }
 
 }  // namespace
 
 int replay_command(const replay_arguments &arguments) {
   const run_paths paths(arguments.run);
-  if (!fs::exists(paths.topology))
-    throw input_error(paths.folder.string() + ": error: holds no topology.toml; name the folder of a run");
-  if (fs::exists(arguments.to) && !fs::is_empty(arguments.to))
-    throw input_error(arguments.to.string() + ": error: is there already; replay to a new folder");
+  check(paths, arguments);
   registry kinds;
   register_builtin(kinds);
-  const auto main = preflight(read_topology(paths.topology), kinds).learner().name;
-  std::vector<std::string> overrides;
-  if (!arguments.loss.empty()) overrides.push_back("actors." + main + ".loss=" + arguments.loss);
+  const auto overrides = what_if(paths, kinds, arguments);
   preflight plan(read_topology(paths.topology, overrides), kinds);
-  replayed_learners learners;
-  std::map<std::string, trainer *> trainers;
-  for (const auto *learner : plan.learners()) {
-    const bool same = arguments.loss.empty() || learner->name != main;
-    learners[learner->name] = std::make_unique<replayed_learner>(plan, *learner, paths, same);
-    trainers[learner->name] = &learners.at(learner->name)->core;
+  at::set_num_threads(
+      static_cast<int>(number_key(plan.learner(), "threads", 1)));  // as the run's learner had
+  const auto &description = plan.models().describe(plan.learned_model());
+  const auto initial =
+      place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
+  auto order = order_of(plan, kinds, arguments);
+  auto options = learner_options(plan, plan.learner());
+  if (order) options.staleness_bound.reset(), options.exact_lag.reset(), options.model_bounds.clear();  // counted, not promised
+  trainer core(options, *initial);
+  comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
+  std::optional<gradient_study> gradients;
+  if (arguments.gradients) {
+    plan.verify();
+    gradients.emplace(plan, arguments.every, arguments.repeats);
   }
-  const auto damage = replay_journal(paths.journal, trainers, arguments.until,
-                                     [&](const std::string &name, const trained_version &made) {
-                                       learners.at(name)->compared.add(made);
-                                       if (name == main) show_replayed(made.version, plan.graph().run.updates);
-                                     });
-  json report = learners.at(main)->compared.result();
-  report["sha256"] = store(arguments.to, *learners.at(main));
-  if (learners.size() > 1) report["learners"] = report_others(learners, main);
+  replay_listeners listeners;
+  listeners.read = [&](const journal_record &record) {
+    compared.read(record);
+    if (gradients) gradients->read(record);
+  };
+  listeners.meets = [&](const std::vector<sample_group_ptr> &batch) {
+    if (gradients) gradients->meets(core, batch);
+  };
+  listeners.made = [&](const trained_version &made) {
+    compared.made(made, core);
+    if (::isatty(STDERR_FILENO) != 0)
+      fmt::print(stderr, "\rreplayed {} of {} updates", made.version, compared.updates_told());
+  };
+  const auto damage =
+      replay_journal(paths.journal, core, arguments.until, listeners, order ? &*order : nullptr);
+  json report = compared.result();
+  report["updates"] = core.version();
+  report["sha256"] = store(arguments.to, core, description);
+  bool others_equal = true;
+  for (const auto *learner : plan.learners()) {
+    if (learner == &plan.learner() || damage) continue;
+    auto &other = report["learners"][learner->name] = replay_other(plan, paths, *learner, arguments);
+    others_equal = others_equal && other.value("equal", true);
+  }
+  if (gradients) report["gradients"] = gradients->result();
+  if (order) report["order"] = told(*order, plan, arguments.order);
   if (damage) report["damage"] = to_string(*damage);
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else
     print_text(report);
-  return !damage && all_equal(learners) ? 0 : 1;
+  return !damage && others_equal && (!overrides.empty() || order || compared.equal()) ? 0 : 1;
 }
 
 }  // namespace slipstream

@@ -232,6 +232,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   }
   setup.checkpoint_every = graph.run.checkpoint_every;
   if (!context.paths.checkpoints.empty()) setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;
+  setup.journal = context.paths.journal;
   context.learners[name] = spawn_learner(context.system, context.detached, setup);
   context.own(name, context.learners.at(name));
   return caf::actor_cast<caf::strong_actor_ptr>(setup.buffer);
@@ -242,6 +243,10 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
 trainer_options learner_options(const preflight &plan, const actor_config &self) {
   auto s = self.settings();
   return finished_options(plan, self, read_keys(s));
+}
+
+trainer_options learner_options(const preflight &plan) {
+  return learner_options(plan, plan.learner());
 }
 
 void add_learner_kind(registry &kinds) {

@@ -2,6 +2,7 @@
 
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
+#include "models/network/group_forward.hpp"
 #include "models/network/place.hpp"
 
 namespace slipstream {
@@ -19,6 +20,11 @@ actor_kind text_scorer_kind(const std::string &rule_name, const std::string &sum
     plan.spawn = [rule, name = config.name](spawn_context &context) {
       return context.own(name,
                          spawn_text_scorer(context.system, name, rule, context.sinks<score_sink>(name)));
+    };
+    plan.offline = [rule](preflight &) {
+      offline_part part;
+      part.scores = [rule](const rollout_group &group) { return text_scores(rule, group); };
+      return part;
     };
     return plan;
   };
@@ -73,6 +79,25 @@ model_scorer_setup make_setup(spawn_context &context, const actor_config &self, 
   return setup;
 }
 
+/// A fixed model's figures of a group.
+offline_part offline(preflight &checks, const actor_config &self, bool needs_head) {
+  if (followed_learner(checks, self))
+    fail_at(self.kind_at, "[actors." + self.name + "] scored with a model that moved, and cannot be asked again");
+  const auto model =
+      place(checks.models().load(text_key(self, "model")), self.device, checks.graph().run.numerics);
+  const auto temperature = number_key(*checks.upstream(self, "sampler"), "temperature", 1.0);
+  offline_part part;
+  if (needs_head)
+    part.scores = [=](const rollout_group &group) {
+      return answer_scores(*model, group.prompt_tokens, group.rollouts);
+    };
+  else
+    part.logprobs = [=](const rollout_group &group) {
+      return answer_logprobs(*model, group.prompt_tokens, group.rollouts, temperature);
+    };
+  return part;
+}
+
 actor_kind model_scorer_kind(const model_kind &row) {
   actor_kind kind;
   kind.name = row.name;
@@ -101,6 +126,10 @@ actor_kind model_scorer_kind(const model_kind &row) {
         setup.logprob_sinks = context.sinks<logprob_sink>(name);
       return context.own(name, row.spawn(context.system, context.detached, setup));
     };
+    if (!critic)
+      plan.offline = [=, &row](preflight &checks) {
+        return offline(checks, *checks.graph().find_actor(name), row.needs_head);
+      };
     return plan;
   };
   return kind;

@@ -81,6 +81,12 @@ void write(byte_writer &out, const path_dropped &event) {
   out.text(event.path);
   out.text(event.reason);
 }
+void write(byte_writer &out, const version_made &event) {
+  out.text(event.learner);
+  out.number(event.version);
+  out.count(event.tensors.size());
+  for (const auto sum : event.tensors) out.put(sum);
+}
 
 void write(byte_writer &out, const batch_braked &event) {
   out.text(event.learner);
@@ -167,6 +173,11 @@ void read(byte_reader &in, path_dropped &event) {
   event.id = in.count();
   event.path = in.text();
   event.reason = in.text();
+}
+void read(byte_reader &in, version_made &event) {
+  event.learner = in.text();
+  event.version = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.tensors.push_back(in.get<std::uint32_t>());
 }
 
 void read(byte_reader &in, batch_braked &event) {

@@ -1,5 +1,7 @@
 #include "runtime/journal/history.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "models/error.hpp"
@@ -45,6 +47,7 @@ class summing {
                    [&](const run_closed &event) { history_.closed = event.status == "finished"; },
                    [&](const batch_braked &event) { brake(event); },
                    [&](const dial_turned &event) { turns_.push_back(event); },
+                   [](const version_made &) {},
                    [&](const path_dropped &event) { drop(event); }},
         record.event);
   }
@@ -222,6 +225,12 @@ run_history read_history(const std::filesystem::path &journal, const learner_ver
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
   sum.resume(checkpoints);
+  for (const auto &learner : history.learners)
+    if (learner.consumed < learner.version)
+      throw input_error(
+          fmt::format("{}: error: the checkpoint is of version {}, but the journal ends at {}; put "
+                      "back the journal that belongs to it, or begin a run of another name",
+                      journal.string(), learner.version, learner.consumed));
   sum.finish();
   for (const auto &[name, path] : history.paths)
     for (const auto &[version, ids] : path.batches)

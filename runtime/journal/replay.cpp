@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
@@ -16,70 +16,81 @@
 namespace slipstream {
 namespace {
 
-using version_listener = std::function<void(const std::string &, const trained_version &)>;
-
 class replaying {
  public:
-  replaying(const std::map<std::string, trainer *> &learners, std::int64_t until, const version_listener &made)
-      : learners_(learners), until_(until), made_(made) {}
+  replaying(trainer &core, std::int64_t until, const replay_listeners &listeners, other_order *order,
+            std::string learner)
+      : core_(core), until_(until), listeners_(listeners), order_(order), learner_(std::move(learner)) {}
 
   void add(const journal_record &record) {
-    if (const auto *opened = std::get_if<run_opened>(&record.event))
-      for (const auto &[learner, path] : opened->learners) paths_[learner] = path;
-    if (const auto *kept = std::get_if<group_kept>(&record.event))
-      groups_[kept->path][kept->group->id] = {kept->group, 0};
-    if (const auto *batch = std::get_if<batch_consumed>(&record.event)) train(*batch, record.time_ns);
+    if (listeners_.read) listeners_.read(record);
+    if (const auto *opened = std::get_if<run_opened>(&record.event)) find_path(*opened);
+    if (order_) return follow(record);
+    if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->path == path_)
+      groups_[kept->group->id] = kept->group;
+    if (const auto *batch = std::get_if<batch_consumed>(&record.event); batch && batch->learner == learner_)
+      consume(*batch, record.time_ns);
   }
 
  private:
-  struct kept_group {
-    sample_group_ptr group;
-    std::size_t uses = 0;  // by learners of its path
-  };
-
-  void train(const batch_consumed &batch, std::int64_t now_ns) {
-    const auto found = learners_.find(batch.learner);
-    if (found == learners_.end())
-      throw run_error(fmt::format("the journal has a batch for \"{}\", which is no learner", batch.learner));
-    auto &core = *found->second;
-    if (until_ > 0 && core.version() >= until_) return;
-    if (batch.version != core.version() + 1)
-      throw run_error(fmt::format("the journal has a batch for version {} after version {}", batch.version,
-                                  core.version()));
-    core.begin(groups_of(batch), now_ns);
-    while (core.slice()) {
+  void find_path(const run_opened &opened) {
+    for (const auto &[learner, path] : opened.learners) {
+      if (!learner_.empty() && learner != learner_) continue;
+      learner_ = learner;
+      path_ = path;
+      return;
     }
-    made_(batch.learner, core.complete(now_ns));
   }
 
-  std::vector<sample_group_ptr> groups_of(const batch_consumed &batch) {
-    const auto &path = paths_[batch.learner];
-    const auto takers = static_cast<std::size_t>(std::count_if(
-        paths_.begin(), paths_.end(), [&](const auto &entry) { return entry.second == path; }));
-    auto &known = groups_[path];
+  bool ended() const { return until_ > 0 && core_.version() >= until_; }
+
+  void follow(const journal_record &record) {
+    order_->read(record);
+    while (!ended()) {
+      auto groups = order_->take(core_.version());
+      if (!groups) return;
+      train(std::move(*groups), record.time_ns);
+    }
+  }
+
+  void consume(const batch_consumed &batch, std::int64_t now_ns) {
+    if (ended()) return;
+    if (batch.version != core_.version() + 1)
+      throw run_error(fmt::format("the journal has a batch for version {} after version {}", batch.version,
+                                  core_.version()));
     std::vector<sample_group_ptr> groups;
     for (const auto id : batch.ids) {
-      const auto kept = known.find(id);
-      if (kept == known.end()) throw run_error(fmt::format("the journal does not hold group {}", id));
-      groups.push_back(kept->second.group);
-      if (++kept->second.uses >= takers) known.erase(kept);
+      const auto found = groups_.find(id);
+      if (found == groups_.end()) throw run_error(fmt::format("the journal does not hold group {}", id));
+      groups.push_back(found->second);
+      groups_.erase(found);
     }
-    return groups;
+    train(std::move(groups), now_ns);
   }
 
-  const std::map<std::string, trainer *> &learners_;
+  void train(std::vector<sample_group_ptr> groups, std::int64_t now_ns) {
+    if (listeners_.meets) listeners_.meets(groups);
+    core_.begin(std::move(groups), now_ns);
+    while (core_.slice()) {
+    }
+    const auto made = core_.complete(now_ns);
+    if (listeners_.made) listeners_.made(made);
+  }
+
+  trainer &core_;
   std::int64_t until_;
-  const version_listener &made_;
-  std::map<std::string, std::string> paths_;  // by learner
-  std::map<std::string, std::map<std::uint64_t, kept_group>> groups_;  // by path
+  const replay_listeners &listeners_;
+  other_order *order_;
+  std::string learner_, path_;
+  std::map<std::uint64_t, sample_group_ptr> groups_;
 };
 
 }  // namespace
 
-std::optional<journal_damage> replay_journal(const std::filesystem::path &journal,
-                                             const std::map<std::string, trainer *> &learners,
-                                             std::int64_t until, const version_listener &made) {
-  replaying again(learners, until, made);
+std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
+                                             std::int64_t until, const replay_listeners &listeners,
+                                             other_order *order, const std::string &learner) {
+  replaying again(core, until, listeners, order, learner);
   return read_journal(journal, [&](const journal_record &record) { again.add(record); });
 }
 

@@ -3,21 +3,28 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 
 #include "runtime/journal/journal.hpp"
+#include "runtime/journal/other_order.hpp"
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
 
-/// Trains each learner's trainer on the batches of a journal, in the order they were consumed, until it has made
-/// `until` versions (0: all). `made` hears of every version and whose it is. Returns where the journal is damaged,
-/// if it is. Throws run_error when a batch names a group that the journal does not hold.
-std::optional<journal_damage> replay_journal(
-    const std::filesystem::path &journal, const std::map<std::string, trainer *> &learners, std::int64_t until,
-    const std::function<void(const std::string &, const trained_version &)> &made);
+/// Who listens to a replay; each may be empty.
+struct replay_listeners {
+  std::function<void(const journal_record &)> read;                  ///< every record, before it is acted on
+  std::function<void(const std::vector<sample_group_ptr> &)> meets;  ///< a batch, before it is trained on
+  std::function<void(const trained_version &)> made;
+};
+
+/// Trains `core` on the batches that a journal says `learner` (empty: the main one) consumed, in that order (or in
+/// `order`), until it has made `until` versions (0: all). Returns where the journal is damaged, if it is. Throws run_error when a
+/// batch names a group that the journal does not hold.
+std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
+                                             std::int64_t until, const replay_listeners &listeners,
+                                             other_order *order = nullptr, const std::string &learner = "");
 
 /// The first tensor of `model` that differs, in any bit, from a checkpoint's; empty when none does.
 std::string first_difference(const transformer &model, const std::filesystem::path &checkpoint);

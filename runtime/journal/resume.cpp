@@ -46,13 +46,7 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
     versions[each.learner] = version_of(point.checkpoints.at(each.learner));
   }
   point.history = read_history(paths.journal, versions);
-  if (point.history.opened.learners.empty()) {  // killed before its first record was whole
-    point.history.learners.clear();
-    for (const auto &[name, path] : learners) {
-      point.history.learners.push_back({name, path, 0, 0, {}, {}});
-      point.history.paths[path];
-    }
-  }
+  if (point.history.opened.name.empty()) return {};  // killed before its first word was written
   return point;
 }
 

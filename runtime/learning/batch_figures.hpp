@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/error.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -18,14 +19,21 @@ struct staleness_figures {
 };
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version);
 
-/// Throws run_error with the group's history when a token is older than `bound` versions, or newer than
-/// `version`.
+/// The promise was broken by a token of this prompt.
+class staleness_error : public run_error {
+ public:
+  staleness_error(const std::string &text, std::uint64_t id) : run_error(text), prompt(id) {}
+  std::uint64_t prompt;
+};
+
+/// Throws staleness_error when a token, or the cache that it was computed over, is older than `bound`
+/// versions, or newer than `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
 /// Throws run_error when a token was not made by version max(0, `version` - `lag`).
 void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag);
 
-/// The largest age of `model`'s figures in a batch against its `version`. Throws run_error when it is above
+/// The largest age of `model`'s figures in a batch against its `version`. Throws staleness_error when it is above
 /// `bound`, or (`in_step`) when figures are of a version that `version` comes before; a model with a pace of its own
 /// may have moved on before word of it came.
 std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const std::string &model,

@@ -106,7 +106,9 @@ run_paths::learner_files run_paths::of(const std::string &learner) const {
 }
 
 bool holds_finished_run(const fs::path &folder) {
-  std::ifstream in(run_paths(folder).summary);
+  const auto file = run_paths(folder).summary;
+  if (!fs::is_regular_file(file)) return false;
+  std::ifstream in(file);
   const auto summary = nlohmann::json::parse(in, nullptr, false);
   return summary.is_object() && summary.value("status", "") == "finished";
 }
