@@ -47,9 +47,16 @@ struct run_closed {
   std::int64_t version = 0;
   std::string status;
 };
+/// Scored answers of a group that no learner will see: all of one that is dropped, or what a pair does not
+/// take.
+struct answers_left_out {
+  std::uint64_t id = 0;
+  std::vector<std::int64_t> lengths;  ///< tokens generated, one an answer
+  std::vector<double> rewards;        ///< one an answer
+};
 
-using journal_event =
-    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed>;
+using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
+                                   run_resumed, run_closed, answers_left_out>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -32,7 +32,8 @@ class summing {
                           [&](const group_kept &event) { history_.groups[event.group->id] = event.group; },
                           [&](const batch_consumed &event) { consume(event); },
                           [&](const run_resumed &event) { resume(event.version); },
-                          [&](const run_closed &event) { history_.closed = event.status == "finished"; }},
+                          [&](const run_closed &event) { history_.closed = event.status == "finished"; },
+                          [](const answers_left_out &) {}},
                record.event);
   }
 
