@@ -46,12 +46,12 @@ void record_span(self_pointer self, const span &done) {
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
   if (state.trace.is_open())
     state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns)
-                << ",\n";
+                << ",\n"
+                << std::flush;  // after a kill, what led to the figures is there
 }
 
 void record_update(self_pointer self, const nlohmann::json &metrics) {
   auto &state = self->state;
-  if (state.trace.is_open()) state.trace << std::flush;  // after a kill, what led to the figures is there
   if (state.metrics.is_open()) write_line(state.metrics, state.setup.metrics, metrics.dump());
   state.progress.update = metrics.value("update", std::int64_t{0});
   state.progress.seconds = state.spans.seconds();

@@ -128,12 +128,19 @@ void add_rows(comparison &compared) {
     }
 }
 
+// A number that rounds to zero has no sign, unless one is asked for.
+std::string rounded(double value, int digits, bool with_sign = false) {
+  const auto plain = fmt::format("{:.{}f}", value, digits);
+  if (plain.find_first_not_of("-0.") == std::string::npos) value = 0;
+  return with_sign ? fmt::format("{:+.{}f}", value, digits) : fmt::format("{:.{}f}", value, digits);
+}
+
 std::string cell_text(const figure_cell &cell, int digits) {
   if (!cell.value) return "-";
-  auto text = fmt::format("{:.{}f}", cell.value->mean, digits);
+  auto text = rounded(cell.value->mean, digits);
   if (cell.value->count > 1) text += fmt::format(" ± {:.{}f}", cell.value->half_width(), digits);
   if (!cell.difference) return text;
-  text += fmt::format(" ({:+.{}f}", cell.difference->mean, digits);
+  text += " (" + rounded(cell.difference->mean, digits, true);
   if (cell.difference->count > 1) text += fmt::format(" ± {:.{}f}", cell.difference->half_width(), digits);
   return text + ")";
 }

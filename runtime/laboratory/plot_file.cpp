@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -11,11 +12,13 @@
 namespace slipstream {
 
 plot_file::plot_file(std::string name, int width, int height) : name_(std::move(name)) {
+  std::string id = name_;  // of the parts of the picture, which share a page with other pictures
+  std::replace(id.begin(), id.end(), '-', '_');
   script(fmt::format("# gnuplot {}.gp draws {}.svg from {}.tsv", name_, name_, name_));
   script(
       fmt::format("set terminal svg size {},{} dynamic noenhanced background '#ffffff' font 'sans-serif,14' "
                   "name {}",
-                  width, height, quoted(name_)));
+                  width, height, quoted(id)));
   script(fmt::format("set output {}", quoted(name_ + ".svg")));
   script("set datafile separator tab");
   script("set border 3 lc rgb '#555555'");

@@ -168,7 +168,8 @@ void add_last(run_figures &run, const std::string &metric, const std::string &ke
 }
 
 void add_summary(run_figures &run, const json &summary) {
-  for (const auto &[key, value] : summary.value("eval", json::object()).items())
+  const auto evaluated = summary.value("eval", json::object());
+  for (const auto &[key, value] : evaluated.items())
     if (value.is_number()) run.values["eval." + key] = value.get<double>();
   if (const auto bound = summary.find("staleness_bound"); bound != summary.end() && bound->is_number())
     run.values["staleness_bound"] = bound->get<double>();

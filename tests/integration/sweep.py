@@ -104,7 +104,8 @@ def alive(pid):
 
 
 def under_way(runs):
-    return [run for run in runs if 3 <= len(lines_of(run)) < updates and not finished(run)]
+    return [run for run in runs if 3 <= len(lines_of(run)) < updates and not finished(run) and
+            alive(int((run / "lock").read_text() or 0))]
 
 
 def spans_of(run):
@@ -123,7 +124,7 @@ def own_figures(run):
     """What the table says of a run, by another way: from metrics.jsonl and the traces alone."""
     lines = lines_of(run)
     tokens = [line["length_mean"] * batch for line in lines]
-    generated = sum(span["args"]["tokens"] for span in spans_of(run) if span["name"] == "decode")
+    generated = max(sum(tokens), sum(s["args"]["tokens"] for s in spans_of(run) if s["name"] == "decode"))
     last = lines[-max(len(lines) // 10, 1):]
     return {"reward": sum(line["reward_mean"] for line in last) / len(last), "updates": len(lines),
             "trained_tokens": sum(tokens), "generated_tokens": generated, "waste": 1 - sum(tokens) / generated,
@@ -208,7 +209,7 @@ def grid(place):
     check_table(results, folder)
     check("results.json is what --json prints", json.loads((folder / "results.json").read_text()) == results)
     page = (folder / "index.html").read_text()
-    check("the page has its pictures", page.count("<svg") == 11 and page.count('type="radio"') == 5)
+    check("the page has its pictures, %d" % page.count("<svg"), page.count("<svg") == 11 and page.count('type="radio"') == 5)
 
     out, err = finish(start(place, *vary, PATH="/nowhere"), 0)
     check("without gnuplot the table is there, and a line says what to install", "gnuplot-nox" in err and
@@ -238,7 +239,7 @@ def failing_arm(place):
 
 
 def bad_input(place):
-    for vary, said in {"schedule.max_stalenes=0,1": "--vary schedule.max_stalenes: error: [schedule] unknown key",
+    for vary, said in {"schedule.max_stalenes=0,1": "--vary schedule.max_stalenes: error: unknown key",
                        "schedule.max_staleness=": "no values",
                        "schedule.max_staleness=0,two": "--vary schedule.max_staleness: error: [schedule] max_staleness",
                        "actors.nobody.threads=1": "nobody",

@@ -65,6 +65,7 @@ std::string span_line(const char *actor, const char *what, double begin_s, doubl
 void write_run(const test::scratch &folder) {
   const auto s = [](double seconds) { return static_cast<std::int64_t>(seconds * 1e9); };
   using st = rollout_state;
+  std::filesystem::create_directories(folder / "journal");
   journal_writer journal(folder / "journal");
   const auto note = [&](double time, journal_event event) { journal.append({s(time), std::move(event)}); };
   note(100, run_opened{"a", 7, 2});

@@ -198,7 +198,7 @@ TEST_CASE("answers that no sample was made of are left out, each answer once") {
   CHECK(tie.lengths == std::vector<std::int64_t>{2, 1});
   CHECK(tie.rewards == std::vector<double>{0.5, 0.5});
   auto more = *joined.group;  // the same two answers again
-  more.rollouts.insert(more.rollouts.end(), more.rollouts.begin(), more.rollouts.end());
+  for (std::size_t i = 0; i < 2; ++i) more.rollouts.push_back(joined.group->rollouts[i]);
   joined.group = std::make_shared<rollout_group>(more);
   const auto rest = left_out(joined, pair, {0.2, 0.9, 0.1, 0.7});
   CHECK(rest.lengths == std::vector<std::int64_t>{2, 1});
