@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "runtime/schedule/orders.hpp"
 #include "runtime/topology/check.hpp"
 #include "runtime/topology/topology.hpp"
 
@@ -75,9 +76,13 @@ class registry {
   const actor_kind *find(const std::string &name) const;
   const std::map<std::string, actor_kind> &kinds() const { return kinds_; }
   kind_table ports() const;
+  /// An order of consumption of one's own. Throws input_error when the name is taken.
+  void add(order_row order);
+  const std::map<std::string, order_row> &orders() const { return orders_; }
 
  private:
   std::map<std::string, actor_kind> kinds_;
+  std::map<std::string, order_row> orders_;
 };
 
 /// Adds all kinds of this library.

@@ -30,8 +30,10 @@ std::int64_t core_count(const topology &graph) {
 
 ledger open_books(const preflight &plan) {
   const auto &schedule = plan.graph().schedule;
-  return {admission(schedule.batch, schedule.max_staleness), plan.group(),
-          schedule.batch * plan.graph().run.updates};
+  return {admission(schedule.batch, plan.contract().lead.first),
+          plan.group(),
+          schedule.batch * plan.graph().run.updates,
+          {schedule.max_running, schedule.max_in_flight}};
 }
 
 run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
@@ -150,8 +152,11 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
                          const resume_point *resumed) {
   auto books = open_books(plan);
   if (!resumed) return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services);
-  return spawn_ledger(system, restored_books(std::move(books), resumed->history), plan.samples_own_policy(),
-                      services, {resumed->history.version, waiting_again(resumed->history)});
+  books = restored_books(std::move(books), plan.graph().schedule.batch, resumed->history);
+  if (const auto lead = resumed->history.dials.find("lead"); lead != resumed->history.dials.end())
+    books.set_lead(lead->second);
+  return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services,
+                      {resumed->history.version, waiting_again(resumed->history)});
 }
 
 /// What a journal says first: which run begins, or where it goes on.

@@ -72,6 +72,17 @@ void write(byte_writer &out, const answers_left_out &event) {
   for (const double reward : event.rewards) out.put(reward);
 }
 
+void write(byte_writer &out, const batch_braked &event) {
+  out.number(event.version);
+  out.text(event.cause);
+}
+void write(byte_writer &out, const dial_turned &event) {
+  out.text(event.dial);
+  out.number(event.version);
+  out.number(event.value);
+  out.text(event.cause);
+}
+
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
@@ -134,6 +145,17 @@ void read(byte_reader &in, answers_left_out &event) {
   event.id = in.count();
   event.lengths = in.numbers<std::int64_t>();
   for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
+}
+
+void read(byte_reader &in, batch_braked &event) {
+  event.version = in.number();
+  event.cause = in.text();
+}
+void read(byte_reader &in, dial_turned &event) {
+  event.dial = in.text();
+  event.version = in.number();
+  event.value = in.number();
+  event.cause = in.text();
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

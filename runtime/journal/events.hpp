@@ -38,6 +38,18 @@ struct batch_consumed {
   std::int64_t version = 0;
   std::vector<std::uint64_t> ids;
 };
+/// A brake: the batch that `version` was to be made of changed nothing, and its groups were not trained on.
+struct batch_braked {
+  std::int64_t version = 0;
+  std::string cause;
+};
+/// One of the schedule's numbers changed, from `version` on.
+struct dial_turned {
+  std::string dial;
+  std::int64_t version = 0;
+  std::int64_t value = 0;
+  std::string cause;
+};
 /// The run went on from the checkpoint of `version`: what was consumed for later ones is consumed again.
 struct run_resumed {
   std::int64_t version = 0;
@@ -56,7 +68,7 @@ struct answers_left_out {
 };
 
 using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, answers_left_out>;
+                                   run_resumed, run_closed, batch_braked, dial_turned, answers_left_out>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

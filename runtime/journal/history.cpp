@@ -1,5 +1,6 @@
 #include "runtime/journal/history.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "models/error.hpp"
@@ -29,8 +30,10 @@ class summing {
                             history_.prompts[event.id] = {event.min_version, {}, {}};
                           },
                           [&](const prompt_moved &event) { move(event); },
-                          [&](const group_kept &event) { history_.groups[event.group->id] = event.group; },
+                          [&](const group_kept &event) { keep(event); },
                           [&](const batch_consumed &event) { consume(event); },
+                          [&](const batch_braked &event) { brake(event); },
+                          [&](const dial_turned &event) { turns_.push_back(event); },
                           [&](const run_resumed &event) { resume(event.version); },
                           [&](const run_closed &event) { history_.closed = event.status == "finished"; },
                           [](const answers_left_out &) {}},
@@ -43,14 +46,41 @@ class summing {
     for (auto &[id, prompt] : history_.prompts) {
       const auto state = prompt.state;
       if (const auto by = made(id); by > 0)  // the checkpoint decides, whether or not word of it had come
-        prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
+        settle(prompt, by, version);
       else if (state == rollout_state::running || state == rollout_state::partial ||
                state == rollout_state::finished)
         put_back(id, prompt);
     }
   }
 
+  /// What is in force at the checkpoint of `version`; later batches are consumed again, brakes and all.
+  void finish(std::int64_t version) {
+    for (const auto &batch : history_.to_consume)
+      history_.batch_groups[batch.version] = static_cast<std::int64_t>(batch.ids.size());
+    for (const auto &turn : turns_)
+      if (turn.version <= version) history_.dials[turn.dial] = turn.value;
+  }
+
  private:
+  void settle(prompt_place &prompt, std::int64_t by, std::int64_t version) {
+    prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
+    prompt.reason = "";
+    const auto brake = brakes_.find(by);
+    if (by > version || brake == brakes_.end()) return;
+    prompt.state = rollout_state::dropped;
+    prompt.reason = brake->second;
+  }
+
+  void keep(const group_kept &event) {
+    if (!history_.groups.contains(event.group->id)) history_.arrivals.push_back(event.group->id);
+    history_.groups[event.group->id] = event.group;
+  }
+
+  void brake(const batch_braked &event) {
+    brakes_[event.version] = "brake: " + event.cause;
+    history_.batch_groups[event.version] = 0;
+  }
+
   std::int64_t made(std::uint64_t id) const {
     const auto found = made_.find(id);
     return found == made_.end() ? 0 : found->second;
@@ -77,11 +107,13 @@ class summing {
       history_.reissued += history_.opened.group;
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
-    if (event.to == rollout_state::dropped) history_.groups.erase(event.id);
+    if (event.to == rollout_state::dropped && made(event.id) == 0) history_.groups.erase(event.id);
   }
 
   void consume(const batch_consumed &event) {
     for (const auto id : event.ids) made_[id] = event.version;
+    brakes_.erase(event.version);
+    history_.batch_groups[event.version] = static_cast<std::int64_t>(event.ids.size());
     while (!history_.to_consume.empty() && history_.to_consume.back().version >= event.version)
       history_.to_consume.pop_back();  // consumed again after a resume
     if (event.version > kept_from_) {
@@ -94,6 +126,8 @@ class summing {
   run_history &history_;
   std::int64_t kept_from_;
   std::map<std::uint64_t, std::int64_t> made_;  // the version that each consumed group makes
+  std::map<std::int64_t, std::string> brakes_;  // versions whose batch changed nothing, and why
+  std::vector<dial_turned> turns_;
 };
 
 }  // namespace
@@ -111,6 +145,7 @@ run_history read_history(const std::filesystem::path &journal, std::int64_t vers
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
   sum.resume(version);
+  sum.finish(version);
   for (const batch_consumed &batch : history.to_consume)
     for (const auto id : batch.ids)
       if (!history.groups.contains(id))
@@ -123,6 +158,7 @@ run_history read_history(const std::filesystem::path &journal) {
   run_history history;
   summing sum(history, std::numeric_limits<std::int64_t>::max());
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
+  sum.finish(std::numeric_limits<std::int64_t>::max());
   return history;
 }
 

@@ -24,9 +24,12 @@ struct run_history {
   std::map<std::uint64_t, prompt_place> prompts;
   std::map<std::uint64_t, sample_group_ptr>
       groups;                             ///< in the buffer, or consumed for a version still to be made
+  std::vector<std::uint64_t> arrivals;    ///< groups in the order they reached the buffer
   std::deque<batch_consumed> to_consume;  ///< consumed for versions after the checkpoint, in order
-  std::int64_t reissued = 0;              ///< rollouts
-  std::int64_t version = 0;               ///< of the checkpoint gone on from
+  std::map<std::int64_t, std::int64_t> batch_groups;  ///< groups that each consumed batch trained on
+  std::map<std::string, std::int64_t> dials;          ///< the schedule's numbers in force
+  std::int64_t reissued = 0;                          ///< rollouts
+  std::int64_t version = 0;                           ///< of the checkpoint gone on from
   bool closed = false;
   std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
   std::optional<journal_damage> damage;

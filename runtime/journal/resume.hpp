@@ -6,6 +6,7 @@
 
 #include "runtime/journal/history.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/schedule/dials.hpp"
 #include "runtime/schedule/ledger.hpp"
 #include "runtime/schedule/order_buffer.hpp"
 
@@ -24,10 +25,14 @@ std::optional<resume_point> find_resume_point(const run_paths &paths);
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
-/// The books, the buffer and the prompts that wait again, as the run left them.
-ledger restored_books(ledger empty, const run_history &history);
-order_buffer restored_buffer(std::int64_t batch, const run_history &history);
+/// The books (with batches of `batch` rollouts), the buffer and the prompts that wait again, as the run left
+/// them.
+ledger restored_books(ledger empty, std::int64_t batch, const run_history &history);
+order_buffer restored_buffer(order_buffer empty, const run_history &history);
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);
+
+/// The schedule's numbers as the run left them; `metrics` are the updates up to the checkpoint.
+conductor restored_dials(conductor dials, const run_history &history, const std::filesystem::path &metrics);
 
 /// Cuts metrics.jsonl behind the line of `version`; the lines of later updates are written again.
 void cut_metrics(const std::filesystem::path &metrics, std::int64_t version);

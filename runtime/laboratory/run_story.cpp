@@ -35,6 +35,7 @@ class telling {
                           [&](const prompt_moved &event) { move(event); },
                           [&](const group_kept &event) { keep(event); },
                           [&](const batch_consumed &event) { consume(event); },
+                          [&](const batch_braked &event) { brake(event); },
                           [&](const answers_left_out &event) { leave_out(event); }, [](const auto &) {}},
                record.event);
   }
@@ -55,8 +56,15 @@ class telling {
       group.dropped = event.cause.empty() ? "dropped" : event.cause;
       open_.erase(event.id);
     } else if (event.to == rollout_state::trained && group.version > 0) {
+      group.dropped.clear();  // by a brake, before a resume from further back
       story_.versions[group.version].trained_ns = now_;
     }
+  }
+
+  void brake(const batch_braked &event) {
+    auto &made = story_.versions[event.version];
+    made.trained_ns = now_;
+    for (const auto id : made.ids) story_.groups[id].dropped = "brake: " + event.cause;
   }
 
   void keep(const group_kept &event) {
@@ -83,6 +91,7 @@ class telling {
     for (const auto id : event.ids) {
       auto &group = story_.groups[id];
       group.version = event.version;
+      group.dropped.clear();
       group.consumed_ns = now_;
       open_.erase(id);
     }

@@ -39,6 +39,18 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
       }
 }
 
+void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag) {
+  const auto wanted = std::max<std::int64_t>(version - lag, 0);
+  for (const auto &group : batch)
+    for (const auto &entry : group->samples)
+      for (const auto made_by : entry.versions)
+        if (made_by != wanted)
+          throw run_error(
+              fmt::format("lag = \"exactly\" is broken: prompt {} was made by version {}, and the "
+                          "batch of version {} must be made by version {}",
+                          group->id, made_by, version, wanted));
+}
+
 bool has_advantage(const sample &entry) {
   return entry.advantages.empty() || std::any_of(entry.advantages.begin(), entry.advantages.end(),
                                                  [](float value) { return value != 0.0F; });

@@ -20,6 +20,9 @@ staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, 
 /// `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
+/// Throws run_error when a token was not made by version max(0, `version` - `lag`).
+void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag);
+
 /// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose
 /// advantages are all zero), staleness_mean, staleness_max. Keys without data are absent.
 nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version);

@@ -11,6 +11,7 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/schedule/rules.hpp"
 
 namespace slipstream {
 
@@ -25,6 +26,9 @@ struct trainer_options {
   std::int64_t epochs = 1;                      ///< passes over the batch
   double temperature = 1.0;                     ///< of the distribution that the samples were drawn from
   std::optional<std::int64_t> staleness_bound;  ///< asserted on every token; none: not promised
+  std::optional<std::int64_t> exact_lag;        ///< every token is that old (less only at the beginning)
+  std::vector<brake_spec> brakes;               ///< judged before each optimizer step
+  std::int64_t keep_every = 0;                  ///< versions between the states that a brake rolls back to
 };
 
 /// A version that a batch made.
@@ -33,6 +37,7 @@ struct trained_version {
   std::shared_ptr<const transformer> weights;  ///< never written again
   std::vector<std::uint64_t> ids;              ///< what it was trained on
   nlohmann::json metrics;                      ///< one line of metrics.jsonl
+  std::string braked;                          ///< why nothing was trained; empty: the batch was
 };
 
 /// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
@@ -75,6 +80,8 @@ class trainer {
   void anchor(micro_batch &part) const;
   void train(mini_batch &group, micro_batch &part, bool last);
   void optimizer_step();
+  bool brake();
+  void keep_state();
   std::string batch_ids() const;
 
   trainer_options options_;
@@ -94,6 +101,10 @@ class trainer {
   std::vector<mini_batch> mini_batches_;
   std::size_t cursor_ = 0;  ///< slices done of this batch
   metric_totals metrics_;
+  std::string braked_;      ///< the brake that ended this batch
+  std::int64_t steps_ = 0;  ///< taken with this batch
+  at::Tensor kept_;         ///< parameters to roll back to
+  adamw_state kept_moments_;
   double grad_norm_ = 0;
   double rate_ = 0;
   nlohmann::json newest_metrics_ = nlohmann::json::object();

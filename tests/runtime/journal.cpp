@@ -131,11 +131,13 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   CHECK(history.to_consume.front().ids == std::vector<std::uint64_t>{2, 3});
   CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{5, 2}, {6, 3}});
   CHECK(history.fault.empty());
-  restored_books(ledger(admission(4, 1), 2, 100), history);  // throws unless the sums close
-  auto buffer = restored_buffer(4, history);
-  CHECK(buffer.again());
-  CHECK(buffer.take()->front()->id == 2);
-  CHECK(buffer.next() == 5);
+  restored_books(ledger(admission(4, 1), 2, 100), 4, history);  // throws unless the sums close
+  auto buffer = restored_buffer(order_buffer(order_rows()[0], {}, 2), history);
+  const auto offer = buffer.take(1);
+  CHECK(offer.again);
+  CHECK(offer.batch.front()->id == 2);
+  CHECK(buffer.take(2).batch.empty());
+  CHECK(buffer.pool().in_flight().begin()->first == 5);
 }
 
 TEST_CASE("after a kill behind any record the run can be gone on with, and every prompt is trained once") {
@@ -162,7 +164,7 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
         if (prompt.state != s::trained && prompt.state != s::dropped)
           rest.emplace_back(prompt_moved{id, s::trained, "made a version"});
       }
-      CHECK_NOTHROW(restored_buffer(4, history));
+      CHECK_NOTHROW(restored_buffer(order_buffer(order_rows()[0], {}, 2), history));
       write(folder.path(), rest);
       const auto whole = read_history(folder.path());
       CHECK(whole.fault.empty());
