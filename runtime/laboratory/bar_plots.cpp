@@ -92,7 +92,7 @@ void add_time(std::vector<plot> &plots, const std::filesystem::path &folder, con
   file.axes("", "share of the time until the last update, %");
   file.script("set style data histogram\nset style histogram rowstacked title offset 0,-1");
   file.script("set style fill solid 0.9 noborder\nset boxwidth 0.8\nset yrange [0:100]");
-  file.script("set xtics rotate by -30 scale 0\nset bmargin 7");
+  file.script("set xtics rotate by -30 scale 0\nset bmargin 5.5\nset key maxrows 1");
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < compared.arms.size(); ++i) {
     const auto &arm = compared.arms[i];
@@ -125,14 +125,11 @@ void add_time(std::vector<plot> &plots, const std::filesystem::path &folder, con
 
 void add_waste(std::vector<plot> &plots, const std::filesystem::path &folder, const comparison &compared) {
   const auto reasons = keys_of<std::string>(compared, &run_figures::wasted);
-  bool sampled = false;
-  for (const auto &arm : compared.arms)
-    for (const auto &run : arm.runs) sampled = sampled || (run.figures && run.figures->generated > 0);
-  if (!sampled) return;
+  if (reasons.empty()) return;  // every token was trained on, or none was generated
   plot_file file("waste");
   file.axes("", "generated tokens not trained on, %");
   file.script("set style data histogram\nset style histogram rowstacked\nset style fill solid 0.85 noborder");
-  file.script("set boxwidth 0.6\nset yrange [0:*<1]\n" + arm_tics(compared));
+  file.script("set boxwidth 0.6\nset yrange [0:*]\n" + arm_tics(compared));
   std::string header = "arm";
   for (const auto &reason : reasons) header += "\t" + reason;
   file.comment(header + "\tall");
@@ -163,14 +160,9 @@ void add_waste(std::vector<plot> &plots, const std::filesystem::path &folder, co
                                 plot_file::quoted(reason), plot_file::colour(column - 2)));
     ++column;
   }
-  if (reasons.empty())  // every token was trained on: an empty bar an arm
-    parts.push_back(fmt::format("{} using 2:xtic(1) notitle", file.data_name()));
   join_plots(file, parts);
   file.store(folder);
-  plots.push_back({file.name(), "Waste",
-                   reasons.empty() ? "Every generated token was trained on."
-                                   : "By what became of the tokens; means over seeds.",
-                   ""});
+  plots.push_back({file.name(), "Waste", "By what became of the tokens; means over seeds.", ""});
 }
 
 // One panel: a point with its interval an arm, against what the arm itself generated and against what the
@@ -214,7 +206,7 @@ void add_bias_plot(std::vector<plot> &plots, const std::filesystem::path &folder
   if (!any) return;
   plot_file file("bias", 900, 840);
   file.script(fmt::format("set xrange [-0.5:{}]", static_cast<double>(compared.arms.size()) - 0.5));
-  file.script("set offsets 0,0,graph 0.15,graph 0.15\n" + arm_tics(compared));
+  file.script("set yrange [*<-0.01:0.01<*]\n" + arm_tics(compared));
   file.script("set multiplot layout 3,1");
   add_bias_panel(file, compared, "length", "length, tokens", true);
   add_bias_panel(file, compared, "reward", "reward", false);

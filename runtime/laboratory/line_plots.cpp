@@ -64,6 +64,7 @@ std::vector<band_point> band_of(const compared_arm &arm, std::size_t window, con
 bool add_bands(plot_file &file, const comparison &compared, std::size_t window, const point_figure &x,
                const point_figure &y, bool legend = true) {
   std::string bands, lines;
+  double least = std::numeric_limits<double>::infinity(), most = -least;
   for (std::size_t i = 0; i < compared.arms.size(); ++i) {
     const auto band = band_of(compared.arms[i], window, x, y);
     if (band.empty()) continue;
@@ -73,6 +74,8 @@ bool add_bands(plot_file &file, const comparison &compared, std::size_t window, 
       cells.insert(cells.begin(), plot_file::number(point.x));
       cells.push_back(std::to_string(point.y.count));
       file.row(cells);
+      least = std::min(least, point.y.mean);
+      most = std::max(most, point.y.mean);
     }
     const auto data = fmt::format("{} index {} using ", file.data_name(), file.blocks());
     file.next_block();
@@ -84,6 +87,10 @@ bool add_bands(plot_file &file, const comparison &compared, std::size_t window, 
                          legend ? "title " + plot_file::quoted(compared.arms[i].arm.label) : "notitle");
   }
   if (lines.empty()) return false;
+  // With few seeds bands may be many times as high as what the curves do: the frame is the curves'.
+  const double room = most > least ? 0.4 * (most - least) : 0.5;
+  file.script(fmt::format("set yrange [{:.6g}:{:.6g}]",
+                          least >= 0 ? std::max(least - room, 0.0) : least - room, most + room));
   file.script("plot " + bands + lines);
   return true;
 }
@@ -107,7 +114,7 @@ void add_curves(std::vector<plot> &plots, const std::filesystem::path &folder, c
     file.store(folder);
     plots.push_back({file.name(), what == "loss" ? "Loss" : "Reward",
                      smoothing(window) + " Bands: 95 % confidence over seeds (Student's t), where all seeds "
-                                         "of an arm have points.",
+                                         "of an arm have points; they are cut at the frame.",
                      each.tab});
   }
 }

@@ -170,7 +170,8 @@ void add_last(run_figures &run, const std::string &metric, const std::string &ke
 void add_summary(run_figures &run, const json &summary) {
   const auto evaluated = summary.value("eval", json::object());
   for (const auto &[key, value] : evaluated.items())
-    if (value.is_number()) run.values["eval." + key] = value.get<double>();
+    if (value.is_number() && key != "prompts" && key != "samples" && key != "version")  // the evaluator's own
+      run.values["eval." + key] = value.get<double>();
   if (const auto bound = summary.find("staleness_bound"); bound != summary.end() && bound->is_number())
     run.values["staleness_bound"] = bound->get<double>();
   const auto &last = run.updates.back();

@@ -193,23 +193,15 @@ def grid(place):
         time.sleep(0.01)
     check("children die with the sweep", children and not any(map(alive, children)))
 
-    unfinished = [run for run in runs if not finished(run)]
-    process = start(place, *vary)
-    wait_until(lambda: under_way(unfinished), process)
-    process.send_signal(signal.SIGINT)
-    err = finish(process, 130)[1]
-    stopped = [run for run in runs if (run / "summary.json").exists() and not finished(run)]
-    check("Ctrl-C ends the runs with their checkpoints", "the same command goes on" in err and bool(stopped) and all(
-        (run / "checkpoints" / "last").exists() and json.loads((run / "summary.json").read_text())["exit_code"] == 130
-        for run in stopped))
-
     results = json.loads(finish(start(place, *vary, "--json"), 0)[0])
     check("finished runs are left alone",
           all((run / "summary.json").stat().st_mtime_ns == stamp for run, stamp in before.items()))
     check_table(results, folder)
     check("results.json is what --json prints", json.loads((folder / "results.json").read_text()) == results)
     page = (folder / "index.html").read_text()
-    check("the page has its pictures, %d" % page.count("<svg"), page.count("<svg") == 11 and page.count('type="radio"') == 5)
+    waste = any(run["wasted"] for arm in results["arms"] for run in arm["runs"])
+    check("the page has its pictures, %d" % page.count("<svg"),
+          page.count("<svg") == 10 + waste and page.count('type="radio"') == 5)
 
     out, err = finish(start(place, *vary, PATH="/nowhere"), 0)
     check("without gnuplot the table is there, and a line says what to install", "gnuplot-nox" in err and
@@ -220,6 +212,25 @@ def grid(place):
     check("another share of the cores too", "threads" in err)
 
 
+def interrupted(place):
+    """Ctrl-C, and going on after it, with far more updates than anybody waits for."""
+    vary = ["--vary", "schedule.max_staleness=0,2", "--jobs", "2", "--set", "run.updates=1000000", "--to",
+            str(place / "long")]
+    runs = [place / "long" / ("max_staleness-%d.seed-3" % bound) for bound in (0, 2)]
+    trained = [0, 0]
+    for time_of in ("first", "second"):
+        process = start(place, *vary)
+        wait_until(lambda: all(len(lines_of(run)) > n + 3 for run, n in zip(runs, trained)), process)
+        process.send_signal(signal.SIGINT)
+        err = finish(process, 130)[1]
+        summaries = [json.loads((run / "summary.json").read_text()) for run in runs]
+        check("Ctrl-C ends the runs with their checkpoints, the %s time" % time_of,
+              "the same command goes on" in err and all(s["status"] == "stopped" for s in summaries) and
+              all((run / "checkpoints" / "last").exists() for run in runs) and
+              all(s["updates"] > n for s, n in zip(summaries, trained)))
+        trained = [s["updates"] for s in summaries]
+
+
 def more_seeds(place):
     common = ["--vary", "schedule.max_staleness=1", "--set", "run.updates=4", "--to", str(place / "one"), "--json"]
     finish(start(place, *common), 0)
@@ -228,6 +239,28 @@ def more_seeds(place):
     results = json.loads(finish(start(place, *common, "--seeds", "2"), 0)[0])
     check("a grid may grow", [r["finished"] for r in results["arms"][0]["runs"]] == [True, True] and
           summary.stat().st_mtime_ns == stamp)
+
+
+def pairs(place):
+    """A reward model that learns from pairs of sampled answers: most answers are no part of a pair."""
+    text = topology(place).replace('"advantage.grpo"', '"pairs"').replace('"decoupled_ppo"', '"reward_pairs"')
+    text = text.replace('model = "policy"\nloss', 'model = "judge"\nloss')
+    head = text[text.index("[models.policy]"):text.index("[actors.prompts]")]
+    text = text.replace(head, head + head.replace("policy", "judge") + 'head = "score"\n')
+    (place / "pairs.toml").write_text(text)
+    done = subprocess.run([program, "sweep", str(place / "pairs.toml"), "--vary", "schedule.max_staleness=0,1", "--set",
+                           "run.updates=10", "--to", str(place / "pairs"), "--json"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit("pairs: " + done.stderr)
+    for arm in json.loads(done.stdout)["arms"]:
+        run = arm["runs"][0]
+        lines = lines_of(place / "pairs" / run["run"])
+        trained = round(sum(line["length_mean"] for line in lines) * (batch // 4 * 2))
+        generated = sum(s["args"]["tokens"] for s in spans_of(place / "pairs" / run["run"]) if s["name"] == "decode")
+        wasted = run["wasted"]
+        check("%s of pairs: %s" % (arm["label"], wasted), "not chosen" in wasted and len(lines) == 10 and
+              run["figures"]["trained_tokens"] == trained and generated == trained + sum(wasted.values()) and
+              near(run["figures"]["waste"], sum(wasted.values()) / generated) and "loss" in run["figures"])
 
 
 def failing_arm(place):
@@ -242,7 +275,7 @@ def bad_input(place):
     for vary, said in {"schedule.max_stalenes=0,1": "--vary schedule.max_stalenes: error: unknown key",
                        "schedule.max_staleness=": "no values",
                        "schedule.max_staleness=0,two": "--vary schedule.max_staleness: error: [schedule] max_staleness",
-                       "actors.nobody.threads=1": "nobody",
+                       "actors.nobody.threads=1": "--vary actors.nobody: error",
                        "run.seed=1,2": "--seeds"}.items():
         err = finish(start(place, "--vary", vary), 2)[1]
         check("--vary %s: %s" % (vary, err.strip()), said in err and len(err.strip().splitlines()) == 1)
@@ -260,6 +293,8 @@ with tempfile.TemporaryDirectory() as name:
         raise SystemExit("gnuplot is missing: ./dev deps installs it")
     bad_input(root)
     grid(root)
+    interrupted(root)
     more_seeds(root)
+    pairs(root)
     failing_arm(root)
 sys.exit("%d failed" % len(failures) if failures else 0)
