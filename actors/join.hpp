@@ -16,7 +16,7 @@ struct join_setup {
   std::set<std::string> scorers;  ///< whose scores a group waits for
   bool reference = false;         ///< and whether for reference log-probabilities
   std::function<std::vector<double>(const joined_group &)> rewards;  ///< one an answer
-  std::function<sample_group(const joined_group &, const std::vector<double> &rewards)> finish;
+  std::function<sample_group(const joined_group &)> finish;
   sample_sink sink;
   run_services services;  ///< the journal hears of answers that are left out
 };

@@ -148,6 +148,18 @@ snapshot_ptr first_weights(preflight &plan, const resume_point *resumed) {
                std::make_shared<const transformer>(read.network(plan.graph().run.numerics))});
 }
 
+/// A run whose summary cannot be written has failed; why it failed before that is not forgotten.
+void keep_summary(const std::filesystem::path &file, nlohmann::json &summary) {
+  try {
+    write_summary(file, summary);
+  } catch (const run_error &problem) {
+    summary["error"] = summary.contains("error") ? summary["error"].get<std::string>() + "; " + problem.what()
+                                                 : problem.what();
+    summary["status"] = "failed";
+    if (summary["exit_code"] == 0) summary["exit_code"] = 1;
+  }
+}
+
 ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const run_services &services,
                          const resume_point *resumed) {
   auto books = open_books(plan);
@@ -227,7 +239,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
-  write_summary(folder.paths().summary, summary);
+  keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
   log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),
             summary.contains("ledger") ? summary["ledger"].dump() : "unknown");

@@ -54,6 +54,10 @@ actor_kind advantage_kind(const advantage_row &row) {
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
+    const auto finish = [&row, weights](const joined_group &joined) {
+      const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+      return advantage_samples(joined, combine_scores(joined, weights), rule);
+    };
     node_plan plan;
     plan.verify = [=, &row](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
@@ -63,13 +67,15 @@ actor_kind advantage_kind(const advantage_row &row) {
                                   checks.upstream(self, "sampler")->name + "], which has " +
                                   std::to_string(checks.group()));
     };
-    plan.spawn = [=, &row](spawn_context &context) {
+    plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
-      setup.finish = [&row](const joined_group &joined, const std::vector<double> &rewards) {
-        const auto rule = [&row](const std::vector<double> &each) { return group_advantages(row, each); };
-        return advantage_samples(joined, rewards, rule);
-      };
+      setup.finish = finish;
       return context.own(name, spawn_join(context.system, std::move(setup)));
+    };
+    plan.offline = [=](preflight &) {
+      offline_part part;
+      part.samples = finish;
+      return part;
     };
     return plan;
   };
@@ -97,7 +103,9 @@ actor_kind pairs_kind() {
     };
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
-      setup.finish = pair_samples;
+      setup.finish = [weights](const joined_group &joined) {
+        return pair_samples(joined, combine_scores(joined, weights));
+      };
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };
     return plan;

@@ -28,6 +28,17 @@ sampler_keys read_keys(settings &s) {
   return keys;
 }
 
+offline_part offline(preflight &checks, const actor_config &self, const sampler_keys &keys) {
+  auto how = std::make_shared<offline_sampler>();
+  how->engine.slots = keys.slots;
+  how->request = keys.request;
+  how->device = self.device;
+  how->text = checks.models().describe(text_key(self, "model")).text;
+  offline_part part;
+  part.sampler = how;
+  return part;
+}
+
 sampler_setup make_setup(spawn_context &context, const actor_config &self, const sampler_keys &keys) {
   auto &checks = context.plan;
   const auto &graph = checks.graph();
@@ -76,6 +87,7 @@ void add_sampler_kind(registry &kinds) {
       }
       return nullptr;  // samplers ask the ledger for prompts
     };
+    plan.offline = [=](preflight &checks) { return offline(checks, *checks.graph().find_actor(name), keys); };
     return plan;
   };
   kinds.add(std::move(kind));

@@ -94,6 +94,7 @@ class byte_reader {
     return values;
   }
   bool at_end() const { return bytes_.empty(); }
+  std::string_view rest() const { return bytes_; }
 
  private:
   // A count of items of at least `size` bytes each, which must still be there.

@@ -71,6 +71,12 @@ void write(byte_writer &out, const answers_left_out &event) {
   out.count(event.rewards.size());
   for (const double reward : event.rewards) out.put(reward);
 }
+void write(byte_writer &out, const version_made &event) {
+  out.text(event.learner);
+  out.number(event.version);
+  out.count(event.tensors.size());
+  for (const auto sum : event.tensors) out.put(sum);
+}
 
 void write(byte_writer &out, const batch_braked &event) {
   out.number(event.version);
@@ -145,6 +151,11 @@ void read(byte_reader &in, answers_left_out &event) {
   event.id = in.count();
   event.lengths = in.numbers<std::int64_t>();
   for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
+}
+void read(byte_reader &in, version_made &event) {
+  event.learner = in.text();
+  event.version = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.tensors.push_back(in.get<std::uint32_t>());
 }
 
 void read(byte_reader &in, batch_braked &event) {

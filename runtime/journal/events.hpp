@@ -67,8 +67,17 @@ struct answers_left_out {
   std::vector<double> rewards;        ///< one an answer
 };
 
-using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, batch_braked, dial_turned, answers_left_out>;
+/// A learner has made `version`: a CRC-32 of each tensor that it trains, so that a replay knows the first one
+/// that differs without its checkpoint.
+struct version_made {
+  std::string learner;
+  std::int64_t version = 0;
+  std::vector<std::uint32_t> tensors;
+};
+
+using journal_event =
+    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
+                 batch_braked, dial_turned, version_made, answers_left_out>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -1,5 +1,7 @@
 #include "runtime/journal/history.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -36,7 +38,7 @@ class summing {
                           [&](const dial_turned &event) { turns_.push_back(event); },
                           [&](const run_resumed &event) { resume(event.version); },
                           [&](const run_closed &event) { history_.closed = event.status == "finished"; },
-                          [](const answers_left_out &) {}},
+                          [](const version_made &) {}, [](const answers_left_out &) {}},
                record.event);
   }
 
@@ -144,6 +146,12 @@ run_history read_history(const std::filesystem::path &journal, std::int64_t vers
   summing sum(history, version);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
+  const auto newest = history.batch_groups.empty() ? 0 : history.batch_groups.rbegin()->first;
+  if (newest < version)
+    throw input_error(
+        fmt::format("{}: error: the checkpoint is of version {}, but the journal ends at {}; put "
+                    "back the journal that belongs to it, or begin a run of another name",
+                    journal.string(), version, newest));
   sum.resume(version);
   sum.finish(version);
   for (const batch_consumed &batch : history.to_consume)

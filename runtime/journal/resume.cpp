@@ -48,6 +48,7 @@ std::optional<resume_point> find_resume_point(const run_paths &paths) {
     version = version_of(point.checkpoint);
   }
   point.history = read_history(paths.journal, version);
+  if (point.history.opened.name.empty()) return {};  // killed before its first word was written
   return point;
 }
 

@@ -30,12 +30,19 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
-        const auto age = version - entry.versions[token];
-        if (age < 0 || age > bound)
-          throw run_error(fmt::format(
-              "the staleness contract is broken: prompt {}, response token {} was made by version {} and is "
-              "trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
-              group->id, token, entry.versions[token], version, age, bound, fmt::join(entry.versions, " ")));
+        const auto made_by = entry.versions[token];
+        const auto oldest =
+            token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
+        const auto age = version - oldest;
+        if (made_by <= version && age <= bound) continue;
+        throw staleness_error(
+            fmt::format(
+                "the staleness contract is broken: prompt {}, response token {} was made by version {}{} and "
+                "is trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
+                group->id, token, made_by,
+                oldest < made_by ? fmt::format(" over a cache of version {}", oldest) : "", version, age,
+                bound, fmt::join(entry.versions, " ")),
+            group->id);
       }
 }
 
