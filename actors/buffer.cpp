@@ -20,7 +20,7 @@ struct buffer_state {
   static inline const char *name = "buffer";
   std::optional<buffer_setup> setup;
   std::map<std::string, open_pull> pulls;  ///< by learner
-  std::int64_t timed = -1;      ///< the version whose batch a timer runs for
+  std::int64_t timed = -1;                 ///< the version whose batch a timer runs for
   bool waited = false;          ///< a learner has waited long enough for the next batch to be whole
   std::int64_t forfeiting = 0;  ///< groups that the ledger is being told will be missing
 };
@@ -115,7 +115,8 @@ void set_timer(self_pointer self) {
   self->delayed_send(self, state.setup->patience, check_atom::value, version);
 }
 
-caf::typed_response_promise<batch_ptr> pull(self_pointer self, const std::string &learner, std::int64_t version) {
+caf::typed_response_promise<batch_ptr> pull(self_pointer self, const std::string &learner,
+                                            std::int64_t version) {
   auto &open = self->state.pulls[learner];
   if (open.promise.pending()) throw run_error("buffer: learner \"" + learner + "\" pulled twice");
   auto promise = self->make_response_promise<batch_ptr>();
@@ -145,7 +146,9 @@ buffer_actor::behavior_type behave(self_pointer self, const buffer_setup &setup)
         self->state.waited = true;
         serve(self);
       },
-      [self](pull_atom, const std::string &learner, std::int64_t version) { return pull(self, learner, version); },
+      [self](pull_atom, const std::string &learner, std::int64_t version) {
+        return pull(self, learner, version);
+      },
       [self](stop_atom, const std::string &learner) {
         const auto open = self->state.pulls.find(learner);
         if (open == self->state.pulls.end()) return;

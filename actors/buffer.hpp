@@ -19,7 +19,7 @@ struct buffer_setup {
   std::set<std::uint64_t> heard_before{};  ///< groups that come once more, for another path's sake
   std::int64_t group = 1;                  ///< rollouts of a group
   std::int64_t least = 0;                  ///< groups that will do for a batch; 0: only a whole one
-  std::chrono::nanoseconds patience{0};    ///< how long a learner waits for a whole batch before fewer will do
+  std::chrono::nanoseconds patience{0};  ///< how long a learner waits for a whole batch before fewer will do
 };
 
 /// Keeps the finished groups of one path in the order that the schedule says and answers each learner's pull

@@ -25,9 +25,9 @@ struct spawn_context {
   ledger_actor ledger;
   run_paths paths;
   std::map<std::string, snapshot_ptr> first{};  ///< each learned model's weights as the run begins or goes on
-  std::map<std::string, weights_actor> all_weights{};  ///< by learned model
-  const resume_point *resumed = nullptr;  ///< where it goes on, if it does
-  bool detached = true;                   ///< compute actors get threads of their own
+  std::map<std::string, weights_actor> all_weights{};      ///< by learned model
+  const resume_point *resumed = nullptr;                   ///< where it goes on, if it does
+  bool detached = true;                                    ///< compute actors get threads of their own
   std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
   std::vector<std::pair<std::string, caf::strong_actor_ptr>>
       owned{};                       ///< all actors spawned, for the supervisor

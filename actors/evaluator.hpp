@@ -18,8 +18,8 @@ struct evaluator_setup {
   weights_actor weights;
 };
 
-/// Evaluates the versions that are due, in slices, and reports each to the supervisor; done after the one that
-/// is published as the last.
+/// Evaluates the versions that are due, in slices, and reports each to the supervisor; done after the one
+/// that is published as the last.
 caf::strong_actor_ptr spawn_evaluator(caf::actor_system &system, bool detached, const evaluator_setup &setup);
 
 }  // namespace slipstream

@@ -19,12 +19,11 @@
 /// | ledger    | room under the rule       | trained, dropped, new version| batch x (max_staleness + 1)
 /// | sampler   | prompts                   | ledger, against its credit   | its slots and as many groups
 /// | scorer, reference, advantage | rollouts | sampler                    | the ledger
-/// | critic, scorer.reward_model | rollouts; the version that they may be judged by | sampler, weights | the ledger
-/// | buffer    | a whole batch             | learner's pull               | the ledger
-/// | learner   | a batch                   | buffer                       | one batch
-/// | weights   | a version                 | learner                      | the newest snapshot
-/// | evaluator | a version that is due     | weights                      | one version
-/// | journal   | an event                  | ledger, buffer, learner      | the ledger
+/// | critic, scorer.reward_model | rollouts; the version that they may be judged by | sampler, weights | the
+/// ledger | buffer    | a whole batch             | learner's pull               | the ledger | learner   | a
+/// batch                   | buffer                       | one batch | weights   | a version | learner | the
+/// newest snapshot | evaluator | a version that is due     | weights                      | one version |
+/// journal   | an event                  | ledger, buffer, learner      | the ledger
 namespace slipstream {
 
 // Ports: what flows along the edges that a topology draws. A node's interface extends the sinks it takes.
@@ -53,8 +52,9 @@ using buffer_actor = caf::typed_actor<
     caf::reacts_to<check_atom, std::int64_t>,  // the batch of that version has been waited for long enough
     caf::replies_to<pull_atom, std::string, std::int64_t>::with<batch_ptr>,  // learner, version
     caf::reacts_to<stop_atom, std::string>>;  // the learner wants no more: its pull is answered
-using learner_actor = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>,
-                                       caf::reacts_to<snapshot_ptr>>;  // a model that judges what it trains on
+using learner_actor =
+    caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>,
+                     caf::reacts_to<snapshot_ptr>>;  // a model that judges what it trains on
 using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 
 struct supervised_run;
@@ -67,22 +67,22 @@ using ledger_actor = caf::typed_actor<
     caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
                                                                          // held
     caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
-    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,  // stands in the buffer of a path
+    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,           // stands in the buffer of a path
     caf::reacts_to<dropped_atom, std::string, std::uint64_t, std::string>,  // by a path, with the reason
     caf::reacts_to<trained_atom, std::string, ids_ptr, std::int64_t>,  // learner; ids; the version they made
     caf::reacts_to<brake_atom, std::string, ids_ptr, std::string>,     // learner; ids; why it left them
     caf::reacts_to<done_atom, std::string>,                            // a learner has ended
     caf::reacts_to<turn_atom, std::int64_t>,                           // the lead from now on
     caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,   // places that a batch leaves empty
-    caf::reacts_to<stop_atom>,                                           // draw no more
+    caf::reacts_to<stop_atom>,                                         // draw no more
     caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
 using weights_actor =
     caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;
 using recorder_actor =
-    caf::typed_actor<caf::reacts_to<span>,                            // a stretch of computation
+    caf::typed_actor<caf::reacts_to<span>,                                // a stretch of computation
                      caf::reacts_to<update_atom, std::string, json_ptr>,  // a learner's update: its metrics
-                     caf::reacts_to<totals_atom, ledger_totals_ptr>,  // the books after an update
-                     caf::replies_to<flush_atom>::with<json_ptr>>;    // all written; totals for the summary
+                     caf::reacts_to<totals_atom, ledger_totals_ptr>,      // the books after an update
+                     caf::replies_to<flush_atom>::with<json_ptr>>;  // all written; totals for the summary
 using journal_actor =
     caf::typed_actor<caf::reacts_to<journal_event_ptr>,  // a decision, or what a learner will see
                      caf::replies_to<flush_atom>::with<flush_atom>>;  // all so far is on the disk

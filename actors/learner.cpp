@@ -20,7 +20,7 @@ struct learner_state {
   bool stopping = false;
   bool finished = false;
   bool pulling = false;
-  std::shared_ptr<const transformer> newest;  ///< of a learner without a number of updates
+  std::shared_ptr<const transformer> newest;   ///< of a learner without a number of updates
   std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
 };
 
@@ -38,8 +38,9 @@ void finish(self_pointer self) {
   const auto &setup = state.setup;
   state.finished = true;
   if (setup.updates == 0)  // only now is it known which version is the last
-    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
-                                  setup.core->version(), state.newest ? state.newest : setup.initial, setup.model, true})));
+    self->send(setup.weights,
+               snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                   setup.core->version(), state.newest ? state.newest : setup.initial, setup.model, true})));
   if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(setup.core->summary()));
@@ -101,7 +102,7 @@ void publish(self_pointer self, trained_version done) {
 void complete(self_pointer self) {
   const auto &setup = self->state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
-  if (!done->braked.empty()) 
+  if (!done->braked.empty())
     note(self, setup.share.services, batch_braked{done->version, done->braked, setup.share.actor});
   if (!setup.share.services.journal) return publish(self, std::move(*done));
   note(self, setup.share.services,

@@ -23,9 +23,9 @@ struct learner_setup {
   buffer_actor buffer;
   ledger_actor ledger;
   weights_actor weights;
-  std::string model;         ///< its name
+  std::string model;                           ///< its name
   std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
-  std::int64_t updates = 0;  ///< 0: until it is told to stop
+  std::int64_t updates = 0;                    ///< 0: until it is told to stop
   std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
   std::int64_t consumed_before = 0;   ///< versions whose batches an earlier part of the run was given
   conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
@@ -35,8 +35,8 @@ struct learner_setup {
 };
 
 /// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are
-/// done or it is told to stop, when it writes a checkpoint and reports. A batch that it was given is trained on
-/// before it stops.
+/// done or it is told to stop, when it writes a checkpoint and reports. A batch that it was given is trained
+/// on before it stops.
 learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup);
 
 }  // namespace slipstream

@@ -80,7 +80,8 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version,
     state.books->finish(item.source->id);
     self->send(state.finished_data, item.samples);
   } else {
-    state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version, model_versions}));
+    state.waiting.push_back(
+        std::make_shared<work>(work{item.source, item.prompt_tokens, min_version, model_versions}));
   }
 }
 

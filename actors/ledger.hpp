@@ -16,13 +16,15 @@ namespace slipstream {
 struct resumed_books {
   std::int64_t version = 0;
   std::map<std::uint64_t, std::int64_t> waiting;
-  std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions{};  ///< of those, where there are any
+  std::map<std::uint64_t, std::map<std::string, std::int64_t>>
+      model_versions{};  ///< of those, where there are any
 };
 
-/// The learners of a run: who trains on which path, and the models of those that keep no step with the main one.
+/// The learners of a run: who trains on which path, and the models of those that keep no step with the main
+/// one.
 struct ledger_paths {
   path_book book{};
-  std::map<std::string, std::string> model_of{};  ///< learner to model
+  std::map<std::string, std::string> model_of{};   ///< learner to model
   std::map<std::string, std::int64_t> versions{};  ///< of those models, as the run begins or goes on
 };
 

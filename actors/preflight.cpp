@@ -44,18 +44,19 @@ void check_learned_once(const topology &graph) {
     for (const auto *other : learners) {
       const auto model = text_key(*learner, "model");
       if (other < learner && text_key(*other, "model") == model)
-        fail_at(place_of(*learner, "model"), "[actors." + learner->name + "] trains \"" + model +
-                                                 "\", which [actors." + other->name +
-                                                 "] trains too; give each learner a model of its own, as with " +
-                                                 "copy_of");
+        fail_at(place_of(*learner, "model"),
+                "[actors." + learner->name + "] trains \"" + model + "\", which [actors." + other->name +
+                    "] trains too; give each learner a model of its own, as with " + "copy_of");
     }
 }
 
 void check_learner(const actor_config &learner, std::size_t index) {
   if (learner.takes.size() > 1)
-    fail_at(learner.takes[1].at, "[actors." + learner.name + "] takes from two actors; a learner takes from one");
+    fail_at(learner.takes[1].at,
+            "[actors." + learner.name + "] takes from two actors; a learner takes from one");
   if (index > 0 && (learner.name == "last" || learner.name.rfind("step-", 0) == 0))
-    fail_at(learner.at, "[actors." + learner.name + "] would put its checkpoints where the main learner's are; " +
+    fail_at(learner.at, "[actors." + learner.name +
+                            "] would put its checkpoints where the main learner's are; " +
                             "give it another name");
 }
 
@@ -74,10 +75,11 @@ const actor_config *find_main(const topology &graph) {
       main = learner;
     }
   if (!main && learners.size() > 1)
-    fail_at(learners[1]->kind_at,
-            "[actors." + learners[1]->name + "] is a second learner beside [actors." + learners[0]->name +
-                "], and no sampler draws from a model of theirs, so that neither leads the run; sample from one " +
-                "of the two models, or make two runs");
+    fail_at(learners[1]->kind_at, "[actors." + learners[1]->name + "] is a second learner beside [actors." +
+                                      learners[0]->name +
+                                      "], and no sampler draws from a model of theirs, so that neither leads "
+                                      "the run; sample from one " +
+                                      "of the two models, or make two runs");
   return main ? main : learners.front();
 }
 
@@ -142,7 +144,8 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
   check_capacity();
 }
 
-/// Where a learner keeps a pace of its own, an unfinished batch of its may stand in the way of the main one's.
+/// Where a learner keeps a pace of its own, an unfinished batch of its may stand in the way of the main
+/// one's.
 void preflight::check_capacity() const {
   const auto &schedule = graph_.schedule;
   const auto all = learners();
@@ -150,9 +153,10 @@ void preflight::check_capacity() const {
   if (one_pace || schedule.max_in_flight == 0 || schedule.max_in_flight >= 2 * schedule.batch) return;
   fail_at(schedule.place("max_in_flight"),
           "[schedule] max_in_flight = " + std::to_string(schedule.max_in_flight) +
-              " could leave the learners waiting for each other: they take from several actors, and an unfinished " +
-              "batch of one must not stand in the way of another's; set it to " + std::to_string(2 * schedule.batch) +
-              " or more");
+              " could leave the learners waiting for each other: they take from several actors, and an "
+              "unfinished " +
+              "batch of one must not stand in the way of another's; set it to " +
+              std::to_string(2 * schedule.batch) + " or more");
 }
 
 conductor preflight::dials() const {
@@ -281,9 +285,10 @@ bool preflight::feeds(const actor_config &giver, const actor_config &taker) cons
   return false;
 }
 
-// A model in step with the main learner's ages as a group's oldest token does. Of one that is not: between the draw
-// of a group and the batch it is trained in stand at most the rollouts in flight at its draw and those drawn since
-// (docs/architecture.md); that needs an order in which the place of a draw says in which batch it is trained.
+// A model in step with the main learner's ages as a group's oldest token does. Of one that is not: between
+// the draw of a group and the batch it is trained in stand at most the rollouts in flight at its draw and
+// those drawn since (docs/architecture.md); that needs an order in which the place of a draw says in which
+// batch it is trained.
 std::map<std::string, std::optional<std::int64_t>> preflight::model_bounds() const {
   std::map<std::string, std::optional<std::int64_t>> bounds;
   for (const auto &actor : graph_.actors) {

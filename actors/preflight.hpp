@@ -73,8 +73,8 @@ class preflight {
   order_buffer side_buffer() const;  ///< of another one: in the order of the draws
   /// The promise (versions), or none where nothing ages or nothing is promised.
   std::optional<std::int64_t> staleness_bound() const;
-  /// How old, in its own versions, another learned model's figures may be when the main learner trains on them;
-  /// by model, for those whose figures reach it; none where nothing is promised.
+  /// How old, in its own versions, another learned model's figures may be when the main learner trains on
+  /// them; by model, for those whose figures reach it; none where nothing is promised.
   std::map<std::string, std::optional<std::int64_t>> model_bounds() const;
   /// Rollouts in flight at most.
   std::int64_t in_flight_bound() const;

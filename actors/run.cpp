@@ -209,7 +209,8 @@ void open_journal(const preflight &plan, const run_services &services, const res
                    journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
   };
   if (!resumed)
-    return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.learner_places()});
+    return write(
+        run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.learner_places()});
   run_resumed event;
   for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
   write(event);
@@ -272,7 +273,8 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
 
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
   const run_folder folder(plan.graph().run_folder(), options.resume);
-  const auto resumed = options.resume ? find_resume_point(folder.paths(), plan.learner_places()) : std::nullopt;
+  const auto resumed =
+      options.resume ? find_resume_point(folder.paths(), plan.learner_places()) : std::nullopt;
   if (resumed)
     go_on(folder.paths(), plan.graph(), *resumed);
   else

@@ -57,7 +57,8 @@ std::int64_t oldest_allowed(const model_scorer_setup &setup, const rollout_group
 
 /// What a model that judges does beside judging: it follows its learner and holds back what must wait for it.
 template <class Judge>
-model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_scorer_setup &given, Judge judge) {
+model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_scorer_setup &given,
+                                             Judge judge) {
   fail_with_text(self);
   self->state.setup = given;
   if (given.weights) self->send(given.weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
@@ -140,7 +141,8 @@ caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detach
   return spawn_compute(system, detached, score_with_model, setup);
 }
 
-caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached, const model_scorer_setup &setup) {
+caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached,
+                                   const model_scorer_setup &setup) {
   return spawn_compute(system, detached, value_with_model, setup);
 }
 

@@ -75,8 +75,8 @@ struct sample {
   std::vector<float> values;   ///< a critic's estimate before each token; empty without one
   std::vector<float> returns;  ///< what the critic learns; empty without one
   std::vector<std::int64_t> versions;
-  std::vector<std::int64_t> cache_versions;                 ///< as in `generation`; empty: those of `versions`
-  std::vector<std::uint8_t> trained;                        ///< 1 where the loss counts; empty: everywhere
+  std::vector<std::int64_t> cache_versions;  ///< as in `generation`; empty: those of `versions`
+  std::vector<std::uint8_t> trained;         ///< 1 where the loss counts; empty: everywhere
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
   bool truncated = false;                                   ///< sampled, and ended by the token limit
 };
@@ -85,8 +85,8 @@ struct sample {
 struct sample_group {
   std::uint64_t id = 0;
   std::vector<sample> samples;
-  std::int64_t rollouts = 0;  ///< how many of the ledger's rollouts it stands for
-  std::string drop_reason;    ///< why it has no samples; empty when it has some
+  std::int64_t rollouts = 0;                            ///< how many of the ledger's rollouts it stands for
+  std::string drop_reason;                              ///< why it has no samples; empty when it has some
   std::map<std::string, std::vector<double>> scores{};  ///< by scorer, one a rollout
   /// The version of each other moving model whose numbers stand in the samples (critic, online reward model).
   std::map<std::string, std::int64_t> model_versions{};

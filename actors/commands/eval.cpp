@@ -24,8 +24,9 @@ int eval_command(const topology_arguments &arguments, const std::filesystem::pat
       if (!is_evaluator(actor)) continue;
       const auto &learner = evaluated_learner(plan, actor);
       const bool main = &learner == &plan.learner();
-      const auto folder =
-          main || !model.empty() ? newest : run_paths(plan.graph().run_folder()).of(learner.name).checkpoints / "last";
+      const auto folder = main || !model.empty()
+                              ? newest
+                              : run_paths(plan.graph().run_folder()).of(learner.name).checkpoints / "last";
       const auto wanted = plan.models().describe(text_key(learner, "model")).spec.labels;
       const auto read = load_checkpoint(folder, wanted);
       const auto weights = std::make_shared<const transformer>(read.network(run.numerics));

@@ -13,17 +13,16 @@ namespace {
 
 nlohmann::json describe(preflight &plan) {
   const auto &graph = plan.graph();
-  nlohmann::json result = {
-      {"file", graph.source.string()},
-      {"run", graph.run.name},
-      {"max_staleness", nullptr},
-      {"group", plan.group()},
-       {"order", graph.schedule.order},
-      {"ages", plan.samples_own_policy()},
-      {"admission_lead", plan.contract().lead.most},
-      {"admission_lead_least", plan.contract().lead.least},
-      {"why", plan.contract().why},
-      {"rollouts_in_flight_max", plan.in_flight_bound()}};
+  nlohmann::json result = {{"file", graph.source.string()},
+                           {"run", graph.run.name},
+                           {"max_staleness", nullptr},
+                           {"group", plan.group()},
+                           {"order", graph.schedule.order},
+                           {"ages", plan.samples_own_policy()},
+                           {"admission_lead", plan.contract().lead.most},
+                           {"admission_lead_least", plan.contract().lead.least},
+                           {"why", plan.contract().why},
+                           {"rollouts_in_flight_max", plan.in_flight_bound()}};
   if (const auto bound = plan.staleness_bound()) result["max_staleness"] = *bound;
   for (const auto &[model, bound] : plan.model_bounds()) {
     result["model_staleness"][model] = nullptr;
@@ -54,8 +53,9 @@ void print(const nlohmann::json &checked) {
   if (checked.contains("model_staleness"))
     for (const auto &[model, bound] : checked["model_staleness"].items())
       fmt::print("  staleness of {}: {}\n", model,
-                 bound.is_null() ? "no promise in this order"
-                                 : fmt::format("its figures are at most {} of its versions old", bound.get<int>()));
+                 bound.is_null()
+                     ? "no promise in this order"
+                     : fmt::format("its figures are at most {} of its versions old", bound.get<int>()));
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),

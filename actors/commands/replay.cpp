@@ -63,7 +63,7 @@ void print_text(const json &report) {
   if (report.contains("learners"))
     for (const auto &[name, other] : report["learners"].items())
       fmt::print("{}: {} updates replayed{}\n", name, other["updates"].get<std::int64_t>(),
-                 !other.contains("equal")       ? ""
+                 !other.contains("equal")     ? ""
                  : other["equal"].get<bool>() ? ", equal to the bit"
                                               : ", DIFFERENT");
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
@@ -78,7 +78,8 @@ void check(const run_paths &paths, const replay_arguments &arguments) {
 }
 
 // What is asked to be otherwise, as overrides of the run's own topology.
-std::vector<std::string> what_if(const run_paths &paths, const registry &kinds, const replay_arguments &arguments) {
+std::vector<std::string> what_if(const run_paths &paths, const registry &kinds,
+                                 const replay_arguments &arguments) {
   auto overrides = arguments.overrides;
   if (arguments.loss.empty()) return overrides;
   const preflight as_it_was(read_topology(paths.topology), kinds);
@@ -156,7 +157,9 @@ int replay_command(const replay_arguments &arguments) {
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
   auto order = order_of(plan, kinds, arguments);
   auto options = learner_options(plan, plan.learner());
-  if (order) options.staleness_bound.reset(), options.exact_lag.reset(), options.model_bounds.clear();  // counted, not promised
+  if (order)
+    options.staleness_bound.reset(), options.exact_lag.reset(),
+        options.model_bounds.clear();  // counted, not promised
   trainer core(options, *initial);
   comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
   std::optional<gradient_study> gradients;

@@ -171,7 +171,8 @@ actor_kind evaluator_kind(const evaluator_row &row) {
     plan.verify = [=](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
       if (self.takes.size() > 1)
-        fail_at(self.takes[1].at, "[actors." + name + "] takes two learners; give each an evaluator of its own");
+        fail_at(self.takes[1].at,
+                "[actors." + name + "] takes two learners; give each an evaluator of its own");
       read_lines(checks, self, keys);
     };
     plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {

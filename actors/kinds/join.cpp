@@ -25,7 +25,8 @@ std::map<std::string, double> read_weights(settings &s, const actor_config &conf
   return weights;
 }
 
-join_setup make_join(spawn_context &context, const std::string &name) {
+join_setup make_join(spawn_context &context, const std::string &name,
+                     const std::map<std::string, double> &weights) {
   join_setup setup;
   const auto &self = *context.plan.graph().find_actor(name);
   for (const auto *giver : context.plan.givers(self)) {
@@ -37,6 +38,10 @@ join_setup make_join(spawn_context &context, const std::string &name) {
       setup.scorers.insert(giver->name);
   }
   setup.sink = context.sinks<sample_sink>(name).front();
+  setup.services = context.services;
+  if (context.plan.learner().takes.front().name != name)
+    setup.services.journal = {};  // these are not the main learner's
+  setup.rewards = [weights](const joined_group &joined) { return combine_scores(joined, weights); };
   return setup;
 }
 
@@ -67,7 +72,7 @@ actor_kind advantage_kind(const advantage_row &row) {
                                   std::to_string(checks.group()));
     };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = finish;
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };
@@ -88,11 +93,11 @@ void check_gae(const preflight &checks, const actor_config &self, const gae_opti
     critics += giver->kind == "critic" ? 1 : 0;
     reference = reference || giver->kind == "reference";
   }
-  if (critics > 1)
-    fail_at(self.at, "[actors." + self.name + "] takes from two critics; keep one of them");
+  if (critics > 1) fail_at(self.at, "[actors." + self.name + "] takes from two critics; keep one of them");
   if (options.kl_in_reward > 0 && !reference)
     fail_at(self.node.find("kl_in_reward")->at,
-            "[actors." + self.name + "] kl_in_reward needs a reference; add an actor of kind \"reference\" and " +
+            "[actors." + self.name +
+                "] kl_in_reward needs a reference; add an actor of kind \"reference\" and " +
                 "name it in takes");
 }
 
@@ -117,7 +122,7 @@ actor_kind gae_kind() {
     node_plan plan;
     plan.verify = [=](preflight &checks) { check_gae(checks, *checks.graph().find_actor(name), options); };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = [weights, options](const joined_group &joined) {
         return gae_samples(joined, combine_scores(joined, weights), options);
       };
@@ -148,7 +153,7 @@ actor_kind pairs_kind() {
             "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
     };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = [weights](const joined_group &joined) {
         return pair_samples(joined, combine_scores(joined, weights));
       };

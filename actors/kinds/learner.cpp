@@ -193,7 +193,8 @@ buffer_actor path_buffer(spawn_context &context, const actor_config &learner) {
     const auto &history = context.resumed->history;
     setup.groups = restored_buffer(main ? plan.buffer() : plan.side_buffer(), history, path);
     setup.heard_before = heard_before(history, path);
-    if (main) setup.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
+    if (main)
+      setup.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
   }
   buffer = spawn_buffer(context.system, std::move(setup));
   context.own(main ? "buffer" : "buffer." + path, buffer);
@@ -228,7 +229,8 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.dials = main ? plan.dials() : conductor({{"publish_every", dial_spec::constant(1)}}, {});
   if (context.resumed) {
     setup.consumed_before = context.resumed->history.learner(name).consumed;
-    if (main) setup.dials = restored_dials(std::move(setup.dials), context.resumed->history, context.paths.metrics);
+    if (main)
+      setup.dials = restored_dials(std::move(setup.dials), context.resumed->history, context.paths.metrics);
   }
   setup.checkpoint_every = graph.run.checkpoint_every;
   if (!context.paths.checkpoints.empty()) setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;

@@ -43,7 +43,8 @@ struct model_kind {
 constexpr model_kind model_kinds[] = {
     {"scorer.reward_model", "the score of a reward model's head", spawn_reward_scorer, true, true},
     {"critic", "a critic's estimate of the return before every token", spawn_critic, true, true},
-    {"reference", "log-probabilities of the answers under a fixed model, for KL", spawn_reference, false, false},
+    {"reference", "log-probabilities of the answers under a fixed model, for KL", spawn_reference, false,
+     false},
 };
 
 void check_model(preflight &checks, const actor_config &self, const model_kind &kind) {
@@ -54,12 +55,13 @@ void check_model(preflight &checks, const actor_config &self, const model_kind &
   if (self.kind != "critic") return;
   const auto *learner = followed_learner(checks, self);
   if (!learner)
-    checks.note("[actors." + self.name + "] values answers by a model that nobody trains; a learner with loss = " +
-                "\"value\" would");
+    checks.note("[actors." + self.name +
+                "] values answers by a model that nobody trains; a learner with loss = " + "\"value\" would");
   else if (!checks.in_step(*learner))
     fail_at(at, "[actors." + self.name + "] follows [actors." + learner->name +
                     "], which does not train on the policy's batches; let it take from \"" +
-                    checks.learner().takes.front().name + "\", as [actors." + checks.learner().name + "] does");
+                    checks.learner().takes.front().name + "\", as [actors." + checks.learner().name +
+                    "] does");
 }
 
 model_scorer_setup make_setup(spawn_context &context, const actor_config &self, const model_kind &kind,
@@ -82,7 +84,8 @@ model_scorer_setup make_setup(spawn_context &context, const actor_config &self, 
 /// A fixed model's figures of a group.
 offline_part offline(preflight &checks, const actor_config &self, bool needs_head) {
   if (followed_learner(checks, self))
-    fail_at(self.kind_at, "[actors." + self.name + "] scored with a model that moved, and cannot be asked again");
+    fail_at(self.kind_at,
+            "[actors." + self.name + "] scored with a model that moved, and cannot be asked again");
   const auto model =
       place(checks.models().load(text_key(self, "model")), self.device, checks.graph().run.numerics);
   const auto temperature = number_key(*checks.upstream(self, "sampler"), "temperature", 1.0);
@@ -104,7 +107,7 @@ actor_kind model_scorer_kind(const model_kind &row) {
   kind.summary = row.summary;
   kind.ports.accepts = ports<rollout_sink>();
   const bool critic = row.spawn == spawn_critic;
-  kind.ports.gives = critic          ? port_name<value_sink>::value
+  kind.ports.gives = critic           ? port_name<value_sink>::value
                      : row.needs_head ? port_name<score_sink>::value
                                       : port_name<logprob_sink>::value;
   kind.read = [&row, critic](actor_config &config) {
@@ -115,7 +118,9 @@ actor_kind model_scorer_kind(const model_kind &row) {
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
-    plan.verify = [=, &row](preflight &checks) { check_model(checks, *checks.graph().find_actor(name), row); };
+    plan.verify = [=, &row](preflight &checks) {
+      check_model(checks, *checks.graph().find_actor(name), row);
+    };
     plan.spawn = [=, &row](spawn_context &context) {
       auto setup = make_setup(context, *context.plan.graph().find_actor(name), row, threads);
       if (critic)

@@ -116,7 +116,8 @@ at::Tensor shared_logprobs(const transformer &model, const std::vector<std::int6
   return ops::token_logprobs(logits, at::tensor(ids, at::kLong), 1.0 / temperature, model.mode());
 }
 
-// Figures of all answers' tokens, one after another (`shared`) or as a padded batch [B,T], as [answer][token].
+// Figures of all answers' tokens, one after another (`shared`) or as a padded batch [B,T], as
+// [answer][token].
 std::vector<std::vector<float>> by_answer(const at::Tensor &figures, bool shared,
                                           const std::vector<std::int64_t> &prompt,
                                           const std::vector<generation> &answers) {
@@ -145,7 +146,8 @@ std::vector<double> answer_scores(const transformer &model, const std::vector<st
   return {scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel()};
 }
 
-std::vector<std::vector<float>> answer_values(const transformer &model, const std::vector<std::int64_t> &prompt,
+std::vector<std::vector<float>> answer_values(const transformer &model,
+                                              const std::vector<std::int64_t> &prompt,
                                               const std::vector<generation> &answers) {
   const at::NoGradGuard no_gradients;
   const bool shared = shares_prompt(model, prompt);

@@ -81,6 +81,12 @@ void write(byte_writer &out, const path_dropped &event) {
   out.text(event.path);
   out.text(event.reason);
 }
+void write(byte_writer &out, const answers_left_out &event) {
+  out.count(event.id);
+  out.numbers(event.lengths);
+  out.count(event.rewards.size());
+  for (const double reward : event.rewards) out.put(reward);
+}
 void write(byte_writer &out, const version_made &event) {
   out.text(event.learner);
   out.number(event.version);
@@ -173,6 +179,11 @@ void read(byte_reader &in, path_dropped &event) {
   event.id = in.count();
   event.path = in.text();
   event.reason = in.text();
+}
+void read(byte_reader &in, answers_left_out &event) {
+  event.id = in.count();
+  event.lengths = in.numbers<std::int64_t>();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
 }
 void read(byte_reader &in, version_made &event) {
   event.learner = in.text();

@@ -18,7 +18,7 @@ namespace slipstream {
 struct run_opened {
   std::string name;
   std::uint64_t seed = 0;
-  std::int64_t group = 1;               ///< rollouts of a prompt
+  std::int64_t group = 1;                 ///< rollouts of a prompt
   std::vector<learner_place> learners{};  ///< the main one first
 };
 struct prompt_drawn {
@@ -45,7 +45,8 @@ struct batch_consumed {
   std::vector<std::uint64_t> ids;
   std::string learner{};
 };
-/// A brake: the batch that `version` was to be made of changed nothing, and the learner did not train on its groups.
+/// A brake: the batch that `version` was to be made of changed nothing, and the learner did not train on its
+/// groups.
 struct batch_braked {
   std::int64_t version = 0;
   std::string cause;
@@ -73,6 +74,13 @@ struct path_dropped {
   std::string path;
   std::string reason;
 };
+/// Scored answers of a group that no learner will see: all of one that is dropped, or what a pair does not
+/// take.
+struct answers_left_out {
+  std::uint64_t id = 0;
+  std::vector<std::int64_t> lengths;  ///< tokens generated, one an answer
+  std::vector<double> rewards;        ///< one an answer
+};
 
 /// A learner has made `version`: a CRC-32 of each tensor that it trains, so that a replay knows the first one
 /// that differs without its checkpoint.
@@ -82,9 +90,9 @@ struct version_made {
   std::vector<std::uint32_t> tensors;
 };
 
-using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, batch_braked, dial_turned, version_made,
-                                   path_dropped>;
+using journal_event =
+    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
+                 batch_braked, dial_turned, version_made, answers_left_out, path_dropped>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -46,9 +46,8 @@ class summing {
                    [&](const run_resumed &event) { resume(event.versions); },
                    [&](const run_closed &event) { history_.closed = event.status == "finished"; },
                    [&](const batch_braked &event) { brake(event); },
-                   [&](const dial_turned &event) { turns_.push_back(event); },
-                   [](const version_made &) {},
-                   [&](const path_dropped &event) { drop(event); }},
+                   [&](const dial_turned &event) { turns_.push_back(event); }, [](const version_made &) {},
+                   [](const answers_left_out &) {}, [&](const path_dropped &event) { drop(event); }},
         record.event);
   }
 
@@ -56,7 +55,8 @@ class summing {
     history_.closed = false;
     for (auto &learner : history_.learners) learner.version = version_in(versions, learner.name);
     for (auto &[id, prompt] : history_.prompts)
-      if (prompt.state != rollout_state::dropped || history_.learners.front().made.contains(id)) put_back(id, prompt);
+      if (prompt.state != rollout_state::dropped || history_.learners.front().made.contains(id))
+        put_back(id, prompt);
   }
 
   /// What is in force at the main learner's checkpoint, or (none) as it stands.
@@ -95,7 +95,9 @@ class summing {
   // did not hear of is sampled again; another path goes without.
   void put_back(std::uint64_t id, prompt_place &prompt) {
     const auto &main = history_.learners.front().path;
-    const auto heard = [&](const path_history &path) { return path.kept.contains(id) || path.dropped.contains(id); };
+    const auto heard = [&](const path_history &path) {
+      return path.kept.contains(id) || path.dropped.contains(id);
+    };
     if (!heard(history_.paths.at(main))) {
       if (prompt.state != rollout_state::waiting) history_.reissued += history_.opened.group;
       prompt.state = rollout_state::waiting;
@@ -111,7 +113,9 @@ class summing {
       all_done = all_done && (dropped || learner.has_passed(id));
     }
     const bool gone = all_dropped || (all_done && !any_trained);
-    prompt.state = gone ? rollout_state::dropped : all_done ? rollout_state::trained : rollout_state::buffered;
+    prompt.state = gone       ? rollout_state::dropped
+                   : all_done ? rollout_state::trained
+                              : rollout_state::buffered;
     prompt.reason = gone ? reason_for(id) : "";
   }
 

@@ -16,7 +16,7 @@ namespace slipstream {
 struct prompt_place {
   std::int64_t min_version = 0;
   rollout_state state = rollout_state::waiting;
-  std::string reason;                                   ///< why it was dropped
+  std::string reason;                                    ///< why it was dropped
   std::map<std::string, std::int64_t> model_versions{};  ///< as in prompt_drawn
 };
 
@@ -32,8 +32,8 @@ struct path_history {
 
 struct learner_history {
   std::string name, path;
-  std::int64_t version = 0;   ///< of the checkpoint gone on from
-  std::int64_t consumed = 0;  ///< the newest version that it was ever given a batch for
+  std::int64_t version = 0;                      ///< of the checkpoint gone on from
+  std::int64_t consumed = 0;                     ///< the newest version that it was ever given a batch for
   std::map<std::uint64_t, std::int64_t> made{};  ///< the version that each group it consumed makes
 
   std::map<std::int64_t, std::string> brakes{};  ///< versions whose batch changed nothing, and why

@@ -26,7 +26,8 @@ void other_order::read(const journal_record &record) {
   if (const auto *drawn = std::get_if<prompt_drawn>(&record.event)) {
     pool_.draw(drawn->id, drawn->min_version);
   } else if (const auto *kept = std::get_if<group_kept>(&record.event)) {
-    if (kept->path == main_.path && in_flight(kept->group->id) && !ready(kept->group->id)) pool_.put(kept->group);
+    if (kept->path == main_.path && in_flight(kept->group->id) && !ready(kept->group->id))
+      pool_.put(kept->group);
   } else if (const auto *gone = std::get_if<path_dropped>(&record.event)) {
     if (gone->path == main_.path && in_flight(gone->id) && !ready(gone->id)) pool_.drop(gone->id);
   } else if (const auto *moved = std::get_if<prompt_moved>(&record.event)) {

@@ -11,10 +11,10 @@
 
 namespace slipstream {
 
-/// Batches of the main learner in another order of consumption, out of the rollouts of a run that was. It respects causality: the
-/// n-th batch is chosen when the run's own learner was given its n-th, or later where the order waits for
-/// more, and only among the groups that had reached the buffer by then. What the run dropped before it
-/// reached the buffer stays dropped; what it dropped later, as late, this order may take.
+/// Batches of the main learner in another order of consumption, out of the rollouts of a run that was. It
+/// respects causality: the n-th batch is chosen when the run's own learner was given its n-th, or later where
+/// the order waits for more, and only among the groups that had reached the buffer by then. What the run
+/// dropped before it reached the buffer stays dropped; what it dropped later, as late, this order may take.
 class other_order {
  public:
   /// `places`: groups a batch.

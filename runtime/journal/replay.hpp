@@ -19,9 +19,9 @@ struct replay_listeners {
   std::function<void(const trained_version &)> made;
 };
 
-/// Trains `core` on the batches that a journal says `learner` (empty: the main one) consumed, in that order (or in
-/// `order`), until it has made `until` versions (0: all). Returns where the journal is damaged, if it is. Throws run_error when a
-/// batch names a group that the journal does not hold.
+/// Trains `core` on the batches that a journal says `learner` (empty: the main one) consumed, in that order
+/// (or in `order`), until it has made `until` versions (0: all). Returns where the journal is damaged, if it
+/// is. Throws run_error when a batch names a group that the journal does not hold.
 std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
                                              std::int64_t until, const replay_listeners &listeners,
                                              other_order *order = nullptr, const std::string &learner = "");

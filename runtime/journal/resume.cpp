@@ -68,7 +68,8 @@ void require_same_topology(const run_paths &paths, const std::string &resolved) 
 
 ledger restored_books(ledger empty, std::int64_t batch, const run_history &history) {
   const auto &main = history.learners.front();
-  std::map<std::int64_t, std::int64_t> taken;  // rollouts of the main learner's batches, by the version they make
+  std::map<std::int64_t, std::int64_t>
+      taken;  // rollouts of the main learner's batches, by the version they make
   for (const auto &[id, prompt] : history.prompts) {
     const bool dropped = prompt.state == rollout_state::dropped;
     empty.restore(id, prompt.state, prompt.reason);
@@ -145,7 +146,8 @@ std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) 
   return waiting;
 }
 
-std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_again(const run_history &history) {
+std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_again(
+    const run_history &history) {
   std::map<std::uint64_t, std::map<std::string, std::int64_t>> waiting;
   for (const auto &[id, prompt] : history.prompts)
     if (prompt.state == rollout_state::waiting && !prompt.model_versions.empty())

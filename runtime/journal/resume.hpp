@@ -9,15 +9,15 @@
 
 #include "runtime/journal/history.hpp"
 #include "runtime/run_folder/run_folder.hpp"
-#include "runtime/schedule/ledger.hpp"
 #include "runtime/schedule/dials.hpp"
+#include "runtime/schedule/ledger.hpp"
 #include "runtime/schedule/path_book.hpp"
 #include "runtime/schedule/shared_batches.hpp"
 
 namespace slipstream {
 
-/// Where an interrupted run goes on: each learner's newest whole checkpoint, and what the journal holds beyond
-/// them.
+/// Where an interrupted run goes on: each learner's newest whole checkpoint, and what the journal holds
+/// beyond them.
 struct resume_point {
   std::map<std::string, std::filesystem::path> checkpoints;  ///< by learner; none: from the initial weights
   run_history history;
@@ -32,8 +32,8 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
-/// The books (with batches of `batch` rollouts), the buffer of a path and the prompts that wait again, as the run
-/// left them.
+/// The books (with batches of `batch` rollouts), the buffer of a path and the prompts that wait again, as the
+/// run left them.
 ledger restored_books(ledger empty, std::int64_t batch, const run_history &history);
 path_book restored_paths(const run_history &history);
 shared_batches restored_buffer(order_buffer empty, const run_history &history, const std::string &path = "");

@@ -8,6 +8,7 @@
 
 #include "models/tokenizers/chat.hpp"
 #include "models/tokenizers/tokenizer.hpp"
+#include "runtime/journal/events.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -15,9 +16,9 @@ namespace slipstream {
 /// A finished group with everything that was computed for it.
 struct joined_group {
   group_ptr group;
-  std::map<std::string, std::vector<double>> scores;  ///< by scorer, one a rollout
-  std::vector<std::vector<float>> reference;          ///< [rollout][token]; empty without a reference
-  std::vector<std::vector<float>> values{};           ///< [rollout][token]; empty without a critic
+  std::map<std::string, std::vector<double>> scores;     ///< by scorer, one a rollout
+  std::vector<std::vector<float>> reference;             ///< [rollout][token]; empty without a reference
+  std::vector<std::vector<float>> values{};              ///< [rollout][token]; empty without a critic
   std::map<std::string, std::int64_t> model_versions{};  ///< of models that move and judged it
 };
 
@@ -34,7 +35,8 @@ sample_group advantage_samples(const joined_group &joined, const std::vector<dou
 struct gae_options {
   double gamma = 1;
   double lambda = 0.95;
-  double kl_in_reward = 0;  ///< weight of the KL term (k1 against the reference, by the sampler's log-probabilities)
+  double kl_in_reward =
+      0;  ///< weight of the KL term (k1 against the reference, by the sampler's log-probabilities)
 };
 
 /// One sample a rollout with the critic's values, and advantages and returns by generalised advantage
@@ -46,6 +48,10 @@ sample_group gae_samples(const joined_group &joined, const std::vector<double> &
 /// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when
 /// all are rated alike.
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings);
+
+/// The answers of a group that are not among the samples made of it; `rewards` has one an answer.
+answers_left_out left_out(const joined_group &joined, const sample_group &made,
+                          const std::vector<double> &rewards);
 
 /// What a learner makes of a dataset's line.
 enum class example_form { demonstration, pair, rated };

@@ -66,7 +66,9 @@ void trainer::keep_state() {
 }
 
 nlohmann::json trainer::state() const {
-  return {{"version", version_}, {"tokens", tokens_}, {"staleness_max", staleness_max_},
+  return {{"version", version_},
+          {"tokens", tokens_},
+          {"staleness_max", staleness_max_},
           {"model_staleness_max", model_staleness_max_}};
 }
 
@@ -283,7 +285,8 @@ nlohmann::json trainer::summary() const {
   result.erase("model_staleness");
   for (const auto &[model, largest] : model_staleness_max_) {
     result["model_staleness"][model] = {{"max", largest}, {"bound", nullptr}};
-    if (const auto bound = options_.model_bounds.at(model)) result["model_staleness"][model]["bound"] = *bound;
+    if (const auto bound = options_.model_bounds.at(model))
+      result["model_staleness"][model]["bound"] = *bound;
   }
   return result;
 }

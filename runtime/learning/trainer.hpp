@@ -34,8 +34,8 @@ struct trainer_options {
   bool in_step = true;           ///< its versions are those that the tokens carry: it trains on every batch
   std::int64_t start_after = 0;  ///< versions that pass the weights on as they are, while a critic warms up
   bool whiten = false;           ///< advantages, over all tokens of a batch
-  /// How old other models' figures may be, in those models' versions, by model (none: not promised); asserted on
-  /// every group.
+  /// How old other models' figures may be, in those models' versions, by model (none: not promised); asserted
+  /// on every group.
   std::map<std::string, std::optional<std::int64_t>> model_bounds{};
   std::set<std::string> models_in_step{};  ///< those of them whose versions count the same batches
 };
@@ -90,8 +90,8 @@ class trainer {
   /// What the batch would move, between two batches; nothing moves. Groups are passed one by one.
   batch_gradient gradient(const std::vector<sample_group_ptr> &batch);
 
-  /// {"updates", "staleness_max", "tokens_trained", "model_staleness": {model: {"max", "bound"}}} over the run so
-  /// far, and the newest update's figures.
+  /// {"updates", "staleness_max", "tokens_trained", "model_staleness": {model: {"max", "bound"}}} over the
+  /// run so far, and the newest update's figures.
   nlohmann::json summary() const;
 
  private:

@@ -90,12 +90,15 @@ path_book::outcomes path_book::retire(const std::string &learner) {
 }
 
 void path_book::restore(std::uint64_t id, const std::map<std::string, course> &paths,
-                        const std::set<std::string> &trained, const std::set<std::string> &skipped, bool booked) {
+                        const std::set<std::string> &trained, const std::set<std::string> &skipped,
+                        bool booked) {
   entry &group = find(id);
   for (const auto &[path, taken] : paths) group.paths[path_of(path)] = taken;
   for (std::size_t i = 0; i < learners_.size(); ++i) {
     const auto &name = learners_[i].name;
-    group.steps[i] = trained.contains(name) ? step::trained : skipped.contains(name) ? step::skipped : step::none;
+    group.steps[i] = trained.contains(name)   ? step::trained
+                     : skipped.contains(name) ? step::skipped
+                                              : step::none;
   }
   group.booked = booked;
 }
@@ -113,7 +116,8 @@ void path_book::settle(std::uint64_t id, outcome &result) {
       trained = trained || group.steps[i] == step::trained;
     }
     const bool passed = group.steps.front() == step::skipped;
-    if (!trained && !passed && !dropped(group.paths[learners_.front().path])) return;  // in flight when the run ends
+    if (!trained && !passed && !dropped(group.paths[learners_.front().path]))
+      return;  // in flight when the run ends
     result.trained = trained;
     result.dropped = !trained;
     result.forfeited = !trained && passed;

@@ -55,8 +55,8 @@ class path_book {
   enum class step : std::uint8_t { none, trained, skipped };
   struct entry {
     std::vector<course> paths;
-    std::vector<step> steps;    ///< by learner
-    bool booked = false;        ///< as buffered
+    std::vector<step> steps;  ///< by learner
+    bool booked = false;      ///< as buffered
   };
   struct listener {
     std::string name;

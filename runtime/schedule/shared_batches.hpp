@@ -38,7 +38,8 @@ class shared_batches {
   void drop(std::uint64_t id) { groups_.drop(id); }
   void set_window(std::int64_t groups) { groups_.set_window(groups); }
 
-  /// What `learner` trains on at `version`, if that is composed. Throws run_error when it is not its next batch.
+  /// What `learner` trains on at `version`, if that is composed. Throws run_error when it is not its next
+  /// batch.
   std::optional<served> take(const std::string &learner, std::int64_t version);
   /// The version whose batch comes next.
   std::int64_t next() const { return first_ + static_cast<std::int64_t>(composed_.size()); }

@@ -41,11 +41,14 @@ struct critic_topology {
     const auto quoted = [](const std::filesystem::path &path) { return "\"" + path.string() + "\""; };
     const std::string rollouts = delayed ? "delay" : "sampler";
     return "[run]\nname = \"" + name + "\"\nseed = 7\nupdates = " + std::to_string(updates) +
-           "\nnumerics = \"exact\"\nfolder = " + quoted(folder) + "\n[schedule]\nbatch = " + std::to_string(batch) +
+           "\nnumerics = \"exact\"\nfolder = " + quoted(folder) +
+           "\n[schedule]\nbatch = " + std::to_string(batch) +
            "\nmax_staleness = " + std::to_string(staleness) + "\n[models.policy]\n" + network +
            "[models.reference]\ncopy_of = \"policy\"\n[models.critic]\n" + network +
-           "head = \"score\"\n[actors.prompts]\nkind = \"loader\"\ndataset = " + quoted(folder / "prompts.jsonl") +
-           "\n[actors.sampler]\nkind = \"sampler\"\ntakes = \"prompts\"\nmodel = \"policy\"\nslots = 8\ngroup = " +
+           "head = \"score\"\n[actors.prompts]\nkind = \"loader\"\ndataset = " +
+           quoted(folder / "prompts.jsonl") +
+           "\n[actors.sampler]\nkind = \"sampler\"\ntakes = \"prompts\"\nmodel = \"policy\"\nslots = "
+           "8\ngroup = " +
            std::to_string(group) + "\nmax_new_tokens = " + std::to_string(answer_tokens) +
            "\nreplicas = " + std::to_string(replicas) + "\n" +
            (delayed ? "[actors.delay]\nkind = \"test.delay\"\ntakes = \"sampler\"\n" : "") +
@@ -57,7 +60,8 @@ struct critic_topology {
            "[actors.learner]\nkind = \"learner\"\ntakes = \"advantage\"\nmodel = \"policy\"\nloss = \"ppo\"\n"
            "learning_rate = 1e-2\nmicro_batch = 10\nmini_batches = 2\nstart_after = " +
            std::to_string(warm) +
-           "\n[actors.teacher]\nkind = \"learner\"\nmodel = \"critic\"\nloss = \"value\"\nlearning_rate = 2e-2\n"
+           "\n[actors.teacher]\nkind = \"learner\"\nmodel = \"critic\"\nloss = \"value\"\nlearning_rate = "
+           "2e-2\n"
            "decay = \"constant\"\nmicro_batch = 10\ntakes = \"" +
            critic_takes + "\"\n";
   }
@@ -113,8 +117,9 @@ trainer_options critic_options() {
 }
 
 /// Samples of one update, by the policy and the critic as they are then.
-std::vector<sample_group_ptr> sample_batch(const topology &graph, cursor &order, const std::vector<example> &rows,
-                                           const tokenizer &text, const transformer &reference,
+std::vector<sample_group_ptr> sample_batch(const topology &graph, cursor &order,
+                                           const std::vector<example> &rows, const tokenizer &text,
+                                           const transformer &reference,
                                            const std::shared_ptr<const transformer> &policy,
                                            const transformer &critic) {
   engine decoder(engine_options{.slots = 5, .page_size = 4});
@@ -138,7 +143,8 @@ std::vector<sample_group_ptr> sample_batch(const topology &graph, cursor &order,
     for (auto &done : decoder.step()) groups.at(done.id)->rollouts = std::move(done.samples);
   std::vector<sample_group_ptr> result;
   for (const auto &[id, sampled] : groups) {
-    joined_group joined{sampled, {}, answer_logprobs(reference, sampled->prompt_tokens, sampled->rollouts, 1.0)};
+    joined_group joined{
+        sampled, {}, answer_logprobs(reference, sampled->prompt_tokens, sampled->rollouts, 1.0)};
     joined.values = answer_values(critic, sampled->prompt_tokens, sampled->rollouts);
     std::vector<double> rewards;
     for (const auto &answer : sampled->rollouts)
@@ -157,7 +163,8 @@ weights plain_loop(const topology &graph, const std::filesystem::path &prompts) 
   trainer actor(policy_options(), *policy), teacher(critic_options(), *critic);
   auto newest = policy, newest_critic = critic;
   for (std::int64_t update = 0; update < updates; ++update) {
-    auto samples = sample_batch(graph, order, rows, *models.describe("policy").text, *policy, newest, *newest_critic);
+    auto samples =
+        sample_batch(graph, order, rows, *models.describe("policy").text, *policy, newest, *newest_critic);
     for (auto &each : samples) {  // sampled by the version that trains on them
       auto dated = std::make_shared<sample_group>(*each);
       for (auto &entry : dated->samples) entry.versions.assign(entry.behaviour.size(), update);
@@ -186,9 +193,9 @@ TEST_CASE("PPO with a critic at staleness 0 equals a plain loop bit for bit, pol
   model_store untrained(graph);
   CHECK_FALSE(at::equal(expected.policy, untrained.load("policy")->flat()));  // the comparison can fail
   CHECK_FALSE(at::equal(expected.critic, untrained.load("critic")->flat()));
-  for (const auto &made :
-       {critic_topology{folder.path(), "one"}, critic_topology{folder.path(), "two", 0, 2},
-        critic_topology{folder.path(), "delayed", 0, 1, true}, critic_topology{folder.path(), "both", 0, 2, true}}) {
+  for (const auto &made : {critic_topology{folder.path(), "one"}, critic_topology{folder.path(), "two", 0, 2},
+                           critic_topology{folder.path(), "delayed", 0, 1, true},
+                           critic_topology{folder.path(), "both", 0, 2, true}}) {
     INFO(made.name);
     const auto summary = run_actors(made);
     CHECK(summary.value("error", "") == "");
@@ -238,7 +245,8 @@ TEST_CASE("topologies of several learners that cannot run are refused in words")
              Contains("[actors.teacher] trains \"policy\", which [actors.learner] trains too"));
   CHECK_THAT(refusal("[actors.teacher]", "[actors.last]"), Contains("would put its checkpoints where"));
   CHECK_THAT(refusal("loss = \"value\"", "loss = \"ppo\""), Contains("[models.critic] has a score head"));
-  CHECK_THAT(refusal("\"near\", \"value\", \"reference\"", "\"near\", \"reference\""), Contains("gets no values"));
+  CHECK_THAT(refusal("\"near\", \"value\", \"reference\"", "\"near\", \"reference\""),
+             Contains("gets no values"));
   CHECK_THAT(refusal("\"value\", \"reference\"]", "\"value\"]"), Contains("goes nowhere"));
   CHECK_THAT(refusal("start_after = 1", "start_after = 5"), Contains("leaves none of the run's 5 updates"));
   CHECK_THAT(refusal("model = \"critic\"\n[actors.reference]", "model = \"policy\"\n[actors.reference]"),
@@ -246,10 +254,13 @@ TEST_CASE("topologies of several learners that cannot run are refused in words")
   CHECK_THAT(refusal("kind = \"sampler\"\ntakes = \"prompts\"\nmodel = \"policy\"",
                      "kind = \"sampler\"\ntakes = \"prompts\"\nmodel = \"reference\""),
              Contains("neither leads the run"));
-  CHECK_THAT(refusal("[actors.teacher]",
-                     "[actors.pairs]\nkind = \"pairs\"\ntakes = \"near\"\n[actors.teacher]\nwarmup = 1") /* two keys */,
-             Contains("goes nowhere"));
-  const auto fixed = refusal("[actors.teacher]", "[models.other]\n" + network + "head = \"score\"\n[actors.teacher]");
+  CHECK_THAT(
+      refusal(
+          "[actors.teacher]",
+          "[actors.pairs]\nkind = \"pairs\"\ntakes = \"near\"\n[actors.teacher]\nwarmup = 1") /* two keys */,
+      Contains("goes nowhere"));
+  const auto fixed =
+      refusal("[actors.teacher]", "[models.other]\n" + network + "head = \"score\"\n[actors.teacher]");
   CHECK(fixed == "accepted");
 }
 
@@ -257,8 +268,7 @@ TEST_CASE("a critic whose learner is not on the policy's path is refused") {
   const test::scratch folder;
   write_prompts(folder.path() / "prompts.jsonl");
   const critic_topology made{folder.path(), "apart", 0, 1, false, "other"};
-  const auto text = made.text() +
-                    "[actors.other]\nkind = \"advantage.gae\"\ntakes = [\"near\", \"value\"]\n";
+  const auto text = made.text() + "[actors.other]\nkind = \"advantage.gae\"\ntakes = [\"near\", \"value\"]\n";
   preflight plan(make_topology(parse_document(text, "test.toml"), "test.toml"), test::delaying_kinds());
   CHECK_THROWS_WITH(plan.verify(), Contains("which does not train on the policy's batches; let it take from "
                                             "\"advantage\""));

@@ -30,9 +30,11 @@ std::string online(const std::string &folder, const std::string &name, std::int6
          "intermediate_size = 24\nlayers = 1\nheads = 2\nmax_positions = 24\nhead = \"score\"\n"
          "[actors.judge]\nkind = \"scorer.reward_model\"\ntakes = \"sampler\"\nmodel = \"reward\"\n"
          "[actors.pairs]\nkind = \"pairs\"\ntakes = \"near\"\n"
-         "[actors.teacher]\nkind = \"learner\"\ntakes = \"pairs\"\nmodel = \"reward\"\nloss = \"reward_pairs\"\n"
+         "[actors.teacher]\nkind = \"learner\"\ntakes = \"pairs\"\nmodel = \"reward\"\nloss = "
+         "\"reward_pairs\"\n"
          "learning_rate = 1e-2\n"
-         "[actors.heldout]\nkind = \"evaluator.pairs\"\ntakes = \"teacher\"\nmodel = \"policy\"\nsamples = 4\n"
+         "[actors.heldout]\nkind = \"evaluator.pairs\"\ntakes = \"teacher\"\nmodel = \"policy\"\nsamples = "
+         "4\n"
          "max_new_tokens = 5\ndataset = \"" +
          folder + "/prompts.jsonl\"\n";
 }
@@ -45,8 +47,9 @@ TEST_CASE("a reward model learns while the policy does, at a pace of its own, wi
   for (const std::int64_t staleness : {0, 2}) {
     INFO("staleness " << staleness);
     const auto name = "online-" + std::to_string(staleness);
-    preflight plan(make_topology(parse_document(online(folder.path().string(), name, staleness), "t.toml"), "t.toml"),
-                   test::delaying_kinds());
+    preflight plan(
+        make_topology(parse_document(online(folder.path().string(), name, staleness), "t.toml"), "t.toml"),
+        test::delaying_kinds());
     plan.verify();
     CHECK(plan.learner().name == "learner");
     CHECK_FALSE(plan.in_step(*plan.learners()[1]));

@@ -17,8 +17,8 @@ struct small_run {
   run_services services = test::make_services(world);
   ledger_actor books =
       world.own(spawn_ledger(world.system(), ledger(admission(2, 0), 1, 100), true, services));
-  buffer_actor buffer = world.own(
-      spawn_buffer(world.system(), {order_buffer(order_rows()[0], {}, 2), books, services}));
+  buffer_actor buffer =
+      world.own(spawn_buffer(world.system(), {order_buffer(order_rows()[0], {}, 2), books, services}));
   std::shared_ptr<supervised_run> parts = std::make_shared<supervised_run>();
   std::shared_ptr<test::answer<json_ptr>> ended;
 

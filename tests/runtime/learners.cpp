@@ -26,9 +26,9 @@ struct shape {
   bool crashes = false;
 };
 
-/// A run without actors: a policy and its critic on one path, a reward model with a pace of its own on another.
-/// Every step takes one of the moves that are open, by chance; what actors would say to each other arrives
-/// late. It may be killed at any moment, and goes on from its journal and its learners' checkpoints.
+/// A run without actors: a policy and its critic on one path, a reward model with a pace of its own on
+/// another. Every step takes one of the moves that are open, by chance; what actors would say to each other
+/// arrives late. It may be killed at any moment, and goes on from its journal and its learners' checkpoints.
 class random_run {
  public:
   static constexpr std::int64_t updates = 6, group = 2;
@@ -57,7 +57,8 @@ class random_run {
   bool step() {
     if (size_.crashes && roll(60) == 0) crash();
     std::vector<std::function<void()>> open;
-    if (books_.room(learners_.at("policy").version) > 0 && !ended("policy")) open.push_back([this] { draw(); });
+    if (books_.room(learners_.at("policy").version) > 0 && !ended("policy"))
+      open.push_back([this] { draw(); });
     for (const auto &[id, oldest] : waiting_)
       if (learners_.at("policy").version >= oldest.policy) {
         open.push_back([this, which = id] { sample(which); });
@@ -88,7 +89,8 @@ class random_run {
           if (!seen.insert(id).second) return name + " trained twice on a group";
     }
     if (books_.totals().in_flight() != 0) return "groups are left in flight";
-    if (!size_.crashes && in_flight_ > batch_ * (size_.lead + 2)) return "more was in flight than the cap allows";
+    if (!size_.crashes && in_flight_ > batch_ * (size_.lead + 2))
+      return "more was in flight than the cap allows";
     const auto history = write_and_read({});
     if (!history.fault.empty()) return history.fault;
     const auto told = history.totals();
@@ -132,7 +134,9 @@ class random_run {
   std::size_t roll(std::size_t sides) { return static_cast<std::size_t>(dice_() % sides); }
   bool ended(const std::string &name) const { return learners_.at(name).done; }
   void note(journal_event event) { journal_.push_back(std::move(event)); }
-  void moved(std::uint64_t id, rollout_state to, const std::string &cause) { note(prompt_moved{id, to, cause}); }
+  void moved(std::uint64_t id, rollout_state to, const std::string &cause) {
+    note(prompt_moved{id, to, cause});
+  }
 
   void draw() {
     const auto id = drawn_++;
@@ -429,7 +433,8 @@ TEST_CASE("a group is trained when its last learner has, and dropped when its la
 }
 
 TEST_CASE("what a brake leaves untrained is trained if another learner did, else dropped with its place") {
-  path_book both({{"policy", "advantage"}, {"critic", "advantage"}}), alone(std::vector<learner_place>{{"policy", "advantage"}});
+  path_book both({{"policy", "advantage"}, {"critic", "advantage"}}),
+      alone(std::vector<learner_place>{{"policy", "advantage"}});
   for (auto *book : {&both, &alone}) book->keep("advantage", 0);
   CHECK_FALSE(both.skip("policy", 0).dropped);
   CHECK(both.train("critic", 0).trained);
