@@ -113,10 +113,10 @@ schedule_rules in_groups(const schedule_config &schedule, std::int64_t places) {
 }
 
 /// What lets the batch of a group change after its draw breaks an exact lag.
-void check_exact_lag(const topology &graph) {
+void check_exact_lag(const topology &graph, const std::string &main_path) {
   if (graph.schedule.lag != lag_rule::exactly) return;
   for (const auto &actor : graph.actors)
-    if (actor.kind == "pairs")
+    if (actor.kind == "pairs" && actor.name == main_path)
       fail_at(actor.kind_at,
               "[actors." + actor.name +
                   "] drops groups that are rated alike, and with lag = \"exactly\" the batch of a "
@@ -136,7 +136,7 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
   for (const auto *learner : learners()) check_learner(*learner, index++);
   order_ = find_order(graph_, kinds);
   rules_ = in_groups(graph_.schedule, places());
-  check_exact_lag(graph_);
+  check_exact_lag(graph_, main_->takes.front().name);
   auto derived = derive_contract(rules_, order_, group());
   if (derived.fault)
     fail_at(graph_.schedule.place(derived.fault->key), "[schedule] " + derived.fault->message);
