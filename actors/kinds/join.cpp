@@ -40,7 +40,7 @@ join_setup make_join(spawn_context &context, const std::string &name,
   setup.sink = context.sinks<sample_sink>(name).front();
   setup.services = context.services;
   if (context.plan.learner().takes.front().name != name)
-    setup.services.journal = {};  // these are not the main learner's
+    setup.services.journal = journal_actor();  // these are not the main learner's
   setup.rewards = [weights](const joined_group &joined) { return combine_scores(joined, weights); };
   return setup;
 }
