@@ -150,13 +150,21 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
                          const resume_point *resumed) {
   auto books = open_books(plan);
   if (!resumed) return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services);
-  return spawn_ledger(system, restored_books(std::move(books), resumed->history), plan.samples_own_policy(),
-                      services, {resumed->history.version, waiting_again(resumed->history)});
+  return spawn_ledger(
+      system, restored_books(std::move(books), resumed->history), plan.samples_own_policy(), services,
+      {resumed->history.version, waiting_again(resumed->history), begun_again(resumed->history)});
+}
+
+/// With a bound of 0 a resume has to reach the bits of an undisturbed run, so answers under way are sampled
+/// anew by the weights of their batch alone.
+bool keeps_partial(const preflight &plan) {
+  return plan.graph().schedule.max_staleness > 0;
 }
 
 /// What a journal says first: which run begins, or where it goes on.
 void open_journal(const preflight &plan, const run_services &services, const resume_point *resumed) {
-  journal_event event = run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group()};
+  journal_event event =
+      run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), keeps_partial(plan)};
   if (resumed) event = run_resumed{resumed->history.version};
   caf::anon_send(services.journal,
                  journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));

@@ -14,18 +14,12 @@ using nlohmann::json;
 
 json totals_json(const run_history &history) {
   const auto totals = history.totals();
-  json result = {{"drawn", totals.drawn},
-                 {"waiting", totals.waiting},
-                 {"running", totals.running},
-                 {"partial", totals.partial},
-                 {"finished", totals.finished},
-                 {"buffered", totals.buffered},
-                 {"trained", totals.trained},
-                 {"dropped", totals.dropped},
-                 {"in_flight", totals.in_flight()},
-                 {"reissued", totals.reissued},
-                 {"closes", true},
-                 {"ended", history.closed}};
+  json result = {
+      {"drawn", totals.drawn},       {"waiting", totals.waiting},      {"running", totals.running},
+      {"partial", totals.partial},   {"finished", totals.finished},    {"buffered", totals.buffered},
+      {"trained", totals.trained},   {"dropped", totals.dropped},      {"in_flight", totals.in_flight()},
+      {"reissued", totals.reissued}, {"continued", history.continued}, {"closes", true},
+      {"ended", history.closed}};
   const bool whole = !history.damage || history.damage->torn;
   result["closes"] = whole && history.fault.empty() &&
                      totals.drawn == totals.trained + totals.dropped_total() + totals.in_flight();
@@ -40,7 +34,8 @@ void print_totals(const json &totals) {
     fmt::print("{:<10} {:>10}\n", state, totals[state].get<std::int64_t>());
   for (const auto &[reason, count] : totals["dropped"].items())
     fmt::print("{:<10} {:>10}  {}\n", "dropped", count.get<std::int64_t>(), reason);
-  fmt::print("{:<10} {:>10}\n", "reissued", totals["reissued"].get<std::int64_t>());
+  for (const char *again : {"reissued", "continued"})
+    fmt::print("{:<10} {:>10}\n", again, totals[again].get<std::int64_t>());
   fmt::print("{}{}\n", totals["closes"].get<bool>() ? "The sums close." : "The sums do NOT close.",
              totals["ended"].get<bool>() || !totals["closes"].get<bool>()
                  ? ""
@@ -63,6 +58,8 @@ class prompt_story {
       tell(record, std::string(to_string(moved->to)), moved->cause);
     if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->group->id == id_)
       keep(record, *kept);
+    if (const auto *progress = std::get_if<group_progress>(&record.event); progress && progress->id == id_)
+      go_on(record, *progress);
     if (const auto *batch = std::get_if<batch_consumed>(&record.event))
       if (std::find(batch->ids.begin(), batch->ids.end(), id_) != batch->ids.end())
         tell(record, "consumed", fmt::format("for version {}", batch->version));
@@ -81,6 +78,13 @@ class prompt_story {
     tell(record, "kept",
          fmt::format("{} samples of {} tokens{}", kept.group->samples.size(), tokens,
                      oldest < 0 ? "" : fmt::format(", the oldest by version {}", oldest)));
+  }
+  void go_on(const journal_record &record, const group_progress &progress) {
+    const auto ended = std::count_if(progress.samples.begin(), progress.samples.end(),
+                                     [](const auto &each) { return each.ended; });
+    tell(record, "progress",
+         fmt::format("{} tokens more; {} of {} samples have ended", token_count(progress.samples), ended,
+                     progress.samples.size()));
   }
   void tell(const journal_record &record, const std::string &state, const std::string &cause) {
     story_.push_back({{"seconds", static_cast<double>(record.time_ns - begin_) / 1e9},

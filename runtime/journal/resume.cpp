@@ -103,8 +103,17 @@ order_buffer restored_buffer(std::int64_t batch, const run_history &history) {
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {
   std::map<std::uint64_t, std::int64_t> waiting;
   for (const auto &[id, prompt] : history.prompts)
-    if (prompt.state == rollout_state::waiting) waiting.emplace(id, prompt.min_version);
+    if (prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial)
+      waiting.emplace(id, prompt.min_version);
   return waiting;
+}
+
+std::map<std::uint64_t, begun_samples> begun_again(const run_history &history) {
+  std::map<std::uint64_t, begun_samples> begun;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::partial)
+      begun.emplace(id, std::make_shared<const std::vector<partial_generation>>(history.begun.at(id)));
+  return begun;
 }
 
 void cut_metrics(const fs::path &metrics, std::int64_t version) {

@@ -24,10 +24,11 @@ std::optional<resume_point> find_resume_point(const run_paths &paths);
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
-/// The books, the buffer and the prompts that wait again, as the run left them.
+/// The books, the buffer and the prompts that are sampled again or further, as the run left them.
 ledger restored_books(ledger empty, const run_history &history);
 order_buffer restored_buffer(std::int64_t batch, const run_history &history);
-std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);
+std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);  ///< with their min_version
+std::map<std::uint64_t, begun_samples> begun_again(const run_history &history);   ///< those that are partial
 
 /// Cuts metrics.jsonl behind the line of `version`; the lines of later updates are written again.
 void cut_metrics(const std::filesystem::path &metrics, std::int64_t version);

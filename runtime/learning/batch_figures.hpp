@@ -8,7 +8,8 @@
 
 namespace slipstream {
 
-/// Age in versions of the data of a batch trained at `version`: each token's version against it.
+/// Age in versions of the data of a batch trained at `version`: against it, for each token, the older of the
+/// version that made it and the oldest one in the cache that it saw.
 struct staleness_figures {
   double mean = 0;
   std::int64_t largest = 0;
@@ -16,8 +17,8 @@ struct staleness_figures {
 };
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version);
 
-/// Throws run_error with the group's history when a token is older than `bound` versions, or newer than
-/// `version`.
+/// Throws run_error with the group's history when a token is older (as above) than `bound` versions, or newer
+/// than `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
 /// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose

@@ -80,7 +80,7 @@ void write_schedule(writer &out, const schedule_config &schedule) {
   out.integer("batch", schedule.batch);
   out.integer("max_staleness", schedule.max_staleness);
   out.text_key("order", schedule.order);
-  out.text_key("on_new_weights", schedule.on_new_weights == new_weights::finish ? "finish" : "continue");
+  out.text_key("on_new_weights", to_string(schedule.on_new_weights));
   out.integer("publish_every", schedule.publish_every);
 }
 

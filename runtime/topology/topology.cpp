@@ -68,9 +68,9 @@ schedule_config read_schedule(const node &document, const source_position &file)
   };
   later("order", {"windowed", "completion"}, "order = \"strict\"");
   schedule.order = s.choice("order", {"strict"});
-  later("on_new_weights", {"recompute"}, "on_new_weights = \"continue\" or \"finish\"");
-  const auto rule = s.choice("on_new_weights", {"continue", "finish"});
-  schedule.on_new_weights = rule == "finish" ? new_weights::finish : new_weights::carry_on;
+  const auto rule = s.choice("on_new_weights", {"continue", "finish", "recompute"});
+  for (const auto each : {new_weights::finish, new_weights::carry_on, new_weights::recompute})
+    if (rule == to_string(each)) schedule.on_new_weights = each;
   schedule.publish_every = s.integer("publish_every", 1, 1, 1 << 20);
   if (schedule.publish_every > schedule.max_staleness + 1)
     s.fail("publish_every",
@@ -168,6 +168,18 @@ bool concerns(const std::vector<std::string> &path, const node &document) {
 }
 
 }  // namespace
+
+std::string_view to_string(new_weights rule) {
+  switch (rule) {
+    case new_weights::finish:
+      return "finish";
+    case new_weights::carry_on:
+      return "continue";
+    case new_weights::recompute:
+      return "recompute";
+  }
+  return "unknown";
+}
 
 settings actor_config::settings() const {
   return slipstream::settings(node, common_keys);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/network/transformer.hpp"
@@ -24,9 +25,11 @@ struct run_config {
   slipstream::numerics numerics = slipstream::numerics::fast;
 };
 
-/// What running generations do when new weights arrive: keep the old ones, or go on with the new and the old
-/// cache.
-enum class new_weights { finish, carry_on };
+/// What running generations do when new weights arrive: keep the old ones, go on with the new and the old
+/// cache, or go on with the new and a cache rebuilt with them.
+enum class new_weights { finish, carry_on, recompute };
+/// "finish", "continue" or "recompute".
+std::string_view to_string(new_weights rule);
 
 /// [schedule]
 struct schedule_config {

@@ -46,6 +46,14 @@ class virtual_time {
     }
   }
 
+  /// Handles messages one by one until `done` holds; false when there are none left before.
+  template <class Condition>
+  bool settle_until(Condition done) {
+    while (!done())
+      if (!scheduler_.try_run_once()) return false;
+    return true;
+  }
+
   /// Lets time pass, in steps small enough for a chain of timers.
   void pass(std::chrono::milliseconds time, std::chrono::milliseconds step = std::chrono::milliseconds(100)) {
     for (settle(); time.count() > 0; time -= step) {
