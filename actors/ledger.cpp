@@ -164,7 +164,7 @@ caf::typed_response_promise<ledger_totals_ptr> put_down(self_pointer self) {
   state.stopped = state.put_down = true;
   auto promise = self->make_response_promise<ledger_totals_ptr>();
   const auto left = std::make_shared<std::size_t>(state.flushed_at_end.size() + 1);
-  const auto one_more = [self, promise, left]() mutable {
+  auto one_more = [self, promise, left]() mutable {
     if (--*left == 0) promise.deliver(std::make_shared<const ledger_totals>(self->state.books->totals()));
   };
   for (const auto &sampler : state.flushed_at_end)

@@ -191,6 +191,40 @@ TEST_CASE("a kept answer that is not the journalled one is a fault: something wa
   CHECK(whole(good, {group_of(1)}) == told);
 }
 
+TEST_CASE("with an exact lag a run goes on from where the weights that are still needed can be made again") {
+  const test::scratch folder;
+  const run_paths paths(folder.path());
+  const auto checkpoint = [&](std::int64_t version) {
+    const auto name = "checkpoints/step-00000" + std::to_string(version);
+    folder.write(name + "/slipstream.json", R"({"format":1,"version":)" + std::to_string(version) + "}");
+    return folder / name;
+  };
+  for (const std::int64_t version : {2, 4, 6}) checkpoint(version);
+  std::filesystem::create_directory(paths.journal);
+  std::filesystem::create_directory_symlink("step-000006", paths.checkpoints / "last");
+  journal_writer writer(paths.journal);
+  std::vector<journal_event> events{run_opened{"a", 7, 2, true}};
+  for (std::uint64_t id = 0; id < 9; ++id)
+    events.emplace_back(prompt_drawn{id, static_cast<std::int64_t>(id) - 1, 3, 1});
+  for (std::uint64_t id = 0; id < 6; ++id) {
+    events.emplace_back(group_kept{group_of(id)});
+    events.emplace_back(batch_consumed{static_cast<std::int64_t>(id) + 1, {id}});
+  }
+  for (const auto &event : events) writer.append({12, event});
+  writer.sync();
+  CHECK(find_resume_point(paths)->history.version == 6);  // prompts 6, 7, 8 wait, for versions from 5 on
+  const auto exact = find_resume_point(paths, true);
+  CHECK(exact->history.version == 4);
+  CHECK(exact->checkpoint.filename() == "step-000004");
+  CHECK(exact->history.to_consume.size() == 2);
+  checkpoint(5);
+  CHECK(find_resume_point(paths, true)->history.version == 5);
+  for (const char *gone : {"step-000002", "step-000004", "step-000005"})
+    std::filesystem::remove_all(paths.checkpoints / gone);
+  CHECK(find_resume_point(paths, true)->history.version == 0);
+  CHECK(find_resume_point(paths, true)->checkpoint.empty());
+}
+
 TEST_CASE("progress of other samples than before is damage") {
   auto events = a_run(true);
   events.emplace_back(group_progress{1, {part({4}, 1)}});

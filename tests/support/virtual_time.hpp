@@ -46,11 +46,12 @@ class virtual_time {
     }
   }
 
-  /// Handles messages one by one until `done` holds; false when there are none left before.
+  /// Lets actors go on one by one until `done` holds, those that were woken last first, so that one that
+  /// sends itself messages shuts nobody out; false when all rest before.
   template <class Condition>
   bool settle_until(Condition done) {
     while (!done())
-      if (!scheduler_.try_run_once()) return false;
+      if (!scheduler_.try_run_once_lifo()) return false;
     return true;
   }
 
