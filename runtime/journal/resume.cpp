@@ -81,6 +81,7 @@ std::optional<resume_point> find_resume_point(const run_paths &paths, bool exact
     version = version_of(point.checkpoint);
   }
   point.history = read_history(paths.journal, version);
+  if (point.history.opened.name.empty()) return {};  // killed before the first record
   if (const auto needed = oldest_needed(point.history); exact_lag && needed < version) {
     std::tie(point.checkpoint, version) = newest_checkpoint(paths.checkpoints, needed);
     point.history = read_history(paths.journal, version);

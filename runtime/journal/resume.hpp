@@ -17,9 +17,9 @@ struct resume_point {
   run_history history;
 };
 
-/// None when the folder holds no journal: the run never began. With an exact lag it is the newest checkpoint
-/// from which all weights will be made again that prompts still need. Throws input_error when the journal is
-/// damaged.
+/// None when the folder holds no journal, or one without a record: the run never began. With an exact lag it
+/// is the newest checkpoint from which all weights will be made again that prompts still need. Throws
+/// input_error when the journal is damaged.
 std::optional<resume_point> find_resume_point(const run_paths &paths, bool exact_lag = false);
 
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.

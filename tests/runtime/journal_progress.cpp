@@ -191,6 +191,21 @@ TEST_CASE("a kept answer that is not the journalled one is a fault: something wa
   CHECK(whole(good, {group_of(1)}) == told);
 }
 
+TEST_CASE("a run that was killed before its journal's first record never began") {
+  const test::scratch folder;
+  const run_paths paths(folder.path());
+  CHECK_FALSE(find_resume_point(paths));
+  std::filesystem::create_directory(paths.journal);
+  {
+    journal_writer writer(paths.journal);
+    CHECK_FALSE(find_resume_point(paths));
+  }
+  journal_writer writer(paths.journal);
+  writer.append({12, run_opened{"a", 7, 2, true}});
+  REQUIRE(find_resume_point(paths));
+  CHECK(find_resume_point(paths)->history.opened.group == 2);
+}
+
 TEST_CASE("with an exact lag a run goes on from where the weights that are still needed can be made again") {
   const test::scratch folder;
   const run_paths paths(folder.path());
