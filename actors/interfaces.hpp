@@ -32,6 +32,7 @@ using rollout_sink = caf::typed_actor<caf::reacts_to<group_ptr>>;
 using score_sink = caf::typed_actor<caf::reacts_to<group_scores_ptr>>;
 using logprob_sink = caf::typed_actor<caf::reacts_to<group_logprobs_ptr>>;
 using sample_sink = caf::typed_actor<caf::reacts_to<sample_group_ptr>>;
+using draw_sink = caf::typed_actor<caf::reacts_to<draw_atom, draws_ptr>>;
 using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
 
 // Who runs prompts, and puts down what it has got of them: it writes that into the journal and goes no
@@ -48,8 +49,11 @@ using scorer_actor = rollout_sink;
 using reference_actor = rollout_sink;
 using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
                                     caf::reacts_to<group_logprobs_ptr>>;
-using buffer_actor = caf::typed_actor<caf::reacts_to<sample_group_ptr>,
-                                      caf::replies_to<pull_atom, std::int64_t>::with<batch_ptr>>;
+using buffer_actor = caf::typed_actor<
+    caf::reacts_to<sample_group_ptr>, caf::reacts_to<draw_atom, draws_ptr>,  // will come, or be dropped
+    caf::reacts_to<turn_atom, std::int64_t>,   // the window from now on, in groups
+    caf::reacts_to<check_atom, std::int64_t>,  // the pull of that number has waited long enough
+    caf::replies_to<pull_atom, std::int64_t>::with<batch_ptr>>;
 using learner_actor = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>>;
 using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 
@@ -59,12 +63,15 @@ using supervised_run_ptr = std::shared_ptr<const supervised_run>;
 // Parts that every topology has.
 using ledger_actor = caf::typed_actor<
     caf::reacts_to<subscribe_atom, loader_actor, sample_sink>,  // where to draw, where finished data goes
+    caf::reacts_to<subscribe_atom, draw_sink>,                  // a buffer that hears of every draw
     caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
                                                                          // held
     caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
     caf::reacts_to<buffered_atom, std::uint64_t>,                        // stands in the learner's buffer
     caf::reacts_to<dropped_atom, std::uint64_t, std::string>,            // with the reason
     caf::reacts_to<trained_atom, ids_ptr, std::int64_t>,                 // ids; the version they made
+    caf::reacts_to<turn_atom, std::int64_t>,                             // the lead from now on
+    caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,     // places that a batch leaves empty
     caf::reacts_to<stop_atom>,                                           // draw no more
     caf::reacts_to<subscribe_atom, flush_sink>,            // who is to put down what it has at the end
     caf::replies_to<flush_atom>::with<ledger_totals_ptr>,  // all of them have; hand out no more

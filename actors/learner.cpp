@@ -4,7 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/journal/story.hpp"
+#include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/checkpoints.hpp"
+#include "runtime/learning/fingerprint.hpp"
 
 namespace slipstream {
 namespace {
@@ -12,6 +15,7 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
+  std::int64_t published = 0;  ///< the newest version that went out
   bool training = false;
   bool stopping = false;
   bool finished = false;
@@ -32,15 +36,47 @@ void finish(self_pointer self) {
   self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
 }
 
+conductor::figures figures_of(const nlohmann::json &metrics) {
+  conductor::figures figures;
+  for (const auto &[name, value] : metrics.items())
+    if (value.is_number()) figures.emplace(name, value.get<double>());
+  return figures;
+}
+
+/// Turns the schedule's numbers by what the update showed, and tells whom they concern.
+void turn_dials(self_pointer self, trained_version &done) {
+  auto &setup = self->state.setup;
+  for (auto &turn : setup.dials.observe(done.version, figures_of(done.metrics))) {
+    if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
+    if (turn.dial == "window") self->send(setup.buffer, turn_atom::value, turn.value);
+    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
+  }
+  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
+}
+
+/// Word to the books: the groups made a version, or were given up with the places they had.
+void tell_ledger(self_pointer self, trained_version &done) {
+  const auto &setup = self->state.setup;
+  if (!done.braked.empty()) {
+    for (const auto id : done.ids) self->send(setup.ledger, dropped_atom::value, id, "brake: " + done.braked);
+    caf::anon_send(setup.ledger, forfeit_atom::value, setup.batch);  // the answer is of no use
+    done.ids.clear();
+  }
+  self->send(setup.ledger, trained_atom::value,
+             std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
+}
+
 /// The new version goes out, then its figures and the books.
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
   state.training = false;
-  if (done.version % setup.publish_every == 0 || done.version == setup.updates)
+  if (done.version - state.published >= setup.dials.value("publish_every") || done.version == setup.updates) {
+    state.published = done.version;
     self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
-  self->send(setup.ledger, trained_atom::value,
-             std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
+  }
+  turn_dials(self, done);
+  tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
   if (done.version >= setup.updates || state.stopping) return finish(self);
@@ -53,7 +89,10 @@ void publish(self_pointer self, trained_version done) {
 void complete(self_pointer self) {
   const auto &setup = self->state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
+  if (!done->braked.empty()) note(self, setup.share.services, batch_braked{done->version, done->braked});
   if (!setup.share.services.journal) return publish(self, std::move(*done));
+  note(self, setup.share.services,
+       version_made{setup.share.actor, done->version, fingerprint(setup.core->model())});
   const auto on_reply = [self, done](flush_atom) { publish(self, std::move(*done)); };
   ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
                   {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
@@ -73,13 +112,30 @@ void step(self_pointer self) {
     complete(self);
 }
 
+/// The run ends with what the journal says of the prompt, once all of it can be read there.
+void tell_story(self_pointer self, const staleness_error &broken) {
+  const auto &setup = self->state.setup;
+  if (!setup.share.services.journal) throw broken;
+  const auto on_reply = [self, broken](flush_atom) {
+    throw run_error(std::string(broken.what()) + "; its history:\n" +
+                    to_string(read_story(self->state.setup.journal, broken.prompt)));
+  };
+  ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
+                  {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
+                  flush_atom::value);
+}
+
 void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
     auto &state = self->state;
     if (state.finished) return;
     state.training = true;
-    state.setup.core->begin(*batch, now_ns(self));
+    try {
+      state.setup.core->begin(*batch, now_ns(self));
+    } catch (const staleness_error &broken) {
+      return tell_story(self, broken);
+    }
     self->send(self, step_atom::value);
   };
   ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
@@ -89,6 +145,7 @@ void pull(self_pointer self) {
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
+  self->state.published = setup.core->version();
   if (setup.core->version() >= setup.updates)
     finish(self);  // a resumed run that was trained to its end
   else

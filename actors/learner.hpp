@@ -10,6 +10,7 @@
 #include "actors/compute.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
 
@@ -22,9 +23,11 @@ struct learner_setup {
   ledger_actor ledger;
   weights_actor weights;
   std::int64_t updates = 0;
-  std::int64_t publish_every = 1;     ///< versions
+  std::int64_t batch = 0;             ///< rollouts, as the admission rule counts them
+  conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
+  std::filesystem::path journal;      ///< folder of what its run decided
 };
 
 /// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are

@@ -34,6 +34,7 @@ struct ledger_state {
   std::deque<work_ptr> waiting;
   std::vector<follower> samplers;
   std::vector<flush_sink> flushed_at_end;
+  std::vector<draw_sink> buffers;  ///< told of every draw before anybody works on it
 };
 
 using self_pointer = ledger_actor::stateful_pointer<ledger_state>;
@@ -52,7 +53,7 @@ void moved(self_pointer self, std::uint64_t id, rollout_state to, std::string ca
 /// Hands waiting prompts, oldest first, to whichever sampler may take them and has most room.
 void hand_out(self_pointer self) {
   auto &state = self->state;
-  while (!state.waiting.empty() && !state.put_down) {
+  while (!state.waiting.empty() && !state.put_down && state.books->may_start()) {
     const auto &next = state.waiting.front();
     follower *best = nullptr;
     for (auto &candidate : state.samplers) {
@@ -85,12 +86,16 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version, beg
 }
 
 void book(self_pointer self, const std::vector<drawn> &prompts) {
+  auto &state = self->state;
+  std::vector<draw_notice> draws;
   for (const auto &item : prompts) {
-    const auto min_version = self->state.books->draw(item.source->id);
-    note(self, self->state.services,
-         prompt_drawn{item.source->id, min_version, item.source->row, item.source->epoch});
-    pass_on(self, item, min_version);
+    const auto &source = *item.source;
+    draws.push_back({source.id, state.books->draw(source.id)});
+    note(self, state.services, prompt_drawn{source.id, draws.back().min_version, source.row, source.epoch});
   }
+  const draws_ptr told = std::make_shared<const std::vector<draw_notice>>(draws);
+  for (const auto &buffer : state.buffers) self->send(buffer, draw_atom::value, told);
+  for (std::size_t i = 0; i < prompts.size(); ++i) pass_on(self, prompts[i], draws[i].min_version);
 }
 
 /// A prompt that an earlier part of the run drew: from the start, or from its last journalled token.
@@ -194,12 +199,14 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         draw_again(self);
         pump(self);
       },
+      [self](subscribe_atom, const draw_sink &buffer) { self->state.buffers.push_back(buffer); },
       [self](credit_atom, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
         take_credit(self, sampler, prompts, version);
       },
       [self](finished_atom, std::uint64_t id) {
         self->state.books->finish(id);
         moved(self, id, rollout_state::finished, "sampled whole");
+        hand_out(self);
       },
       [self](buffered_atom, std::uint64_t id) {
         self->state.books->buffer(id);
@@ -219,6 +226,15 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         self->send(self->state.services.recorder, totals_atom::value,
                    std::make_shared<const ledger_totals>(self->state.books->totals()));
         pump(self);
+      },
+      [self](turn_atom, std::int64_t lead) {
+        self->state.books->set_lead(lead);
+        pump(self);
+      },
+      [self](forfeit_atom, std::int64_t rollouts) {
+        self->state.books->forfeit(rollouts);
+        if (rollouts < 0) pump(self);
+        return forfeit_atom::value;
       },
       [self](stop_atom) { self->state.stopped = true; },
       [self](subscribe_atom, const flush_sink &sampler) { self->state.flushed_at_end.push_back(sampler); },

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ std::string unknown_command(const CLI::App &app, int argc, char **argv) {
 }  // namespace
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a text, not a death
   slipstream::set_thread_environment(argv);
   CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
   app.require_subcommand(1);
@@ -101,6 +103,22 @@ int main(int argc, char **argv) {
   replay->add_option("run", again.run, "run folder")->required();
   replay->add_option("--to", again.to, "a new folder for the replayed checkpoint");
   replay->add_option("--loss", again.loss, "what another loss would have made of the same rollouts");
+  replay->add_option("--order", again.order, "another order of consumption: strict, windowed, completion");
+  replay->add_option("--window", again.window, "groups, of --order windowed")->check(CLI::PositiveNumber);
+  replay->add_option("--late-after", again.late_after, "versions, of --order completion")
+      ->check(CLI::NonNegativeNumber);
+  replay->add_option("--when-late", again.when_late, "of --order completion")
+      ->check(CLI::IsMember({"wait", "drop", "accept"}));
+  replay->add_option("--set", again.overrides, "another key on the same rollouts: table.key=value")
+      ->allow_extra_args(false);
+  auto *gradients = replay->add_flag("--gradients", again.gradients,
+                                     "compare the gradient of each batch with one of fresh samples");
+  replay->add_option("--every", again.every, "of every k-th batch only")
+      ->needs(gradients)
+      ->check(CLI::PositiveNumber);
+  replay->add_option("--repeats", again.repeats, "fresh draws of each batch")
+      ->needs(gradients)
+      ->check(CLI::PositiveNumber);
   replay->add_option("--until", again.until, "stop after this update")->check(CLI::PositiveNumber);
   replay->add_flag("--json", again.json, "print JSON");
   slipstream::tokenize_arguments words;

@@ -1,6 +1,7 @@
 #include "actors/preflight.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <variant>
 
@@ -9,6 +10,7 @@
 #include "runtime/data/make.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/topology/check.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
@@ -36,6 +38,36 @@ void check_devices(const topology &graph) {
   }
 }
 
+const order_row &find_order(const topology &graph, const registry &kinds) {
+  const auto &name = graph.schedule.order;
+  const auto found = kinds.orders().find(name);
+  if (found != kinds.orders().end()) return found->second;
+  std::vector<std::string> names;
+  for (const auto &[known, row] : kinds.orders()) names.push_back(known);
+  fail_at(graph.schedule.place("order"), "[schedule] order = \"" + name + "\" is no order of consumption." +
+                                             did_you_mean(name, names) + " There are " + listed(names));
+}
+
+/// A window given as a share of the batch, in groups.
+schedule_rules in_groups(const schedule_config &schedule, std::int64_t places) {
+  schedule_rules rules = schedule;
+  if (schedule.window_share > 0)
+    rules.window = dial_spec::constant(
+        std::max<std::int64_t>(1, std::llround(schedule.window_share * static_cast<double>(places))));
+  return rules;
+}
+
+/// What lets the batch of a group change after its draw breaks an exact lag.
+void check_exact_lag(const topology &graph) {
+  if (graph.schedule.lag != lag_rule::exactly) return;
+  for (const auto &actor : graph.actors)
+    if (actor.kind == "pairs")
+      fail_at(actor.kind_at,
+              "[actors." + actor.name +
+                  "] drops groups that are rated alike, and with lag = \"exactly\" the batch of a "
+                  "group must be known when it is drawn; remove lag, or use an advantage.* actor");
+}
+
 }  // namespace
 
 preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(graph)), models_(graph_) {
@@ -44,6 +76,27 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
   check_one(graph_, "learner");
   check_devices(graph_);
   for (auto &actor : graph_.actors) plans_.push_back(kinds.find(actor.kind)->read(actor));
+  order_ = find_order(graph_, kinds);
+  rules_ = in_groups(graph_.schedule, places());
+  check_exact_lag(graph_);
+  auto derived = derive_contract(rules_, order_, group());
+  if (derived.fault)
+    fail_at(graph_.schedule.place(derived.fault->key), "[schedule] " + derived.fault->message);
+  contract_ = std::move(derived.contract);
+}
+
+conductor preflight::dials() const {
+  return {{{"lead", contract_.lead}, {"window", rules_.window}, {"publish_every", rules_.publish_every}},
+          rules_.brakes};
+}
+
+order_buffer preflight::buffer() const {
+  order_state settings;
+  settings.window = rules_.window.first;
+  settings.late_after = contract_.late_after;
+  settings.when_late = rules_.when_late;
+  settings.promised = staleness_bound().has_value();
+  return {order_, settings, places()};
 }
 
 void preflight::verify() {
@@ -123,8 +176,7 @@ bool preflight::samples_own_policy() const {
 }
 
 std::optional<std::int64_t> preflight::staleness_bound() const {
-  if (!samples_own_policy()) return {};
-  return graph_.schedule.max_staleness;
+  return samples_own_policy() ? contract_.bound : std::nullopt;
 }
 
 std::string text_key(const actor_config &actor, const std::string &key) {

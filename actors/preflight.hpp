@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -7,6 +8,9 @@
 
 #include "actors/registry.hpp"
 #include "runtime/learning/model_store.hpp"
+#include "runtime/schedule/contract.hpp"
+#include "runtime/schedule/dials.hpp"
+#include "runtime/schedule/order_buffer.hpp"
 #include "runtime/topology/topology.hpp"
 
 namespace slipstream {
@@ -47,13 +51,28 @@ class preflight {
   std::int64_t group() const;
   /// Rollouts of a model that the learner moves age; whether there are any.
   bool samples_own_policy() const;
-  /// The promise (versions), or none where nothing ages.
+  /// Groups a batch.
+  std::int64_t places() const { return std::max<std::int64_t>(graph_.schedule.batch / group(), 1); }
+  /// [schedule] with its window in groups, the order it names, and what follows from both.
+  const schedule_rules &rules() const { return rules_; }
+  const order_row &order() const { return order_; }
+  const staleness_contract &contract() const { return contract_; }
+  /// Whether a resume goes on with answers under way. Where nothing runs ahead it has to reach the bits of an
+  /// undisturbed run instead, so they are sampled anew by the weights of their batch alone.
+  bool keeps_partial() const { return graph_.schedule.max_staleness > 0 || contract_.lead.most > 0; }
+  /// The numbers of the schedule that may change over the run: lead, window, publish_every.
+  conductor dials() const;
+  order_buffer buffer() const;
+  /// The promise (versions), or none where nothing ages or nothing is promised.
   std::optional<std::int64_t> staleness_bound() const;
 
  private:
   topology graph_;
   model_store models_;
   std::vector<node_plan> plans_;
+  schedule_rules rules_;
+  order_row order_;
+  staleness_contract contract_;
   std::vector<std::string> notes_;
 };
 

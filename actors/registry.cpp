@@ -22,7 +22,14 @@ kind_table registry::ports() const {
   return result;
 }
 
+void registry::add(order_row order) {
+  const auto name = order.name;
+  if (!orders_.emplace(name, std::move(order)).second)
+    throw input_error("order \"" + name + "\" is registered twice; give yours another name");
+}
+
 void register_builtin(registry &kinds) {
+  for (const auto &order : order_rows()) kinds.add(order);
   add_loader_kind(kinds);
   add_sampler_kind(kinds);
   add_scorer_kinds(kinds);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/offline.hpp"
+#include "runtime/schedule/orders.hpp"
 #include "runtime/topology/check.hpp"
 #include "runtime/topology/topology.hpp"
 
@@ -56,6 +58,8 @@ struct node_plan {
   /// Spawns the actor (its consumers are there already) and answers with what receives its inputs; replicas
   /// share one plan. An invalid pointer when nothing sends to it.
   std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
+  /// What the actor does, without the actor, once verified. May be empty.
+  std::function<offline_part(preflight &)> offline;
 };
 
 /// A kind of actor: what it takes and gives, and how to read one from its table.
@@ -75,9 +79,13 @@ class registry {
   const actor_kind *find(const std::string &name) const;
   const std::map<std::string, actor_kind> &kinds() const { return kinds_; }
   kind_table ports() const;
+  /// An order of consumption of one's own. Throws input_error when the name is taken.
+  void add(order_row order);
+  const std::map<std::string, order_row> &orders() const { return orders_; }
 
  private:
   std::map<std::string, actor_kind> kinds_;
+  std::map<std::string, order_row> orders_;
 };
 
 /// Adds all kinds of this library.

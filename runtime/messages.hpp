@@ -44,6 +44,13 @@ struct drawn {
 };
 using drawn_batch_ptr = std::shared_ptr<const std::vector<drawn>>;
 
+/// A prompt just drawn, as the buffers hear of it.
+struct draw_notice {
+  std::uint64_t id = 0;
+  std::int64_t min_version = 0;
+};
+using draws_ptr = std::shared_ptr<const std::vector<draw_notice>>;
+
 using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;
 using group_scores_ptr = std::shared_ptr<const group_scores>;
 using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
@@ -83,6 +90,8 @@ using wait_atom = caf::atom_constant<caf::atom("wait")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using done_atom = caf::atom_constant<caf::atom("done")>;
 using progress_atom = caf::atom_constant<caf::atom("progress")>;
+using forfeit_atom = caf::atom_constant<caf::atom("forfeit")>;
+using turn_atom = caf::atom_constant<caf::atom("turn")>;
 using check_atom = caf::atom_constant<caf::atom("check")>;
 
 }  // namespace slipstream
@@ -92,6 +101,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::work_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::drawn_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::sample_group_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::draws_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_scores_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_logprobs_ptr)

@@ -62,9 +62,16 @@ int ledger_command(const ledger_arguments &arguments);
 
 struct replay_arguments {
   std::filesystem::path run;
-  std::filesystem::path to;  ///< where the replayed checkpoint goes; empty: nowhere
-  std::string loss;          ///< another loss on the same rollouts; empty: the run's own
-  std::int64_t until = 0;    ///< updates; 0: all
+  std::filesystem::path to;             ///< where the replayed checkpoint goes; empty: nowhere
+  std::string loss;                     ///< another loss on the same rollouts; empty: the run's own
+  std::string order;                    ///< another order of consumption; empty: the run's own
+  std::int64_t window = 0;              ///< of order windowed, groups; 0: the run's own
+  std::int64_t late_after = -1;         ///< of order completion, versions; less than 0: the run's own
+  std::string when_late;                ///< of order completion; empty: the run's own
+  std::vector<std::string> overrides;   ///< other keys, as `--set` of a run
+  bool gradients = false;               ///< compare every batch's gradient with fresh ones
+  std::int64_t every = 1, repeats = 1;  ///< which batches' gradients, and how many draws of each
+  std::int64_t until = 0;               ///< updates; 0: all
   bool json = false;
 };
 /// Trains again on what the journal holds. 0: the same weights, to the bit (or another loss was asked for);

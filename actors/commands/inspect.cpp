@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "actors/commands/commands.hpp"
@@ -17,11 +18,16 @@ nlohmann::json describe(preflight &plan) {
       {"run", graph.run.name},
       {"max_staleness", nullptr},
       {"group", plan.group()},
-      {"rollouts_in_flight_max", graph.schedule.batch * (graph.schedule.max_staleness + 1)}};
-  if (const auto bound = plan.staleness_bound()) {
-    result["max_staleness"] = *bound;
-    result["admission_lead"] = *bound;
-  }
+      {"order", graph.schedule.order},
+      {"ages", plan.samples_own_policy()},
+      {"admission_lead", plan.contract().lead.most},
+      {"admission_lead_least", plan.contract().lead.least},
+      {"why", plan.contract().why},
+      {"rollouts_in_flight_max", graph.schedule.batch * (plan.contract().lead.most + 1)}};
+  if (graph.schedule.max_in_flight > 0)
+    result["rollouts_in_flight_max"] =
+        std::min(graph.schedule.max_in_flight, result["rollouts_in_flight_max"].get<std::int64_t>());
+  if (const auto bound = plan.staleness_bound()) result["max_staleness"] = *bound;
   for (const auto &model : graph.models) {
     const auto parameters = parameter_count(plan.models().describe(model.name).spec);
     result["models"][model.name] = {{"parameters", parameters}, {"bytes", parameters * 4}};
@@ -31,14 +37,19 @@ nlohmann::json describe(preflight &plan) {
 
 void print(const nlohmann::json &checked) {
   fmt::print("{}: ok\n", checked["file"].get<std::string>());
-  if (checked["max_staleness"].is_null())
+  const auto lead = checked["admission_lead"].get<std::int64_t>(),
+             least = checked["admission_lead_least"].get<std::int64_t>();
+  if (!checked["ages"].get<bool>())
     fmt::print("  staleness: nothing ages here (no sampler follows the learner)\n");
+  else if (checked["max_staleness"].is_null())
+    fmt::print("  staleness: NO PROMISE (i_know = true)\n");
   else
+    fmt::print("  staleness: at most {} versions, for every token\n", checked["max_staleness"].get<int>());
+  if (checked["ages"].get<bool>())
     fmt::print(
-        "  staleness: at most {} versions; strict order, so the admission lead is {} as well: a group is "
-        "admitted for batch b only while b <= version + {}\n",
-        checked["max_staleness"].get<int>(), checked["admission_lead"].get<int>(),
-        checked["admission_lead"].get<int>());
+        "  admission lead: {}{} ({}): a group for batch b is drawn only while b <= the sampler's version + "
+        "lead\n",
+        least == lead ? "" : fmt::format("{} to ", least), lead, checked["why"].get<std::string>());
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),

@@ -51,6 +51,10 @@ actor_kind advantage_kind(const advantage_row &row) {
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
+    const auto finish = [&row, weights](const joined_group &joined) {
+      const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+      return advantage_samples(joined, combine_scores(joined, weights), rule);
+    };
     node_plan plan;
     plan.verify = [=, &row](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
@@ -60,15 +64,15 @@ actor_kind advantage_kind(const advantage_row &row) {
                                   checks.upstream(self, "sampler")->name + "], which has " +
                                   std::to_string(checks.group()));
     };
-    plan.spawn = [=, &row](spawn_context &context) {
+    plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name);
-      setup.finish = [&row, weights](const joined_group &joined) {
-        const auto rule = [&row](const std::vector<double> &rewards) {
-          return group_advantages(row, rewards);
-        };
-        return advantage_samples(joined, combine_scores(joined, weights), rule);
-      };
+      setup.finish = finish;
       return context.own(name, spawn_join(context.system, std::move(setup)));
+    };
+    plan.offline = [=](preflight &) {
+      offline_part part;
+      part.samples = finish;
+      return part;
     };
     return plan;
   };

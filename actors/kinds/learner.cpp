@@ -1,5 +1,8 @@
 #include "actors/learner.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include "actors/buffer.hpp"
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
@@ -117,6 +120,11 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
     fail_at(schedule.at, "[schedule] batch = " + std::to_string(schedule.batch) +
                              " is not a multiple of group = " + std::to_string(group) +
                              "; groups are consumed whole");
+  const bool rolls_back = std::any_of(schedule.brakes.begin(), schedule.brakes.end(),
+                                      [](const auto &each) { return each.act == brake_action::roll_back; });
+  if (rolls_back && checks.graph().run.checkpoint_every == 0)
+    fail_at(schedule.place("brakes"),
+            "[schedule] a brake rolls back to the newest checkpoint; set checkpoint_every in [run]");
   if (schedule.batch / group < keys.training.mini_batches)
     fail_at(self.at,
             "[actors." + self.name + "] mini_batches = " + std::to_string(keys.training.mini_batches) +
@@ -137,6 +145,11 @@ trainer_options finished_options(const preflight &plan, const actor_config &self
   if (const auto *sampler = plan.upstream(self, "sampler"))
     training.temperature = number_key(*sampler, "temperature", 1.0);
   training.staleness_bound = plan.staleness_bound();
+  const auto &rules = plan.rules();
+  if (rules.lag == lag_rule::exactly && plan.samples_own_policy())
+    training.exact_lag = plan.contract().lead.first;
+  training.brakes = rules.brakes;
+  training.keep_every = plan.graph().run.checkpoint_every;
   return training;
 }
 
@@ -145,10 +158,20 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   const auto &self = *graph.find_actor(name);
   const auto model = text_key(self, "model");
   const auto initial = place(context.first->model, self.device, graph.run.numerics);
-  auto groups = context.resumed ? restored_buffer(graph.schedule.batch, context.resumed->history)
-                                : order_buffer(graph.schedule.batch);
-  auto buffer = spawn_buffer(context.system, std::move(groups), context.ledger, context.services);
+  auto groups = context.plan.buffer();
+  auto dials = context.plan.dials();
+  if (context.resumed) {
+    groups = restored_buffer(std::move(groups), context.resumed->history);
+    dials = restored_dials(std::move(dials), context.resumed->history, context.paths.metrics);
+    groups.set_window(dials.value("window"));
+  }
+  const auto group = context.plan.group();
+  auto buffer =
+      spawn_buffer(context.system, std::move(groups),
+                   {context.ledger, context.services, group, (graph.schedule.batch_least + group - 1) / group,
+                    std::chrono::nanoseconds(static_cast<std::int64_t>(graph.schedule.batch_after * 1e9))});
   context.own("buffer", buffer);
+  caf::anon_send(context.ledger, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
   learner_setup setup;
   setup.share = context.share(name, keys.threads);
   setup.core = std::make_shared<trainer>(finished_options(context.plan, self, keys), *initial);
@@ -161,9 +184,11 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.ledger = context.ledger;
   setup.weights = context.weights;
   setup.updates = graph.run.updates;
-  setup.publish_every = graph.schedule.publish_every;
+  setup.batch = graph.schedule.batch;
+  setup.dials = std::move(dials);
   setup.checkpoint_every = graph.run.checkpoint_every;
   setup.checkpoints = context.paths.checkpoints;
+  setup.journal = context.paths.journal;
   context.learner = spawn_learner(context.system, context.detached, setup);
   context.own(name, context.learner);
   return caf::actor_cast<caf::strong_actor_ptr>(buffer);

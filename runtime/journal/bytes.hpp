@@ -120,6 +120,7 @@ class byte_reader {
     return values;
   }
   bool at_end() const { return bytes_.empty(); }
+  std::string_view rest() const { return bytes_; }
 
  private:
   static constexpr std::uint64_t longest_runs = std::uint64_t{1} << 27;

@@ -66,6 +66,23 @@ void write(byte_writer &out, const run_closed &event) {
   out.number(event.version);
   out.text(event.status);
 }
+void write(byte_writer &out, const version_made &event) {
+  out.text(event.learner);
+  out.number(event.version);
+  out.count(event.tensors.size());
+  for (const auto sum : event.tensors) out.put(sum);
+}
+
+void write(byte_writer &out, const batch_braked &event) {
+  out.number(event.version);
+  out.text(event.cause);
+}
+void write(byte_writer &out, const dial_turned &event) {
+  out.text(event.dial);
+  out.number(event.version);
+  out.number(event.value);
+  out.text(event.cause);
+}
 void write(byte_writer &out, const group_progress &event) {
   out.count(event.id);
   out.count(event.samples.size());
@@ -136,6 +153,22 @@ void read(byte_reader &in, run_resumed &event) {
 void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
+}
+void read(byte_reader &in, version_made &event) {
+  event.learner = in.text();
+  event.version = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.tensors.push_back(in.get<std::uint32_t>());
+}
+
+void read(byte_reader &in, batch_braked &event) {
+  event.version = in.number();
+  event.cause = in.text();
+}
+void read(byte_reader &in, dial_turned &event) {
+  event.dial = in.text();
+  event.version = in.number();
+  event.value = in.number();
+  event.cause = in.text();
 }
 void read(byte_reader &in, group_progress &event) {
   event.id = in.count();

@@ -39,6 +39,18 @@ struct batch_consumed {
   std::int64_t version = 0;
   std::vector<std::uint64_t> ids;
 };
+/// A brake: the batch that `version` was to be made of changed nothing, and its groups were not trained on.
+struct batch_braked {
+  std::int64_t version = 0;
+  std::string cause;
+};
+/// One of the schedule's numbers changed, from `version` on.
+struct dial_turned {
+  std::string dial;
+  std::int64_t version = 0;
+  std::int64_t value = 0;
+  std::string cause;
+};
 /// The run went on from the checkpoint of `version`: what was consumed for later ones is consumed again.
 struct run_resumed {
   std::int64_t version = 0;
@@ -48,14 +60,23 @@ struct run_closed {
   std::int64_t version = 0;
   std::string status;
 };
+
+/// A learner has made `version`: a CRC-32 of each tensor that it trains, so that a replay knows the first one
+/// that differs without its checkpoint.
+struct version_made {
+  std::string learner;
+  std::int64_t version = 0;
+  std::vector<std::uint32_t> tensors;
+};
 /// What a prompt's samples have got since the last such record of it, one entry a sample.
 struct group_progress {
   std::uint64_t id = 0;
   std::vector<partial_generation> samples;
 };
 
-using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, group_progress>;
+using journal_event =
+    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
+                 batch_braked, dial_turned, version_made, group_progress>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

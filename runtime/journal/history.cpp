@@ -1,5 +1,7 @@
 #include "runtime/journal/history.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -61,9 +63,11 @@ class summing {
                           [&](const prompt_moved &event) { move(event); },
                           [&](const group_kept &event) { keep(event.group); },
                           [&](const batch_consumed &event) { consume(event); },
+                          [&](const batch_braked &event) { brake(event); },
+                          [&](const dial_turned &event) { turns_.push_back(event); },
                           [&](const run_resumed &event) { resume(event.version); },
                           [&](const run_closed &event) { history_.closed = event.status == "finished"; },
-                          [&](const group_progress &event) { go_on(event); }},
+                          [](const version_made &) {}, [&](const group_progress &event) { go_on(event); }},
                record.event);
   }
 
@@ -73,14 +77,36 @@ class summing {
     for (auto &[id, prompt] : history_.prompts) {
       const auto state = prompt.state;
       if (const auto by = made(id); by > 0)  // the checkpoint decides, whether or not word of it had come
-        prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
+        settle(prompt, by, version);
       else if (state == rollout_state::running || state == rollout_state::partial ||
                state == rollout_state::finished)
         put_back(id, prompt);
     }
   }
 
+  /// What is in force at the checkpoint of `version`; later batches are consumed again, brakes and all.
+  void finish(std::int64_t version) {
+    for (const auto &batch : history_.to_consume)
+      history_.batch_groups[batch.version] = static_cast<std::int64_t>(batch.ids.size());
+    for (const auto &turn : turns_)
+      if (turn.version <= version) history_.dials[turn.dial] = turn.value;
+  }
+
  private:
+  void settle(prompt_place &prompt, std::int64_t by, std::int64_t version) {
+    prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
+    prompt.reason = "";
+    const auto brake = brakes_.find(by);
+    if (by > version || brake == brakes_.end()) return;
+    prompt.state = rollout_state::dropped;
+    prompt.reason = brake->second;
+  }
+
+  void brake(const batch_braked &event) {
+    brakes_[event.version] = "brake: " + event.cause;
+    history_.batch_groups[event.version] = 0;
+  }
+
   std::int64_t made(std::uint64_t id) const {
     const auto found = made_.find(id);
     return found == made_.end() ? 0 : found->second;
@@ -110,6 +136,7 @@ class summing {
   }
 
   void keep(const sample_group_ptr &group) {
+    if (!history_.groups.contains(group->id)) history_.arrivals.push_back(group->id);
     history_.groups[group->id] = group;
     const auto begun = history_.begun.extract(group->id);
     if (!begun || !history_.fault.empty()) return;
@@ -141,13 +168,15 @@ class summing {
       history_.reissued += history_.opened.group;
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
-    if (event.to == rollout_state::dropped) history_.groups.erase(event.id);
+    if (event.to == rollout_state::dropped && made(event.id) == 0) history_.groups.erase(event.id);
     if (event.to == rollout_state::dropped || event.to == rollout_state::waiting)
       history_.begun.erase(event.id);
   }
 
   void consume(const batch_consumed &event) {
     for (const auto id : event.ids) made_[id] = event.version;
+    brakes_.erase(event.version);
+    history_.batch_groups[event.version] = static_cast<std::int64_t>(event.ids.size());
     while (!history_.to_consume.empty() && history_.to_consume.back().version >= event.version)
       history_.to_consume.pop_back();  // consumed again after a resume
     if (event.version > kept_from_) {
@@ -160,6 +189,8 @@ class summing {
   run_history &history_;
   std::int64_t kept_from_;
   std::map<std::uint64_t, std::int64_t> made_;  // the version that each consumed group makes
+  std::map<std::int64_t, std::string> brakes_;  // versions whose batch changed nothing, and why
+  std::vector<dial_turned> turns_;
 };
 
 }  // namespace
@@ -176,7 +207,14 @@ run_history read_history(const std::filesystem::path &journal, std::int64_t vers
   summing sum(history, version);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
+  const auto newest = history.batch_groups.empty() ? 0 : history.batch_groups.rbegin()->first;
+  if (newest < version)
+    throw input_error(
+        fmt::format("{}: error: the checkpoint is of version {}, but the journal ends at {}; put "
+                    "back the journal that belongs to it, or begin a run of another name",
+                    journal.string(), version, newest));
   sum.resume(version);
+  sum.finish(version);
   for (const batch_consumed &batch : history.to_consume)
     for (const auto id : batch.ids)
       if (!history.groups.contains(id))
@@ -189,6 +227,7 @@ run_history read_history(const std::filesystem::path &journal) {
   run_history history;
   summing sum(history, std::numeric_limits<std::int64_t>::max());
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
+  sum.finish(std::numeric_limits<std::int64_t>::max());
   return history;
 }
 

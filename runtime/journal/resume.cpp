@@ -41,15 +41,6 @@ std::set<std::uint64_t> consumed_ids(const run_history &history) {
   return ids;
 }
 
-// The first draw that is neither consumed nor dropped: in strict order all before it are.
-std::uint64_t first_open(const run_history &history, const std::set<std::uint64_t> &consumed) {
-  for (const auto &[id, prompt] : history.prompts) {
-    const bool done = prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped;
-    if (!done && !consumed.contains(id)) return id;
-  }
-  return history.next_id();
-}
-
 // The oldest weights that make tokens yet, where every prompt is made by those of its min_version.
 std::int64_t oldest_needed(const run_history &history) {
   auto oldest = std::numeric_limits<std::int64_t>::max();
@@ -105,28 +96,35 @@ void require_same_topology(const run_paths &paths, const std::string &resolved) 
   }
 }
 
-ledger restored_books(ledger empty, const run_history &history) {
+ledger restored_books(ledger empty, std::int64_t batch, const run_history &history) {
   for (const auto &[id, prompt] : history.prompts) empty.restore(id, prompt.state, prompt.reason);
   empty.restore_reissued(history.reissued);
+  for (const auto &[version, groups] : history.batch_groups)
+    empty.forfeit(batch - groups * history.opened.group);
   empty.totals();
   return empty;
 }
 
-order_buffer restored_buffer(std::int64_t batch, const run_history &history) {
+order_buffer restored_buffer(order_buffer empty, const run_history &history) {
   const auto consumed = consumed_ids(history);
   std::deque<std::vector<sample_group_ptr>> again;
   for (const auto &each : history.to_consume) {
     again.emplace_back();
     for (const auto id : each.ids) again.back().push_back(history.groups.at(id));
   }
-  order_buffer buffer(batch);
-  const auto next = first_open(history, consumed);
-  buffer.restore(std::move(again), next);
+  group_pool pool(empty.places());
   for (const auto &[id, prompt] : history.prompts) {
-    if (prompt.state == rollout_state::dropped && id >= next) buffer.drop(id);
-    if (prompt.state == rollout_state::buffered && !consumed.contains(id)) buffer.put(history.groups.at(id));
+    if (prompt.state == rollout_state::dropped) continue;
+    if (prompt.state == rollout_state::trained || consumed.contains(id))
+      pool.consumed(id);
+    else
+      pool.draw(id, prompt.min_version);
   }
-  return buffer;
+  for (const auto id : history.arrivals)
+    if (history.prompts.at(id).state == rollout_state::buffered && !consumed.contains(id))
+      pool.put(history.groups.at(id));
+  empty.restore(std::move(again), std::move(pool));
+  return empty;
 }
 
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {
@@ -143,6 +141,21 @@ std::map<std::uint64_t, begun_samples> begun_again(const run_history &history) {
     if (prompt.state == rollout_state::partial)
       begun.emplace(id, std::make_shared<const std::vector<partial_generation>>(history.begun.at(id)));
   return begun;
+}
+
+conductor restored_dials(conductor dials, const run_history &history, const fs::path &metrics) {
+  dials.restore(history.dials);
+  if (!fs::exists(metrics)) return dials;
+  std::istringstream lines(read_text(metrics));
+  for (std::string line; std::getline(lines, line);) {
+    const auto update = nlohmann::json::parse(line, nullptr, false);
+    if (!update.is_object()) continue;
+    conductor::figures figures;
+    for (const auto &[name, value] : update.items())
+      if (value.is_number()) figures.emplace(name, value.get<double>());
+    dials.remember(update.value("update", std::int64_t{0}), figures);
+  }
+  return dials;
 }
 
 void cut_metrics(const fs::path &metrics, std::int64_t version) {

@@ -6,6 +6,7 @@
 
 #include "runtime/journal/history.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/schedule/dials.hpp"
 #include "runtime/schedule/ledger.hpp"
 #include "runtime/schedule/order_buffer.hpp"
 
@@ -25,11 +26,15 @@ std::optional<resume_point> find_resume_point(const run_paths &paths, bool exact
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
-/// The books, the buffer and the prompts that are sampled again or further, as the run left them.
-ledger restored_books(ledger empty, const run_history &history);
-order_buffer restored_buffer(std::int64_t batch, const run_history &history);
+/// The books (with batches of `batch` rollouts), the buffer and the prompts that are sampled again or
+/// further, as the run left them.
+ledger restored_books(ledger empty, std::int64_t batch, const run_history &history);
+order_buffer restored_buffer(order_buffer empty, const run_history &history);
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);  ///< with their min_version
 std::map<std::uint64_t, begun_samples> begun_again(const run_history &history);   ///< those that are partial
+
+/// The schedule's numbers as the run left them; `metrics` are the updates up to the checkpoint.
+conductor restored_dials(conductor dials, const run_history &history, const std::filesystem::path &metrics);
 
 /// Cuts metrics.jsonl behind the line of `version`; the lines of later updates are written again.
 void cut_metrics(const std::filesystem::path &metrics, std::int64_t version);

@@ -40,17 +40,31 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
-        const auto made_by = entry.versions[token], oldest = oldest_of(entry, token);
-        const auto age = made_by > version ? version - made_by : version - oldest;
-        if (age < 0 || age > bound)
-          throw run_error(fmt::format(
-              "the staleness contract is broken: prompt {}, response token {} was made by version {}{} and "
-              "is "
-              "trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
-              group->id, token, made_by,
-              oldest < made_by ? fmt::format(" over a cache of version {}", oldest) : "", version, age, bound,
-              fmt::join(entry.versions, " ")));
+        const auto made_by = entry.versions[token];
+        const auto oldest = oldest_of(entry, token);
+        const auto age = version - oldest;
+        if (made_by <= version && age <= bound) continue;
+        throw staleness_error(
+            fmt::format(
+                "the staleness contract is broken: prompt {}, response token {} was made by version {}{} and "
+                "is trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
+                group->id, token, made_by,
+                oldest < made_by ? fmt::format(" over a cache of version {}", oldest) : "", version, age,
+                bound, fmt::join(entry.versions, " ")),
+            group->id);
       }
+}
+
+void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag) {
+  const auto wanted = std::max<std::int64_t>(version - lag, 0);
+  for (const auto &group : batch)
+    for (const auto &entry : group->samples)
+      for (const auto made_by : entry.versions)
+        if (made_by != wanted)
+          throw run_error(
+              fmt::format("lag = \"exactly\" is broken: prompt {} was made by version {}, and the "
+                          "batch of version {} must be made by version {}",
+                          group->id, made_by, version, wanted));
 }
 
 bool has_advantage(const sample &entry) {

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <vector>
 
+#include "models/error.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -17,9 +19,19 @@ struct staleness_figures {
 };
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version);
 
-/// Throws run_error with the group's history when a token is older (as above) than `bound` versions, or newer
-/// than `version`.
+/// The promise was broken by a token of this prompt.
+class staleness_error : public run_error {
+ public:
+  staleness_error(const std::string &text, std::uint64_t id) : run_error(text), prompt(id) {}
+  std::uint64_t prompt;
+};
+
+/// Throws staleness_error when a token, or the cache that it was computed over, is older than `bound`
+/// versions, or newer than `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
+
+/// Throws run_error when a token was not made by version max(0, `version` - `lag`).
+void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag);
 
 /// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose
 /// advantages are all zero), staleness_mean, staleness_max. Keys without data are absent.

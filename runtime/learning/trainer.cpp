@@ -8,6 +8,7 @@
 
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
+#include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
 namespace {
@@ -38,6 +39,7 @@ trainer::trainer(trainer_options options, const transformer &initial)
       model_(initial.with_trainable(parameters_)),
       optimizer_(fresh_adamw(parameters_)) {
   model_.train_into(gradient_);
+  keep_state();
 }
 
 void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
@@ -47,6 +49,19 @@ void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
   version_ = state.at("version");
   tokens_ = state.at("tokens");
   staleness_max_ = state.at("staleness_max");
+  keep_state();
+}
+
+/// What a brake rolls back to: the state of the newest checkpoint, so that an interrupted run has the same.
+void trainer::keep_state() {
+  const bool wanted = std::any_of(options_.brakes.begin(), options_.brakes.end(),
+                                  [](const auto &each) { return each.act == brake_action::roll_back; });
+  if (!wanted) return;
+  const at::NoGradGuard no_gradients;
+  kept_ = parameters_.detach().clone();
+  kept_moments_ = optimizer_;
+  kept_moments_.m = optimizer_.m.clone();
+  kept_moments_.v = optimizer_.v.clone();
 }
 
 nlohmann::json trainer::state() const {
@@ -58,8 +73,11 @@ void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
   if (options_.staleness_bound) assert_staleness(batch_, version_, *options_.staleness_bound);
+  if (options_.exact_lag) assert_lag(batch_, version_, *options_.exact_lag);
   staleness_max_ = std::max(staleness_max_, measure_staleness(batch_, version_).largest);
   metrics_.clear();
+  braked_.clear();
+  steps_ = 0;
   mini_batches_.clear();
   cursor_ = 0;
   const auto groups = static_cast<std::int64_t>(batch_.size());
@@ -127,7 +145,7 @@ bool trainer::slice() {
       if (position < group.parts.size()) {
         const bool last = position + 1 == group.parts.size();
         train(group, group.parts[position], last);
-        return !(last && epoch + 1 == options_.epochs && &group == &mini_batches_.back());
+        return braked_.empty() && !(last && epoch + 1 == options_.epochs && &group == &mini_batches_.back());
       }
       position -= group.parts.size();
     }
@@ -136,8 +154,14 @@ bool trainer::slice() {
 }
 
 void trainer::train(mini_batch &group, micro_batch &part, bool last) {
-  const auto &row = *options_.objective;
   tokens_ += part.token_count;
+  add_metrics(metrics_, add_gradient(part, group.totals));
+  if (last) optimizer_step();
+}
+
+/// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds.
+objective_result trainer::add_gradient(const micro_batch &part, const denominators &totals) {
+  const auto &row = *options_.objective;
   auto inputs = part.inputs;
   if (per_token(row.kind)) {
     inputs.logp =
@@ -146,13 +170,33 @@ void trainer::train(mini_batch &group, micro_batch &part, bool last) {
   } else {
     inputs.scores = batch_scores(model_, part.tokens);
   }
-  const auto result = evaluate(row, inputs, options_.loss, group.totals);
+  auto result = evaluate(row, inputs, options_.loss, totals);
   if (!std::isfinite(result.loss.item<double>()))
     throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) +
                     "; batch: " + batch_ids());
   result.loss.backward();
-  add_metrics(metrics_, result);
-  if (last) optimizer_step();
+  return result;
+}
+
+/// Whether a brake keeps this step, and the rest of the batch, from being taken.
+bool trainer::brake() {
+  if (options_.brakes.empty()) return false;
+  const auto found = finish_metrics(metrics_);
+  const conductor::figures figures(found.begin(), found.end());
+  for (const auto &each : options_.brakes) {
+    if (each.act == brake_action::shrink || !out_of_bounds(each, figures)) continue;
+    braked_ = reason_of(each, figures);
+    gradient_.zero_();
+    if (each.act != brake_action::roll_back) return true;
+    braked_ += ", rolled back";
+    steps_ = 0;
+    parameters_.copy_(kept_);
+    optimizer_.step = kept_moments_.step;
+    optimizer_.m.copy_(kept_moments_.m);
+    optimizer_.v.copy_(kept_moments_.v);
+    return true;
+  }
+  return false;
 }
 
 void trainer::optimizer_step() {
@@ -161,6 +205,8 @@ void trainer::optimizer_step() {
   if (!std::isfinite(grad_norm_))
     throw run_error("the gradient is not finite in update " + std::to_string(version_ + 1) +
                     "; batch: " + batch_ids());
+  if (brake()) return;
+  ++steps_;
   rate_ = learning_rate(options_.rate, optimizer_.step);
   adamw_step(parameters_, gradient_, optimizer_, options_.optimizer, rate_,
              clip_scale(grad_norm_, options_.max_grad_norm), decays_);
@@ -183,6 +229,9 @@ trained_version trainer::complete(std::int64_t now_ns) {
     result.metrics["loss"] =
         result.metrics["loss"].get<double>() / static_cast<double>(options_.mini_batches * options_.epochs);
   for (const auto &group : batch_) result.ids.push_back(group->id);
+  if (!braked_.empty()) result.metrics["brake"] = braked_;
+  if (steps_ == 0) result.braked = braked_;
+  if (options_.keep_every > 0 && version_ % options_.keep_every == 0) keep_state();
   auto reusable = std::find_if(published_.begin(), published_.end(),
                                [](const auto &buffer) { return buffer.use_count() == 1; });
   if (reusable == published_.end()) {

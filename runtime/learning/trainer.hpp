@@ -11,6 +11,7 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/schedule/rules.hpp"
 
 namespace slipstream {
 
@@ -25,6 +26,9 @@ struct trainer_options {
   std::int64_t epochs = 1;                      ///< passes over the batch
   double temperature = 1.0;                     ///< of the distribution that the samples were drawn from
   std::optional<std::int64_t> staleness_bound;  ///< asserted on every token; none: not promised
+  std::optional<std::int64_t> exact_lag;        ///< every token is that old (less only at the beginning)
+  std::vector<brake_spec> brakes;               ///< judged before each optimizer step
+  std::int64_t keep_every = 0;                  ///< versions between the states that a brake rolls back to
 };
 
 /// A version that a batch made.
@@ -33,6 +37,16 @@ struct trained_version {
   std::shared_ptr<const transformer> weights;  ///< never written again
   std::vector<std::uint64_t> ids;              ///< what it was trained on
   nlohmann::json metrics;                      ///< one line of metrics.jsonl
+  std::string braked;                          ///< why nothing was trained; empty: the batch was
+};
+
+/// The gradient of a batch's loss at the weights that met it, as of one optimizer step over the whole batch.
+struct batch_gradient {
+  at::Tensor sum;  ///< [trainable parameters]
+  double norm = 0;
+  /// Of `sum` as an estimate, from how far its groups lie apart: the trace of the covariance of one group's
+  /// gradient, divided by the number of groups. NaN of a single group.
+  double variance = 0;
 };
 
 /// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
@@ -60,6 +74,9 @@ class trainer {
   bool slice();
   trained_version complete(std::int64_t now_ns);
 
+  /// What the batch would move, between two batches; nothing moves. Groups are passed one by one.
+  batch_gradient gradient(const std::vector<sample_group_ptr> &batch);
+
   /// {"updates", "staleness_max", "tokens_trained"} over the run so far, and the newest update's figures.
   nlohmann::json summary() const;
 
@@ -74,7 +91,10 @@ class trainer {
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
   void anchor(micro_batch &part) const;
   void train(mini_batch &group, micro_batch &part, bool last);
+  objective_result add_gradient(const micro_batch &part, const denominators &totals);
   void optimizer_step();
+  bool brake();
+  void keep_state();
   std::string batch_ids() const;
 
   trainer_options options_;
@@ -94,6 +114,10 @@ class trainer {
   std::vector<mini_batch> mini_batches_;
   std::size_t cursor_ = 0;  ///< slices done of this batch
   metric_totals metrics_;
+  std::string braked_;      ///< the brake that ended this batch
+  std::int64_t steps_ = 0;  ///< taken with this batch
+  at::Tensor kept_;         ///< parameters to roll back to
+  adamw_state kept_moments_;
   double grad_norm_ = 0;
   double rate_ = 0;
   nlohmann::json newest_metrics_ = nlohmann::json::object();

@@ -15,6 +15,8 @@ class admission {
   /// The oldest version whose weights may begin the next rollout; may be negative.
   std::int64_t min_version(std::int64_t counted) const { return counted / batch_ - lead_; }
   bool can_admit(std::int64_t counted, std::int64_t version) const { return min_version(counted) <= version; }
+  std::int64_t batch() const { return batch_; }
+  std::int64_t lead() const { return lead_; }
 
  private:
   std::int64_t batch_;

@@ -42,21 +42,27 @@ std::int64_t ledger_totals::dropped_total() const {
                          [](std::int64_t sum, const auto &entry) { return sum + entry.second; });
 }
 
-ledger::ledger(admission rule, std::int64_t group, std::int64_t limit)
-    : rule_(rule), group_(group), limit_(limit) {}
+ledger::ledger(admission rule, std::int64_t group, std::int64_t limit, ledger_caps caps)
+    : rule_(rule), group_(group), limit_(limit), caps_(caps) {}
 
 std::int64_t ledger::room(std::int64_t version) const {
-  std::int64_t counted = totals_.drawn - totals_.dropped_total();
+  std::int64_t count = counted(), in_flight = totals_.in_flight();
   std::int64_t prompts = 0;
-  while (counted < limit_ && rule_.min_version(counted) <= version) {
-    counted += group_;
+  while (count < limit_ && rule_.min_version(count) <= version &&
+         (caps_.in_flight == 0 || in_flight + group_ <= caps_.in_flight)) {
+    count += group_;
+    in_flight += group_;
     ++prompts;
   }
   return prompts;
 }
 
+bool ledger::may_start() const {
+  return caps_.running == 0 || totals_.running + group_ <= caps_.running;
+}
+
 std::int64_t ledger::draw(std::uint64_t id) {
-  const auto min_version = rule_.min_version(totals_.drawn - totals_.dropped_total());
+  const auto min_version = rule_.min_version(counted());
   if (!in_flight_.emplace(id, rollout_state::waiting).second)
     throw run_error("ledger: prompt " + std::to_string(id) + " was drawn twice");
   totals_.drawn += group_;

@@ -25,15 +25,29 @@ struct ledger_totals {
   std::int64_t dropped_total() const;
 };
 
+/// Bounds beside the rule, in rollouts; 0: none.
+struct ledger_caps {
+  std::int64_t running = 0;
+  std::int64_t in_flight = 0;
+};
+
 /// The books of one loader: every prompt drawn is in exactly one state, and a prompt is drawn only when the
 /// admission rule allows it. A group (all samples of one prompt) moves as a whole. Pure: no clock, no actors.
 class ledger {
  public:
   /// `group` rollouts a prompt; `limit` accepted rollouts end the run (no more are admitted than it needs).
-  ledger(admission rule, std::int64_t group, std::int64_t limit);
+  ledger(admission rule, std::int64_t group, std::int64_t limit, ledger_caps caps = {});
 
   /// How many prompts may be drawn now, when the newest weights that a sampler holds are `version`.
   std::int64_t room(std::int64_t version) const;
+  /// Whether one more prompt may be given to a sampler.
+  bool may_start() const;
+  /// How many versions the sampler may run ahead from now on.
+  void set_lead(std::int64_t lead) { rule_ = admission(rule_.batch(), lead); }
+  std::int64_t lead() const { return rule_.lead(); }
+  /// Places that a batch left empty (or a batch that was not trained on) count as taken: versions go on.
+  void forfeit(std::int64_t rollouts) { forfeited_ += rollouts; }
+  std::int64_t forfeited() const { return forfeited_; }
   /// Books a prompt just drawn as waiting; returns the oldest version that may make its tokens.
   std::int64_t draw(std::uint64_t id);
 
@@ -53,12 +67,15 @@ class ledger {
   const ledger_totals &totals() const;
 
  private:
+  std::int64_t counted() const { return totals_.drawn - totals_.dropped_total() + forfeited_; }
   void move(std::uint64_t id, rollout_state to);
   std::int64_t &count(rollout_state state);
 
   admission rule_;
   std::int64_t group_;
   std::int64_t limit_;
+  ledger_caps caps_;
+  std::int64_t forfeited_ = 0;
   std::unordered_map<std::uint64_t, rollout_state> in_flight_;
   ledger_totals totals_;
 };

@@ -2,52 +2,47 @@
 
 #include <utility>
 
-#include "models/error.hpp"
-
 namespace slipstream {
 
-order_buffer::order_buffer(std::int64_t batch) : batch_(batch) {}
+order_buffer::order_buffer(order_row order, order_state settings, std::int64_t places)
+    : order_(std::move(order)), settings_(settings), pool_(places) {}
 
-void order_buffer::put(sample_group_ptr group) {
-  const auto id = group->id;
-  if (id < next_ || !ready_.emplace(id, std::move(group)).second)
-    throw run_error("buffer: group " + std::to_string(id) + " arrived twice");
+void order_buffer::restore(std::deque<std::vector<sample_group_ptr>> again, group_pool pool) {
+  again_ = std::move(again);
+  pool_ = std::move(pool);
 }
 
-void order_buffer::drop(std::uint64_t id) {
-  dropped_.insert(id);
+batch_choice order_buffer::choose(std::int64_t version) const {
+  auto state = settings_;
+  state.version = version;
+  return order_.choose(pool_, state);
 }
 
-void order_buffer::advance() {
-  while (taken_rollouts_ < batch_) {
-    if (dropped_.erase(next_) > 0) {
-      ++next_;
-      continue;
-    }
-    const auto entry = ready_.find(next_);
-    if (entry == ready_.end()) return;
-    taken_rollouts_ += entry->second->rollouts;
-    taken_.push_back(std::move(entry->second));
-    ready_.erase(entry);
-    ++next_;
-  }
-}
-
-void order_buffer::restore(std::deque<std::vector<sample_group_ptr>> batches, std::uint64_t next) {
-  again_ = std::move(batches);
-  next_ = next;
-}
-
-std::optional<std::vector<sample_group_ptr>> order_buffer::take() {
+buffer_offer order_buffer::take(std::int64_t version) {
+  buffer_offer offer;
   if (!again_.empty()) {
-    auto batch = std::move(again_.front());
+    offer.batch = std::move(again_.front());
+    offer.again = true;
     again_.pop_front();
-    return batch;
+    return offer;
   }
-  advance();
-  if (taken_rollouts_ < batch_) return {};
-  taken_rollouts_ = 0;
-  return std::exchange(taken_, {});
+  auto choice = choose(version);
+  for (const auto id : choice.late) pool_.drop(id);
+  offer.late = std::move(choice.late);
+  if (static_cast<std::int64_t>(choice.take.size()) == pool_.places()) offer.batch = pool_.take(choice.take);
+  return offer;
+}
+
+std::int64_t order_buffer::short_batch(std::int64_t version, std::int64_t least) const {
+  auto state = settings_;
+  state.version = version;
+  const auto choice = order_.choose(pool_, state);
+  const auto groups = static_cast<std::int64_t>(choice.take.size());
+  return groups >= least && may_go_short(pool_, state, choice) ? groups : 0;
+}
+
+std::vector<sample_group_ptr> order_buffer::take_short(std::int64_t version) {
+  return pool_.take(choose(version).take);
 }
 
 }  // namespace slipstream

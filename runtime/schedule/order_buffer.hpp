@@ -2,44 +2,49 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
-#include <optional>
-#include <set>
 #include <vector>
 
-#include "runtime/types.hpp"
+#include "runtime/schedule/group_pool.hpp"
+#include "runtime/schedule/orders.hpp"
 
 namespace slipstream {
 
-/// Finished groups in strict order: they leave in the order their prompts were drawn, whatever order they
-/// arrive in; dropped ones are passed over. Pure.
+/// What a buffer has for the learner now.
+struct buffer_offer {
+  std::vector<sample_group_ptr> batch;  ///< empty: not yet a whole one
+  std::vector<std::uint64_t> late;      ///< groups that the order gave up; they have left the buffer
+  bool again = false;                   ///< the batch was consumed before, and the run was interrupted since
+};
+
+/// Groups between draw and training, and the order that composes batches of them. Pure, and a value.
 class order_buffer {
  public:
-  /// `batch` counts rollouts.
-  explicit order_buffer(std::int64_t batch);
+  /// `settings` holds all but the version. `places`: groups a batch.
+  order_buffer(order_row order, order_state settings, std::int64_t places);
 
-  /// Where an earlier part of the run left off: batches that were consumed for versions to be made again, in
-  /// order; groups from draw `next` on follow.
-  void restore(std::deque<std::vector<sample_group_ptr>> batches, std::uint64_t next);
+  /// Batches that an earlier part of the run consumed for versions to be made again come first, in order.
+  void restore(std::deque<std::vector<sample_group_ptr>> again, group_pool pool);
 
-  void put(sample_group_ptr group);
-  void drop(std::uint64_t id);
-  /// The next batch once it is whole, sorted by id; nothing before.
-  std::optional<std::vector<sample_group_ptr>> take();
+  void draw(std::uint64_t id, std::int64_t min_version) { pool_.draw(id, min_version); }
+  void put(sample_group_ptr group) { pool_.put(std::move(group)); }
+  void drop(std::uint64_t id) { pool_.drop(id); }
+  void set_window(std::int64_t groups) { settings_.window = groups; }
 
-  bool again() const { return !again_.empty(); }  ///< the next batch is one consumed before
-  std::int64_t held() const { return static_cast<std::int64_t>(ready_.size()); }  ///< groups waiting here
-  std::uint64_t next() const { return next_; }  ///< the draw that the next batch waits for
+  /// The next batch once it is whole, for the learner that holds `version`.
+  buffer_offer take(std::int64_t version);
+  /// How many groups a batch of fewer, `least` or more, would have now; 0 when it must not go.
+  std::int64_t short_batch(std::int64_t version, std::int64_t least) const;
+  std::vector<sample_group_ptr> take_short(std::int64_t version);
+
+  const group_pool &pool() const { return pool_; }
+  std::int64_t places() const { return pool_.places(); }
 
  private:
-  void advance();
+  batch_choice choose(std::int64_t version) const;
 
-  std::int64_t batch_;
-  std::uint64_t next_ = 0;
-  std::map<std::uint64_t, sample_group_ptr> ready_;
-  std::set<std::uint64_t> dropped_;
-  std::vector<sample_group_ptr> taken_;  ///< in order, not yet a whole batch
-  std::int64_t taken_rollouts_ = 0;
+  order_row order_;
+  order_state settings_;
+  group_pool pool_;
   std::deque<std::vector<sample_group_ptr>> again_;
 };
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "runtime/topology/schedule.hpp"
+
 namespace slipstream {
 
 namespace {
@@ -75,15 +77,6 @@ void write_run(writer &out, const run_config &run) {
   out.text_key("numerics", run.numerics == numerics::exact ? "exact" : "fast");
 }
 
-void write_schedule(writer &out, const schedule_config &schedule) {
-  out.table("schedule");
-  out.integer("batch", schedule.batch);
-  out.integer("max_staleness", schedule.max_staleness);
-  out.text_key("order", schedule.order);
-  out.text_key("on_new_weights", to_string(schedule.on_new_weights));
-  out.integer("publish_every", schedule.publish_every);
-}
-
 void write_network(writer &out, const model_config &model) {
   const auto &spec = model.spec;
   out.text_key("architecture", spec.model_type);
@@ -149,6 +142,14 @@ void write_actor(writer &out, const actor_config &actor) {
 
 }  // namespace
 
+std::string write_number(double value) {
+  return number(value);
+}
+
+std::string write_text(std::string_view text) {
+  return in_quotes(text);
+}
+
 std::string write_key(const std::string &key) {
   const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -168,7 +169,7 @@ std::string write_value(const node &value) {
 std::string write_resolved(const topology &graph) {
   writer out;
   write_run(out, graph.run);
-  write_schedule(out, graph.schedule);
+  out.text += "\n" + write_schedule(graph.schedule);
   for (const auto &model : graph.models) write_model(out, model);
   write_data(out, graph.data);
   for (const auto &actor : graph.actors) write_actor(out, actor);

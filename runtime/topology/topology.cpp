@@ -8,6 +8,7 @@
 #include "runtime/data/make.hpp"
 #include "runtime/topology/checks.hpp"
 #include "runtime/topology/models.hpp"
+#include "runtime/topology/schedule.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -48,39 +49,6 @@ run_config read_run(const node &document, const source_position &file) {
   run.numerics = s.choice("numerics", {"fast", "exact"}) == "exact" ? numerics::exact : numerics::fast;
   s.finish();
   return run;
-}
-
-schedule_config read_schedule(const node &document, const source_position &file) {
-  if (document.find("schedule") == nullptr)
-    fail_at(file, "[schedule] is missing; add [schedule] with batch = 64");
-  auto s = open_table(document, "schedule");
-  schedule_config schedule;
-  schedule.batch = s.required_integer("batch", 1, 1 << 24);
-  schedule.at = s.at("batch");
-  schedule.max_staleness = s.integer("max_staleness", 0, 0, 1 << 20);
-  const auto later = [&](const std::string &key, const std::vector<std::string> &values,
-                         const std::string &mend) {
-    const node *value = s.find(key);
-    if (value == nullptr || value->as_text() == nullptr) return;
-    if (std::find(values.begin(), values.end(), *value->as_text()) != values.end())
-      s.fail(key,
-             fmt::format("{} = \"{}\" is not part of this version; write {}", key, *value->as_text(), mend));
-  };
-  later("order", {"windowed", "completion"}, "order = \"strict\"");
-  schedule.order = s.choice("order", {"strict"});
-  const auto rule = s.choice("on_new_weights", {"continue", "finish", "recompute"});
-  for (const auto each : {new_weights::finish, new_weights::carry_on, new_weights::recompute})
-    if (rule == to_string(each)) schedule.on_new_weights = each;
-  schedule.publish_every = s.integer("publish_every", 1, 1, 1 << 20);
-  if (schedule.publish_every > schedule.max_staleness + 1)
-    s.fail("publish_every",
-           fmt::format(
-               "publish_every = {} would wait for ever: weights that are published every {} versions need "
-               "max_staleness = {} or more, not {}",
-               schedule.publish_every, schedule.publish_every, schedule.publish_every - 1,
-               schedule.max_staleness));
-  s.finish();
-  return schedule;
 }
 
 data_config read_data(const node &document) {
@@ -169,18 +137,6 @@ bool concerns(const std::vector<std::string> &path, const node &document) {
 
 }  // namespace
 
-std::string_view to_string(new_weights rule) {
-  switch (rule) {
-    case new_weights::finish:
-      return "finish";
-    case new_weights::carry_on:
-      return "continue";
-    case new_weights::recompute:
-      return "recompute";
-  }
-  return "unknown";
-}
-
 settings actor_config::settings() const {
   return slipstream::settings(node, common_keys);
 }
@@ -210,7 +166,7 @@ topology make_topology(const node &document, const std::filesystem::path &source
   topology graph;
   graph.source = source;
   graph.run = read_run(document, file);
-  graph.schedule = read_schedule(document, file);
+  graph.schedule = read_schedule(document);
   graph.models = read_models(document);
   graph.data = read_data(document);
   graph.actors = read_actors(document, file);

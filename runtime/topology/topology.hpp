@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "models/network/transformer.hpp"
 #include "models/types.hpp"
+#include "runtime/schedule/rules.hpp"
 #include "runtime/topology/document.hpp"
 #include "runtime/topology/settings.hpp"
 
@@ -25,20 +25,13 @@ struct run_config {
   slipstream::numerics numerics = slipstream::numerics::fast;
 };
 
-/// What running generations do when new weights arrive: keep the old ones, go on with the new and the old
-/// cache, or go on with the new and a cache rebuilt with them.
-enum class new_weights { finish, carry_on, recompute };
-/// "finish", "continue" or "recompute".
-std::string_view to_string(new_weights rule);
-
 /// [schedule]
-struct schedule_config {
-  std::int64_t batch = 0;          ///< rollouts (or examples) an update trains on
-  std::int64_t max_staleness = 0;  ///< versions
-  std::string order = "strict";
-  new_weights on_new_weights = new_weights::carry_on;
-  std::int64_t publish_every = 1;  ///< versions
-  source_position at;              ///< of `batch`
+struct schedule_config : schedule_rules {
+  double window_share = 0;  ///< window as it was given, as a share of the batch; 0: in groups
+  source_position at;       ///< of `batch`
+  slipstream::node table;
+
+  source_position place(const std::string &key) const;  ///< of the key, or of `batch` where it is not given
 };
 
 /// [models.NAME]: another run's or a folder's checkpoint, a copy of another model, or a fresh network.

@@ -174,9 +174,11 @@ TEST_CASE("a buffer answers a pull with a whole batch only, and tells the ledger
   const auto services = test::make_services(world);
   const auto books = world.own(spawn_ledger(world.system(), ledger(admission(4, 1), 2, 100), true, services));
   auto log = std::make_shared<std::vector<work_ptr>>();
+  const auto buffer =
+      world.own(spawn_buffer(world.system(), order_buffer(order_rows()[0], {}, 2), {books, services, 2}));
+  caf::anon_send(books, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
   caf::anon_send(books, subscribe_atom::value, make_loader(world, drawn), sample_sink());
   caf::anon_send(books, credit_atom::value, make_work_log(world, log), std::int64_t{10}, std::int64_t{0});
-  const auto buffer = world.own(spawn_buffer(world.system(), order_buffer(4), books, services));
   world.settle();
   REQUIRE(log->size() == 4);
   const auto arrive = [&](std::uint64_t id, const std::string &reason = "") {
@@ -299,7 +301,7 @@ TEST_CASE("a recorder that cannot write says so, as its last word") {
   }));
   world.settle();
   CHECK(*died == (folder / "missing/metrics.jsonl").string() +
-                     ": cannot be opened for writing; look at the folder's permissions");
+                     ": error: cannot be opened for writing: No such file or directory");
 }
 
 TEST_CASE("the recorder writes metrics and a trace, and adds up the time") {

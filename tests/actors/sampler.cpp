@@ -57,7 +57,7 @@ struct sampling {
     weights = world.own(spawn_weights(world.system(), published(0)));
     ledger empty(admission(group, lead), group, 100);
     books =
-        world.own(history ? spawn_ledger(world.system(), restored_books(empty, *history), true, services,
+        world.own(history ? spawn_ledger(world.system(), restored_books(empty, group, *history), true, services,
                                          {history->version, waiting_again(*history), begun_again(*history)})
                           : spawn_ledger(world.system(), empty, true, services));
     next = history ? history->next_id() : 0;

@@ -27,7 +27,9 @@ struct loop {
     services = test::make_services(world);
     books = world.own(
         spawn_ledger(world.system(), ledger(admission(batch, lead), 1, batch * updates), true, services));
-    buffer = world.own(spawn_buffer(world.system(), order_buffer(batch), books, services));
+    buffer =
+        world.own(spawn_buffer(world.system(), order_buffer(order_rows()[0], {}, batch), {books, services}));
+    caf::anon_send(books, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
     weights = world.own(spawn_weights(world.system(), publish(0)));
     for (int i = 0; i < 2; ++i) make_sampler();
     caf::anon_send(make_learner(), step_atom::value);

@@ -17,7 +17,8 @@ struct small_run {
   run_services services = test::make_services(world);
   ledger_actor books =
       world.own(spawn_ledger(world.system(), ledger(admission(2, 0), 1, 100), true, services));
-  buffer_actor buffer = world.own(spawn_buffer(world.system(), order_buffer(2), books, services));
+  buffer_actor buffer =
+      world.own(spawn_buffer(world.system(), order_buffer(order_rows()[0], {}, 2), {books, services}));
   std::shared_ptr<supervised_run> parts = std::make_shared<supervised_run>();
   std::shared_ptr<test::answer<json_ptr>> ended;
 
@@ -130,7 +131,7 @@ TEST_CASE("the cause is told, not the request that it broke") {
   group->rollouts = 1;
   caf::anon_send(run.buffer, sample_group_ptr(group));
   caf::anon_send(run.buffer, sample_group_ptr(group));
-  CHECK_THAT(run.result()["error"], Contains("group 0 arrived twice"));
+  CHECK_THAT(run.result()["error"], Contains("group 0 arrived without having been drawn"));
 }
 
 TEST_CASE("a request that breaks is told as the death that broke it, whichever is heard of first") {

@@ -123,7 +123,7 @@ TEST_CASE("after a kill, answers under way are partial and go on; whole ones are
   CHECK(begun.at(1)->at(0).answer.versions == std::vector<std::int64_t>{1, 1, 2});
   CHECK(begun.at(1)->at(1).answer.tokens == std::vector<std::int64_t>{7});
   CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{0, 0}, {1, 0}, {2, 0}});
-  const auto books = restored_books(ledger(admission(4, 1), 2, 100), history);
+  const auto books = restored_books(ledger(admission(4, 1), 2, 100), 4, history);
   CHECK(books.totals().partial == 4);
 }
 

@@ -123,6 +123,11 @@ TEST_CASE("a broken staleness contract tells its history") {
       "the staleness contract is broken: prompt 9, response token 1 was made by version 2 and is "
       "trained on at version 5: age 3, promised at most 2 (versions along the answer: 3 2 4)");
   CHECK_THROWS_AS(assert_staleness(batch, 4, 3), run_error);  // version 5 does not exist yet
+  auto cached = aged({5, 5});  // over keys and values that older weights computed
+  cached.cache_versions = {5, 2};
+  CHECK_NOTHROW(assert_staleness({group_of(4, {cached})}, 5, 3));
+  CHECK_THROWS_WITH(assert_staleness({group_of(4, {cached})}, 5, 2),
+                    test::Contains("response token 1 was made by version 5 over a cache of version 2"));
 }
 
 TEST_CASE("a token is as old as the oldest weights in the cache that it saw") {

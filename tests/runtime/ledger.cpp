@@ -25,7 +25,7 @@ class random_schedule {
       : size_(size),
         batch_(size.groups_a_batch * size.group),
         books_(admission(batch_, size.lead), size.group, batch_ * size.updates),
-        buffer_(batch_),
+        buffer_(order_rows()[0], {}, size.groups_a_batch),
         held_(static_cast<std::size_t>(size.samplers), 0),
         dice_(seed) {}
 
@@ -57,6 +57,7 @@ class random_schedule {
   void draw() {
     const auto id = drawn_++;
     min_version_[id] = books_.draw(id);
+    buffer_.draw(id, min_version_[id]);
     state_[id] = rollout_state::waiting;
     waiting_.push_back(id);
   }
@@ -109,13 +110,13 @@ class random_schedule {
   }
 
   bool trainable() {
-    if (!batch_ready_) batch_ready_ = buffer_.take();
-    return batch_ready_.has_value();
+    if (batch_ready_.empty()) batch_ready_ = buffer_.take(version_).batch;
+    return !batch_ready_.empty();
   }
 
   void train() {
-    CHECK(static_cast<std::int64_t>(batch_ready_->size()) == size_.groups_a_batch);
-    for (const auto &group : *batch_ready_) {
+    CHECK(static_cast<std::int64_t>(batch_ready_.size()) == size_.groups_a_batch);
+    for (const auto &group : batch_ready_) {
       while (std::count(gone_.begin(), gone_.end(), expected_) > 0) ++expected_;
       CHECK(group->id == expected_++);
       const auto age = version_ - begun_.at(group->id);
@@ -125,7 +126,7 @@ class random_schedule {
       books_.train(group->id);
       state_.erase(group->id);
     }
-    batch_ready_.reset();
+    batch_ready_.clear();
     ++version_;
   }
 
@@ -166,7 +167,7 @@ class random_schedule {
   std::map<std::uint64_t, std::int64_t> min_version_, begun_;
   std::map<std::uint64_t, rollout_state> state_;
   std::vector<std::uint64_t> waiting_, running_, gone_;
-  std::optional<std::vector<sample_group_ptr>> batch_ready_;
+  std::vector<sample_group_ptr> batch_ready_;
 };
 
 }  // namespace

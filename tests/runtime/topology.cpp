@@ -63,7 +63,7 @@ TEST_CASE("a topology is read with its defaults") {
   CHECK(t.schedule.batch == 64);
   CHECK(t.schedule.order == "strict");
   CHECK(t.schedule.on_new_weights == new_weights::finish);
-  CHECK(t.schedule.publish_every == 3);
+  CHECK(t.schedule.publish_every.first == 3);
   REQUIRE(t.models.size() == 3);
   CHECK(t.find_model("policy")->from == "run:sort-sft");
   CHECK(t.find_model("reference")->copy_of == "policy");

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "runtime/types.hpp"
+
+namespace slipstream {
+
+/// A group that was drawn and is neither consumed nor dropped.
+struct pooled_group {
+  std::int64_t min_version = 0;
+  std::int64_t oldest = 0;    ///< version of its oldest token (or cache entry); min_version until it is there
+  std::uint64_t arrival = 0;  ///< when it finished, as a count of arrivals from 1; 0: not yet
+  sample_group_ptr group;     ///< null until it finished
+
+  bool ready() const { return group != nullptr; }
+};
+
+/// The groups between draw and training: what every order of consumption chooses from. Pure, and a value.
+class group_pool {
+ public:
+  /// `places`: groups a batch.
+  explicit group_pool(std::int64_t places);
+
+  void draw(std::uint64_t id, std::int64_t min_version);
+  void put(sample_group_ptr group);
+  void drop(std::uint64_t id);
+  /// Takes finished groups out, in the order given.
+  std::vector<sample_group_ptr> take(const std::vector<std::uint64_t> &ids);
+  /// Books a group that an earlier part of the run consumed.
+  void consumed(std::uint64_t id);
+
+  std::int64_t places() const { return places_; }
+  const std::map<std::uint64_t, pooled_group> &in_flight() const { return in_flight_; }
+  std::vector<std::uint64_t> by_arrival() const;  ///< the finished ones, first come first
+  std::int64_t held() const { return static_cast<std::int64_t>(arrivals_.size()); }  ///< finished ones
+  /// How many groups were drawn since the oldest in flight and before `id`, dropped ones left out.
+  std::int64_t position(std::uint64_t id) const;
+
+  /// Whether all that is in flight but `taken` can still be consumed by its deadline (the version that its
+  /// age allows at most), when the batch at `version` has `places_left` places and each later one all of
+  /// them. `late_after`: versions that a group may be old.
+  bool feasible(std::int64_t version, const std::set<std::uint64_t> &taken, std::int64_t places_left,
+                std::int64_t late_after) const;
+
+ private:
+  void forget_before_oldest();
+
+  std::int64_t places_;
+  std::map<std::uint64_t, pooled_group> in_flight_;
+  std::map<std::uint64_t, std::uint64_t> arrivals_;  // id by arrival
+  std::uint64_t arrived_ = 0;
+  std::set<std::uint64_t> consumed_;  // those drawn after the oldest in flight
+};
+
+/// The version of the oldest token, or cache entry that one attended to; `otherwise` where none has a
+/// version.
+std::int64_t oldest_version(const sample_group &group, std::int64_t otherwise);
+
+}  // namespace slipstream

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/schedule/group_pool.hpp"
+#include "runtime/schedule/rules.hpp"
+
+namespace slipstream {
+
+/// What an order may look at beside the groups.
+struct order_state {
+  std::int64_t version = 0;     ///< of the learner that waits for the batch
+  std::int64_t window = 1;      ///< groups
+  std::int64_t late_after = 0;  ///< versions
+  late_rule when_late = late_rule::wait;
+  bool promised = true;  ///< max_staleness holds, and something ages
+};
+
+/// Groups for the next batch, in the order of consumption, at most a batch of them (with fewer the learner
+/// waits, and is asked about again at the next arrival); and groups that are never trained on.
+struct batch_choice {
+  std::vector<std::uint64_t> take;
+  std::vector<std::uint64_t> late;
+};
+using order_rule = std::function<batch_choice(const group_pool &, const order_state &)>;
+
+/// An order of consumption.
+struct order_row {
+  std::string name;
+  std::string summary;
+  order_rule choose;
+  /// The lead that keeps max_staleness in this order, in versions (`places`: groups a batch), and why;
+  /// negative when none does. Without it the order promises nothing.
+  std::function<std::pair<std::int64_t, std::string>(const schedule_rules &, std::int64_t places)> lead;
+  bool overtakes = false;  ///< whether a group may be consumed before an older one that is in flight
+};
+
+/// "strict": in the order of the draws. "windowed": a finished group may overtake, within a window behind the
+/// oldest one in flight. "completion": in the order of finishing, with a rule for the late.
+std::span<const order_row> order_rows();
+
+/// A batch with fewer groups, as much as is there of `choice`, keeps the promise.
+bool may_go_short(const group_pool &pool, const order_state &state, const batch_choice &choice);
+
+}  // namespace slipstream

@@ -1,0 +1,214 @@
+#include "runtime/topology/schedule.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/topology/resolved.hpp"
+
+namespace slipstream {
+namespace {
+
+constexpr std::int64_t many = 1 << 20;
+const std::vector<std::string> signals{"ess",           "kl",        "kl_behaviour",
+                                       "weight_max",    "ratio_max", "weight_mean",
+                                       "clip_fraction", "entropy",   "reward_mean"};
+
+dial_spec read_ramp(settings &s, std::int64_t least, std::int64_t most) {
+  dial_spec dial;
+  dial.how = dial_spec::kind::ramp;
+  dial.first = s.required_integer("from", least, most);
+  dial.last = s.required_integer("to", least, most);
+  dial.begin = s.integer("begin", 0, 0);
+  dial.end = s.required_integer("end", 1);
+  if (dial.end <= dial.begin)
+    s.fail("end", "end must come after begin: the versions between which it changes");
+  dial.least = std::min(dial.first, dial.last);
+  dial.most = std::max(dial.first, dial.last);
+  return dial;
+}
+
+dial_spec read_controller(settings &s, std::int64_t least, std::int64_t most) {
+  dial_spec dial;
+  dial.how = dial_spec::kind::controller;
+  dial.signal = s.required_choice("signal", {"ess", "kl", "kl_behaviour"});
+  dial.target = s.required_number("target", 0);
+  dial.tolerance = s.number("tolerance", 0.05, 0, 1);
+  dial.every = s.integer("every", 5, 1, many);
+  dial.least = s.required_integer("least", least, most);
+  dial.most = s.required_integer("most", least, most);
+  if (dial.most < dial.least) s.fail("most", "most is less than least");
+  dial.first = s.integer("from", dial.least, dial.least, dial.most);
+  dial.last = dial.first;
+  return dial;
+}
+
+/// A number, or { from, to, begin, end }, or { signal, target, least, most, every, from, tolerance }.
+dial_spec read_dial(settings &s, const std::string &key, std::int64_t otherwise, std::int64_t least) {
+  const auto *value = s.find(key);
+  if (value == nullptr || value->as_table() == nullptr)
+    return dial_spec::constant(s.integer(key, otherwise, least, many));
+  settings table(*value);
+  const auto dial = table.has("signal") ? read_controller(table, least, many) : read_ramp(table, least, many);
+  table.finish();
+  return dial;
+}
+
+/// A window is a number of groups, or a share of a batch.
+dial_spec read_window(settings &s, double &share) {
+  const auto *value = s.find("window");
+  const auto *real = value == nullptr ? nullptr : std::get_if<double>(&value->value);
+  if (real == nullptr) return read_dial(s, "window", 1, 1);
+  share = s.number("window", 0, 0, 1);
+  if (share <= 0)
+    s.fail("window", "window as a share of the batch lies between 0 and 1, as in window = 0.25");
+  return dial_spec::constant(1);  // in groups, once it is known how many a batch has
+}
+
+brake_spec read_brake(const node &entry) {
+  settings s(entry);
+  brake_spec brake;
+  brake.signal = s.required_choice("signal", signals);
+  if (s.has("above")) brake.above = s.required_number("above");
+  if (s.has("below")) brake.below = s.required_number("below");
+  if (!brake.above && !brake.below)
+    s.fail("signal", "a brake needs a bound; add above = 10.0 or below = 0.3");
+  const auto act = s.required_choice("act", {"skip", "roll_back", "shrink"});
+  brake.act = act == "skip"     ? brake_action::skip
+              : act == "shrink" ? brake_action::shrink
+                                : brake_action::roll_back;
+  s.finish();
+  return brake;
+}
+
+std::vector<brake_spec> read_brakes(settings &s) {
+  std::vector<brake_spec> brakes;
+  const auto *value = s.find("brakes");
+  if (value == nullptr) return brakes;
+  if (value->as_array() == nullptr)
+    s.fail("brakes",
+           "brakes is a list of tables, as in brakes = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
+  for (const auto &entry : *value->as_array()) brakes.push_back(read_brake(entry));
+  return brakes;
+}
+
+void read_order(settings &s, schedule_config &schedule) {
+  schedule.order = s.text("order", "strict");
+  schedule.window = read_window(s, schedule.window_share);
+  const auto late = s.choice("when_late", {"wait", "drop", "accept"});
+  schedule.when_late = late == "wait"   ? late_rule::wait
+                       : late == "drop" ? late_rule::drop
+                                        : late_rule::accept;
+  if (s.has("late_after")) schedule.late_after = s.required_integer("late_after", 0, many);
+  if (schedule.order != "windowed" && s.has("window"))
+    s.fail("window",
+           fmt::format("window belongs to order = \"windowed\", and the order is \"{}\"", schedule.order));
+  for (const char *key : {"when_late", "late_after"})
+    if ((schedule.order == "strict" || schedule.order == "windowed") && s.has(key))
+      s.fail(key, fmt::format("{} belongs to order = \"completion\": in order \"{}\" nothing is late", key,
+                              schedule.order));
+}
+
+std::string dial_text(const dial_spec &dial) {
+  switch (dial.how) {
+    case dial_spec::kind::constant:
+      return fmt::to_string(dial.first);
+    case dial_spec::kind::ramp:
+      return fmt::format("{{ from = {}, to = {}, begin = {}, end = {} }}", dial.first, dial.last, dial.begin,
+                         dial.end);
+    case dial_spec::kind::controller:
+      return fmt::format(
+          "{{ signal = \"{}\", target = {}, tolerance = {}, every = {}, least = {}, most = {}, from = {} }}",
+          dial.signal, write_number(dial.target), write_number(dial.tolerance), dial.every, dial.least,
+          dial.most, dial.first);
+  }
+  return {};
+}
+
+std::string brake_text(const brake_spec &brake) {
+  std::string text = fmt::format("{{ signal = \"{}\"", brake.signal);
+  if (brake.above) text += ", above = " + write_number(*brake.above);
+  if (brake.below) text += ", below = " + write_number(*brake.below);
+  const char *act = brake.act == brake_action::skip     ? "skip"
+                    : brake.act == brake_action::shrink ? "shrink"
+                                                        : "roll_back";
+  return text + fmt::format(", act = \"{}\" }}", act);
+}
+
+const char *text_of(new_weights rule) {
+  switch (rule) {
+    case new_weights::finish:
+      return "finish";
+    case new_weights::recompute:
+      return "recompute";
+    case new_weights::carry_on:
+      break;
+  }
+  return "continue";
+}
+
+}  // namespace
+
+schedule_config read_schedule(const node &document) {
+  const node *found = document.find("schedule");
+  if (found == nullptr)
+    fail_at({document.at.file, 0, 0}, "[schedule] is missing; add [schedule] with batch = 64");
+  settings s(*found);
+  schedule_config schedule;
+  schedule.table = *found;
+  schedule.batch = s.required_integer("batch", 1, 1 << 24);
+  schedule.at = s.at("batch");
+  schedule.max_staleness = s.integer("max_staleness", 0, 0, many);
+  read_order(s, schedule);
+  if (s.has("lead")) schedule.lead = read_dial(s, "lead", 0, 0);
+  schedule.lag = s.choice("lag", {"at_most", "exactly"}) == "exactly" ? lag_rule::exactly : lag_rule::at_most;
+  const auto rule = s.choice("on_new_weights", {"continue", "finish", "recompute"});
+  for (const auto each : {new_weights::finish, new_weights::carry_on, new_weights::recompute})
+    if (rule == text_of(each)) schedule.on_new_weights = each;
+  schedule.publish_every = read_dial(s, "publish_every", 1, 1);
+  schedule.batch_least = s.integer("batch_least", 0, 0, 1 << 24);
+  schedule.batch_after = s.number("batch_after", 0, 0, 86400);
+  if ((schedule.batch_least > 0) != (schedule.batch_after > 0))
+    s.fail(schedule.batch_least > 0 ? "batch_least" : "batch_after",
+           "batch_least and batch_after go together: how many rollouts will do, and after how many seconds");
+  schedule.max_running = s.integer("max_running", 0, 0, 1 << 24);
+  schedule.max_in_flight = s.integer("max_in_flight", 0, 0, 1 << 24);
+  schedule.brakes = read_brakes(s);
+  schedule.i_know = s.flag("i_know", false);
+  s.finish();
+  return schedule;
+}
+
+source_position schedule_config::place(const std::string &key) const {
+  const auto *value = table.find(key);
+  return value != nullptr ? value->at : at;
+}
+
+std::string write_schedule(const schedule_config &schedule) {
+  std::string text = fmt::format("[schedule]\nbatch = {}\nmax_staleness = {}\norder = {}\n", schedule.batch,
+                                 schedule.max_staleness, write_text(schedule.order));
+  if (schedule.window_share > 0)
+    text += fmt::format("window = {}\n", write_number(schedule.window_share));
+  else if (schedule.order == "windowed")
+    text += fmt::format("window = {}\n", dial_text(schedule.window));
+  if (schedule.order != "strict" && schedule.order != "windowed") {
+    text += fmt::format("when_late = \"{}\"\n", schedule.when_late == late_rule::wait   ? "wait"
+                                                : schedule.when_late == late_rule::drop ? "drop"
+                                                                                        : "accept");
+    if (schedule.late_after) text += fmt::format("late_after = {}\n", *schedule.late_after);
+  }
+  if (schedule.lead) text += fmt::format("lead = {}\n", dial_text(*schedule.lead));
+  text += fmt::format("lag = \"{}\"\non_new_weights = \"{}\"\npublish_every = {}\n",
+                      schedule.lag == lag_rule::exactly ? "exactly" : "at_most",
+                      text_of(schedule.on_new_weights), dial_text(schedule.publish_every));
+  if (schedule.batch_least > 0)
+    text += fmt::format("batch_least = {}\nbatch_after = {}\n", schedule.batch_least,
+                        write_number(schedule.batch_after));
+  text += fmt::format("max_running = {}\nmax_in_flight = {}\n", schedule.max_running, schedule.max_in_flight);
+  std::string brakes;
+  for (const auto &brake : schedule.brakes) brakes += (brakes.empty() ? "" : ", ") + brake_text(brake);
+  if (!brakes.empty()) text += fmt::format("brakes = [{}]\n", brakes);
+  return text + fmt::format("i_know = {}\n", schedule.i_know);
+}
+
+}  // namespace slipstream
