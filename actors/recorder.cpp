@@ -49,7 +49,9 @@ void record_span(self_pointer self, const span &done) {
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
   if (!state.trace.is_open()) return;
   errno = 0;
-  state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
+  state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns)
+              << ",\n"
+              << std::flush;  // after a kill, what led to the figures is there
   if (!state.trace) throw write_failure(state.setup.trace, errno);
 }
 

@@ -66,6 +66,12 @@ void write(byte_writer &out, const run_closed &event) {
   out.number(event.version);
   out.text(event.status);
 }
+void write(byte_writer &out, const answers_left_out &event) {
+  out.count(event.id);
+  out.numbers(event.lengths);
+  out.count(event.rewards.size());
+  for (const double reward : event.rewards) out.put(reward);
+}
 void write(byte_writer &out, const version_made &event) {
   out.text(event.learner);
   out.number(event.version);
@@ -153,6 +159,11 @@ void read(byte_reader &in, run_resumed &event) {
 void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
+}
+void read(byte_reader &in, answers_left_out &event) {
+  event.id = in.count();
+  event.lengths = in.numbers<std::int64_t>();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
 }
 void read(byte_reader &in, version_made &event) {
   event.learner = in.text();

@@ -60,6 +60,13 @@ struct run_closed {
   std::int64_t version = 0;
   std::string status;
 };
+/// Scored answers of a group that no learner will see: all of one that is dropped, or what a pair does not
+/// take.
+struct answers_left_out {
+  std::uint64_t id = 0;
+  std::vector<std::int64_t> lengths;  ///< tokens generated, one an answer
+  std::vector<double> rewards;        ///< one an answer
+};
 
 /// A learner has made `version`: a CRC-32 of each tensor that it trains, so that a replay knows the first one
 /// that differs without its checkpoint.
@@ -76,7 +83,7 @@ struct group_progress {
 
 using journal_event =
     std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
-                 batch_braked, dial_turned, version_made, group_progress>;
+                 batch_braked, dial_turned, version_made, answers_left_out, group_progress>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -67,7 +67,8 @@ class summing {
                           [&](const dial_turned &event) { turns_.push_back(event); },
                           [&](const run_resumed &event) { resume(event.version); },
                           [&](const run_closed &event) { history_.closed = event.status == "finished"; },
-                          [](const version_made &) {}, [&](const group_progress &event) { go_on(event); }},
+                          [](const version_made &) {}, [](const answers_left_out &) {},
+                          [&](const group_progress &event) { go_on(event); }},
                record.event);
   }
 

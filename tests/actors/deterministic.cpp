@@ -214,6 +214,7 @@ TEST_CASE("a join waits for all its figures, in whatever order they come") {
     join_setup setup;
     setup.scorers = {"exact", "style"};
     setup.reference = true;
+    setup.rewards = [](const joined_group &) { return std::vector<double>{}; };
     setup.finish = [](const joined_group &joined) {
       sample_group result;
       result.id = joined.group->source->id;

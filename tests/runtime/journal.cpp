@@ -57,6 +57,7 @@ std::vector<journal_event> a_run() {
     events.emplace_back(group_kept{group_of(id)});
     events.emplace_back(prompt_moved{id, s::buffered, "scored"});
   }
+  events.emplace_back(answers_left_out{4, {3, 2}, {0.5, 0.5}});
   events.emplace_back(prompt_moved{4, s::dropped, "tie"});
   for (const std::int64_t version : {1, 2}) {
     const auto first = static_cast<std::uint64_t>(2 * version - 2);

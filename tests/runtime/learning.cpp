@@ -208,6 +208,22 @@ TEST_CASE("a pair is the best and the worst answer, and a tie is dropped") {
   CHECK(tie.id == 11);
 }
 
+TEST_CASE("answers that no sample was made of are left out, each answer once") {
+  auto joined = two_rollouts();
+  const auto pair = pair_samples(joined, {0.2, 0.9});
+  CHECK(left_out(joined, pair, {0.2, 0.9}).lengths.empty());
+  const auto tie = left_out(joined, pair_samples(joined, {0.5, 0.5}), {0.5, 0.5});
+  CHECK(tie.id == 11);
+  CHECK(tie.lengths == std::vector<std::int64_t>{2, 1});
+  CHECK(tie.rewards == std::vector<double>{0.5, 0.5});
+  auto more = *joined.group;  // the same two answers again
+  for (std::size_t i = 0; i < 2; ++i) more.rollouts.push_back(joined.group->rollouts[i]);
+  joined.group = std::make_shared<rollout_group>(more);
+  const auto rest = left_out(joined, pair, {0.2, 0.9, 0.1, 0.7});
+  CHECK(rest.lengths == std::vector<std::int64_t>{2, 1});
+  CHECK(rest.rewards == std::vector<double>{0.1, 0.7});
+}
+
 TEST_CASE("a line of a dataset becomes closed answers") {
   const auto text = make_character_tokenizer("ab=");
   example line;
