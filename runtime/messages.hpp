@@ -32,6 +32,7 @@ struct work {
   example_ptr source;
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t min_version = 0;
+  begun_samples begun{};  ///< what an earlier part of the run made of it
 };
 using work_ptr = std::shared_ptr<const work>;
 
