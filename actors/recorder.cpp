@@ -88,7 +88,7 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
         record_update(self, learner, *metrics);
       },
       [self](totals_atom, const ledger_totals_ptr &totals) {
-        self->state.progress.sampling = totals->waiting + totals->running;
+        self->state.progress.sampling = totals->waiting + totals->running + totals->partial;
         self->state.progress.buffered = totals->finished + totals->buffered;
       },
       [self](flush_atom) { return flush(self); },

@@ -197,9 +197,10 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
   const auto &history = resumed->history;
   books = restored_books(std::move(books), plan.graph().schedule.batch, history);
   if (const auto lead = history.dials.find("lead"); lead != history.dials.end()) books.set_lead(lead->second);
-  return spawn_ledger(system, std::move(books), follows, services,
-                      {history.version(), waiting_again(history), model_versions_again(history)},
-                      std::move(paths));
+  return spawn_ledger(
+      system, std::move(books), follows, services,
+      {history.version(), waiting_again(history), begun_again(history), model_versions_again(history)},
+      std::move(paths));
 }
 
 /// What a journal says first: which run begins, or where it goes on.
@@ -209,8 +210,8 @@ void open_journal(const preflight &plan, const run_services &services, const res
                    journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
   };
   if (!resumed)
-    return write(
-        run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.learner_places()});
+    return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
+                            plan.learner_places()});
   run_resumed event;
   for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
   write(event);
@@ -273,8 +274,9 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
 
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
   const run_folder folder(plan.graph().run_folder(), options.resume);
+  const bool exact_lag = plan.graph().schedule.lag == lag_rule::exactly;
   const auto resumed =
-      options.resume ? find_resume_point(folder.paths(), plan.learner_places()) : std::nullopt;
+      options.resume ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag) : std::nullopt;
   if (resumed)
     go_on(folder.paths(), plan.graph(), *resumed);
   else

@@ -35,6 +35,7 @@ struct work {
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t min_version = 0;
   std::map<std::string, std::int64_t> model_versions{};  ///< as in rollout_group
+  begun_samples begun{};                                 ///< what an earlier part of the run made of it
 };
 using work_ptr = std::shared_ptr<const work>;
 

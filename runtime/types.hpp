@@ -29,6 +29,9 @@ struct example {
 };
 using example_ptr = std::shared_ptr<const example>;
 
+/// What the samples of a prompt have got so far, one entry each; null: nothing.
+using begun_samples = std::shared_ptr<const std::vector<partial_generation>>;
+
 /// All samples of one prompt. `min_version` is the oldest version that may have made a token of it.
 struct rollout_group {
   example_ptr source;

@@ -18,6 +18,7 @@ void write(byte_writer &out, const run_opened &event) {
   out.text(event.name);
   out.put(event.seed);
   out.number(event.group);
+  out.put(static_cast<std::uint8_t>(event.keeps_partial));
   out.count(event.learners.size());
   for (const auto &each : event.learners) {
     out.text(each.learner);
@@ -44,8 +45,8 @@ void write(byte_writer &out, const sample &each) {
   out.floats(each.advantages);
   out.floats(each.values);
   out.floats(each.returns);
-  out.numbers(each.versions);
-  out.numbers(each.cache_versions);
+  out.runs(each.versions);
+  out.runs(each.cache_versions);
   out.numbers(each.trained);
   out.put(each.score);
   out.put(static_cast<std::uint8_t>(each.truncated));
@@ -105,6 +106,17 @@ void write(byte_writer &out, const dial_turned &event) {
   out.number(event.value);
   out.text(event.cause);
 }
+void write(byte_writer &out, const group_progress &event) {
+  out.count(event.id);
+  out.count(event.samples.size());
+  for (const auto &[answer, ended] : event.samples) {
+    out.numbers(answer.tokens);
+    out.floats(answer.logprobs);
+    out.runs(answer.versions);
+    out.runs(answer.cache_versions);
+    out.put(static_cast<std::uint8_t>(ended ? 1 + static_cast<int>(answer.reason) : 0));
+  }
+}
 
 void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
   for (std::uint64_t left = in.count(); left > 0; --left) {
@@ -116,6 +128,7 @@ void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
   event.group = in.number();
+  event.keeps_partial = in.get<std::uint8_t>() != 0;
   for (std::uint64_t left = in.count(); left > 0; --left) {
     auto &each = event.learners.emplace_back();
     each.learner = in.text();
@@ -144,8 +157,8 @@ void read(byte_reader &in, sample &each) {
   each.advantages = in.floats();
   each.values = in.floats();
   each.returns = in.floats();
-  each.versions = in.numbers<std::int64_t>();
-  each.cache_versions = in.numbers<std::int64_t>();
+  each.versions = in.runs();
+  each.cache_versions = in.runs();
   each.trained = in.numbers<std::uint8_t>();
   each.score = in.get<double>();
   each.truncated = in.get<std::uint8_t>() != 0;
@@ -201,6 +214,20 @@ void read(byte_reader &in, dial_turned &event) {
   event.version = in.number();
   event.value = in.number();
   event.cause = in.text();
+}
+void read(byte_reader &in, group_progress &event) {
+  event.id = in.count();
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    auto &[answer, ended] = event.samples.emplace_back();
+    answer.tokens = in.numbers<std::int64_t>();
+    answer.logprobs = in.floats();
+    answer.versions = in.runs();
+    answer.cache_versions = in.runs();
+    const auto end = in.get<std::uint8_t>();
+    if (end > 1 + static_cast<int>(finish_reason::aborted)) throw run_error("an unknown end of an answer");
+    ended = end > 0;
+    if (ended) answer.reason = static_cast<finish_reason>(end - 1);
+  }
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

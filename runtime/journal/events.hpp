@@ -18,7 +18,8 @@ namespace slipstream {
 struct run_opened {
   std::string name;
   std::uint64_t seed = 0;
-  std::int64_t group = 1;                 ///< rollouts of a prompt
+  std::int64_t group = 1;      ///< rollouts of a prompt
+  bool keeps_partial = false;  ///< a resume goes on with answers under way; else they are sampled anew
   std::vector<learner_place> learners{};  ///< the main one first
 };
 struct prompt_drawn {
@@ -89,10 +90,15 @@ struct version_made {
   std::int64_t version = 0;
   std::vector<std::uint32_t> tensors;
 };
+/// What a prompt's samples have got since the last such record of it, one entry a sample.
+struct group_progress {
+  std::uint64_t id = 0;
+  std::vector<partial_generation> samples;
+};
 
 using journal_event =
     std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
-                 batch_braked, dial_turned, version_made, answers_left_out, path_dropped>;
+                 batch_braked, dial_turned, version_made, answers_left_out, group_progress, path_dropped>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

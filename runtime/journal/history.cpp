@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "models/error.hpp"
 
@@ -13,6 +14,34 @@ template <class... Fs>
 struct overloaded : Fs... {
   using Fs::operator()...;
 };
+
+template <class T>
+void append(std::vector<T> &to, const std::vector<T> &more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+void append(partial_generation &to, const partial_generation &more) {
+  append(to.answer.tokens, more.answer.tokens);
+  append(to.answer.logprobs, more.answer.logprobs);
+  append(to.answer.versions, more.answer.versions);
+  append(to.answer.cache_versions, more.answer.cache_versions);
+  to.answer.reason = more.answer.reason;
+  to.ended = more.ended;
+}
+
+bool all_ended(const std::vector<partial_generation> &samples) {
+  return std::all_of(samples.begin(), samples.end(), [](const auto &each) { return each.ended; });
+}
+
+// Whether a sample is this answer, its log-probabilities to the bit.
+bool is_answer(const sample &kept, const generation &answer) {
+  const auto count = static_cast<std::ptrdiff_t>(answer.tokens.size());
+  return kept.prompt_length + count == std::ssize(kept.tokens) &&
+         std::equal(answer.tokens.begin(), answer.tokens.end(), kept.tokens.end() - count) &&
+         kept.behaviour.size() == answer.logprobs.size() &&
+         std::memcmp(kept.behaviour.data(), answer.logprobs.data(), sizeof(float) * kept.behaviour.size()) ==
+             0;
+}
 
 // Trained and dropped are ends, and only what stands in the buffer is trained on.
 bool may_follow(rollout_state from, rollout_state to) {
@@ -30,7 +59,7 @@ class summing {
   // `checkpoints`: what was consumed for later versions is kept; null: nothing is.
   summing(run_history &history, const learner_versions *checkpoints)
       : history_(history), checkpoints_(checkpoints) {
-    open({"", 0, 1, {{"", ""}}});
+    open({"", 0, 1, false, {{"", ""}}});
     history_.opened.learners.clear();  // until the journal names them
   }
 
@@ -47,7 +76,8 @@ class summing {
                    [&](const run_closed &event) { history_.closed = event.status == "finished"; },
                    [&](const batch_braked &event) { brake(event); },
                    [&](const dial_turned &event) { turns_.push_back(event); }, [](const version_made &) {},
-                   [](const answers_left_out &) {}, [&](const path_dropped &event) { drop(event); }},
+                   [](const answers_left_out &) {}, [&](const path_dropped &event) { drop(event); },
+                   [&](const group_progress &event) { go_on(event); }},
         record.event);
   }
 
@@ -78,17 +108,34 @@ class summing {
     }
   }
 
+  bool is_main(const std::string &path) const { return path == history_.learners.front().path; }
+
   void keep(const group_kept &event) {
     const auto id = event.group->id;
     auto &path = history_.paths[event.path];
     if (path.kept.insert(id).second) path.arrivals.push_back(id);
     path.groups[id] = event.group;
+    compare(*event.group);
+    if (is_main(event.path)) history_.begun.erase(id);
+  }
+
+  void compare(const sample_group &group) {
+    const auto begun = history_.begun.find(group.id);
+    if (begun == history_.begun.end() || !history_.fault.empty()) return;
+    const auto generated = [&](const sample &kept) {
+      return std::any_of(begun->second.begin(), begun->second.end(),
+                         [&](const auto &each) { return each.ended && is_answer(kept, each.answer); });
+    };
+    if (!std::all_of(group.samples.begin(), group.samples.end(), generated))
+      history_.fault = "prompt " + std::to_string(group.id) +
+                       " was kept with an answer that is not the one the journal has of it";
   }
 
   void drop(const path_dropped &event) {
     auto &path = history_.paths[event.path];
     path.dropped[event.id] = event.reason;
     path.groups.erase(event.id);
+    if (is_main(event.path)) history_.begun.erase(event.id);
   }
 
   // The checkpoints decide what is trained, whether or not word of it had come. What the main learner's path
@@ -98,11 +145,7 @@ class summing {
     const auto heard = [&](const path_history &path) {
       return path.kept.contains(id) || path.dropped.contains(id);
     };
-    if (!heard(history_.paths.at(main))) {
-      if (prompt.state != rollout_state::waiting) history_.reissued += history_.opened.group;
-      prompt.state = rollout_state::waiting;
-      return;
-    }
+    if (!heard(history_.paths.at(main))) return sample_again(id, prompt);
     for (auto &[name, path] : history_.paths)
       if (!heard(path)) path.dropped[id] = "interrupted";
     bool all_dropped = true, all_done = true, any_trained = false;
@@ -119,6 +162,25 @@ class summing {
     prompt.reason = gone ? reason_for(id) : "";
   }
 
+  // Answers that were whole need no sampler, whatever becomes of the others.
+  void sample_again(std::uint64_t id, prompt_place &prompt) {
+    if (goes_on(id)) {
+      if (!all_ended(history_.begun.at(id))) history_.continued += history_.opened.group;
+      prompt.state = rollout_state::partial;
+    } else {
+      history_.begun.erase(id);
+      if (prompt.state != rollout_state::waiting) history_.reissued += history_.opened.group;
+      prompt.state = rollout_state::waiting;
+    }
+  }
+
+  bool goes_on(std::uint64_t id) const {
+    const auto found = history_.begun.find(id);
+    if (found == history_.begun.end()) return false;
+    const auto &samples = found->second;
+    return (history_.opened.keeps_partial && token_count(samples) > 0) || all_ended(samples);
+  }
+
   std::string reason_for(std::uint64_t id) const {
     const auto &first = history_.learners.front();
     const auto &dropped = history_.paths.at(first.path).dropped;
@@ -129,6 +191,35 @@ class summing {
   void brake(const batch_braked &event) {
     for (auto &learner : history_.learners)
       if (learner.name == event.learner) learner.brakes[event.version] = "brake: " + event.cause;
+  }
+
+  bool goes_on(std::uint64_t id) const {
+    const auto found = history_.begun.find(id);
+    if (found == history_.begun.end()) return false;
+    const auto &samples = found->second;
+    return (history_.opened.keeps_partial && token_count(samples) > 0) || all_ended(samples);
+  }
+
+  void keep(const sample_group_ptr &group) {
+    if (!history_.groups.contains(group->id)) history_.arrivals.push_back(group->id);
+    history_.groups[group->id] = group;
+    const auto begun = history_.begun.extract(group->id);
+    if (!begun || !history_.fault.empty()) return;
+    const auto generated = [&](const sample &kept) {
+      return std::any_of(begun.mapped().begin(), begun.mapped().end(),
+                         [&](const auto &each) { return each.ended && is_answer(kept, each.answer); });
+    };
+    if (!std::all_of(group->samples.begin(), group->samples.end(), generated))
+      history_.fault = "prompt " + std::to_string(group->id) +
+                       " was kept with an answer that is not the one the journal has of it";
+  }
+
+  void go_on(const group_progress &event) {
+    auto &samples = history_.begun[event.id];
+    if (samples.empty()) samples.resize(event.samples.size());
+    if (samples.size() != event.samples.size())
+      throw run_error("prompt " + std::to_string(event.id) + " has other samples than before");
+    for (std::size_t i = 0; i < samples.size(); ++i) append(samples[i], event.samples[i]);
   }
 
   void move(const prompt_moved &event) {
@@ -142,6 +233,8 @@ class summing {
       history_.reissued += history_.opened.group;
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
+    if (event.to == rollout_state::dropped || event.to == rollout_state::waiting)
+      history_.begun.erase(event.id);
     if (event.to != rollout_state::dropped) return;
     for (auto &[name, path] : history_.paths)
       if (!path.consumed.contains(event.id)) path.groups.erase(event.id);

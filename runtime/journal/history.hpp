@@ -51,10 +51,13 @@ struct run_history {
   std::map<std::uint64_t, prompt_place> prompts;
   std::vector<learner_history> learners;  ///< the main one first
   std::map<std::string, path_history> paths;
-  std::map<std::string, std::int64_t> dials;  ///< the schedule's numbers in force
-  std::int64_t reissued = 0;                  ///< rollouts
+  std::map<std::uint64_t, std::vector<partial_generation>> begun;  ///< of prompts that are being sampled
+  std::map<std::string, std::int64_t> dials;                       ///< the schedule's numbers in force
+  std::int64_t reissued = 0;                                       ///< rollouts
+  std::int64_t continued = 0;  ///< rollouts of prompts that went on behind their journalled tokens
   bool closed = false;
-  std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
+  std::string fault;  ///< the first thing no run may do, as to train a prompt twice or to generate a token
+                      ///< again; empty: none
   std::optional<journal_damage> damage;
 
   ledger_totals totals() const;
@@ -67,7 +70,7 @@ struct run_history {
 };
 
 /// Adds up a journal for a run that goes on from the learners' checkpoints: what was trained later is put
-/// back, what was running is waiting again.
+/// back, what was running is partial where the journal has tokens of it that count, and else waiting again.
 run_history read_history(const std::filesystem::path &journal, const learner_versions &checkpoints);
 
 /// Adds up a journal as it stands, for `slipstream ledger`.

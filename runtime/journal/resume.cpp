@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <deque>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
@@ -32,10 +35,30 @@ std::int64_t version_of(const fs::path &checkpoint) {
   return state.at("version").get<std::int64_t>();
 }
 
+// The oldest weights that make tokens yet, where every prompt is made by those of its min_version.
+std::int64_t oldest_needed(const run_history &history) {
+  auto oldest = std::numeric_limits<std::int64_t>::max();
+  for (const auto &[id, min_version] : waiting_again(history)) oldest = std::min(oldest, min_version);
+  return oldest;
+}
+
+// The newest whole one of at most `most`; none: the initial weights.
+std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std::int64_t most) {
+  std::pair<fs::path, std::int64_t> newest{{}, 0};
+  for (const auto &entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("step-") || entry.path().has_extension() ||
+        !fs::exists(entry.path() / "slipstream.json"))
+      continue;
+    const auto version = version_of(entry.path());
+    if (version <= most && version > newest.second) newest = {fs::canonical(entry.path()), version};
+  }
+  return newest;
+}
+
 }  // namespace
 
 std::optional<resume_point> find_resume_point(const run_paths &paths,
-                                              const std::vector<learner_place> &learners) {
+                                              const std::vector<learner_place> &learners, bool exact_lag) {
   if (!holds_journal(paths.journal)) return {};
   resume_point point;
   learner_versions versions;
@@ -46,7 +69,13 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
     versions[each.learner] = version_of(point.checkpoints.at(each.learner));
   }
   point.history = read_history(paths.journal, versions);
-  if (point.history.opened.name.empty()) return {};  // killed before its first word was written
+  if (point.history.opened.name.empty()) return {};  // killed before the first record
+  const auto &main = learners.front().learner;
+  if (const auto needed = oldest_needed(point.history); exact_lag && needed < versions[main]) {
+    std::tie(point.checkpoints[main], versions[main]) = newest_checkpoint(paths.checkpoints, needed);
+    if (point.checkpoints[main].empty()) point.checkpoints.erase(main);
+    point.history = read_history(paths.journal, versions);
+  }
   return point;
 }
 
@@ -134,7 +163,8 @@ std::set<std::uint64_t> heard_before(const run_history &history, const std::stri
   const auto &left = history.paths.at(path);
   std::set<std::uint64_t> ids;
   for (const auto &[id, prompt] : history.prompts)
-    if (prompt.state == rollout_state::waiting && (left.kept.contains(id) || left.dropped.contains(id)))
+    if ((prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial) &&
+        (left.kept.contains(id) || left.dropped.contains(id)))
       ids.insert(id);
   return ids;
 }
@@ -142,15 +172,25 @@ std::set<std::uint64_t> heard_before(const run_history &history, const std::stri
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {
   std::map<std::uint64_t, std::int64_t> waiting;
   for (const auto &[id, prompt] : history.prompts)
-    if (prompt.state == rollout_state::waiting) waiting.emplace(id, prompt.min_version);
+    if (prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial)
+      waiting.emplace(id, prompt.min_version);
   return waiting;
+}
+
+std::map<std::uint64_t, begun_samples> begun_again(const run_history &history) {
+  std::map<std::uint64_t, begun_samples> begun;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::partial)
+      begun.emplace(id, std::make_shared<const std::vector<partial_generation>>(history.begun.at(id)));
+  return begun;
 }
 
 std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_again(
     const run_history &history) {
   std::map<std::uint64_t, std::map<std::string, std::int64_t>> waiting;
   for (const auto &[id, prompt] : history.prompts)
-    if (prompt.state == rollout_state::waiting && !prompt.model_versions.empty())
+    if ((prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial) &&
+        !prompt.model_versions.empty())
       waiting.emplace(id, prompt.model_versions);
   return waiting;
 }

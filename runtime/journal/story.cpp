@@ -48,6 +48,8 @@ class telling {
       tell(std::string(to_string(moved->to)), moved->cause);
     if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->group->id == id_)
       keep(*kept->group);
+    if (const auto *progress = std::get_if<group_progress>(&record.event); progress && progress->id == id_)
+      go_on(progress->samples);
     if (const auto *batch = std::get_if<batch_consumed>(&record.event))
       if (std::find(batch->ids.begin(), batch->ids.end(), id_) != batch->ids.end())
         tell("consumed", fmt::format("for version {}{}", batch->version, of(batch->learner)));
@@ -65,6 +67,12 @@ class telling {
     for (const auto &each : group.samples) tokens += each.tokens.size();
     tell("kept", fmt::format("{} samples of {} tokens{}", group.samples.size(), tokens, versions_of(group)) +
                      judges_of(group));
+  }
+  void go_on(const std::vector<partial_generation> &samples) {
+    const auto ended =
+        std::count_if(samples.begin(), samples.end(), [](const auto &each) { return each.ended; });
+    tell("progress", fmt::format("{} tokens more; {} of {} samples have ended", token_count(samples), ended,
+                                 samples.size()));
   }
   void tell(std::string state, std::string cause) {
     story_.push_back({static_cast<double>(now_ - begin_) / 1e9, std::move(state), std::move(cause)});

@@ -33,6 +33,12 @@ std::optional<double> explained_variance(const std::vector<sample_group_ptr> &ba
   return 1 - variance(rest) / variance(returns);
 }
 
+/// The oldest weights that had a part in a token: those that made it, or those of a key or value it saw.
+std::int64_t oldest_of(const sample &entry, std::size_t token) {
+  const auto made_by = entry.versions[token];
+  return token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
+}
+
 }  // namespace
 
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version) {
@@ -41,9 +47,10 @@ staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, 
   double count = 0;
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
-      for (const auto made_by : entry.versions) {
-        result.largest = std::max(result.largest, version - made_by);
-        sum += static_cast<double>(version - made_by);
+      for (std::size_t token = 0; token < entry.versions.size(); ++token) {
+        const auto age = version - oldest_of(entry, token);
+        result.largest = std::max(result.largest, age);
+        sum += static_cast<double>(age);
         ++count;
       }
   result.any = count > 0;
@@ -56,8 +63,7 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
     for (const auto &entry : group->samples)
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
         const auto made_by = entry.versions[token];
-        const auto oldest =
-            token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
+        const auto oldest = oldest_of(entry, token);
         const auto age = version - oldest;
         if (made_by <= version && age <= bound) continue;
         throw staleness_error(

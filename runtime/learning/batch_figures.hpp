@@ -11,7 +11,8 @@
 
 namespace slipstream {
 
-/// Age in versions of the data of a batch trained at `version`: each token's version against it.
+/// Age in versions of the data of a batch trained at `version`: against it, for each token, the older of the
+/// version that made it and the oldest one in the cache that it saw.
 struct staleness_figures {
   double mean = 0;
   std::int64_t largest = 0;

@@ -36,7 +36,7 @@ class random_run {
   random_run(const shape &size, std::uint64_t seed, const std::filesystem::path &folder)
       : size_(size), batch_(size.groups_a_batch * group), dice_(seed), folder_(folder) {
     for (const auto &place : places()) learners_[place.learner] = {};
-    note(run_opened{"random", seed, group, places()});
+    note(run_opened{"random", seed, group, false, places()});
     for (const auto &path : paths()) {
       std::map<std::string, shared_batches::place> takers;
       for (const auto &place : places())
@@ -283,7 +283,7 @@ class random_run {
   void crash() {
     ++crashes_;
     journal_.resize(durable_ + roll(journal_.size() - durable_ + 1));
-    if (journal_.empty()) note(run_opened{"random", 0, group, places()});
+    if (journal_.empty()) note(run_opened{"random", 0, group, false, places()});
     learner_versions checkpoints;
     for (auto &[name, mine] : learners_) checkpoints[name] = mine.checkpoint;
     const auto history = write_and_read(checkpoints);

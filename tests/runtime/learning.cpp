@@ -130,6 +130,20 @@ TEST_CASE("a broken staleness contract tells its history") {
                     test::Contains("response token 1 was made by version 5 over a cache of version 2"));
 }
 
+TEST_CASE("a token is as old as the oldest weights in the cache that it saw") {
+  auto entry = aged({5, 5, 5});
+  entry.cache_versions = {5, 2, 4};
+  const std::vector<sample_group_ptr> batch{group_of(9, {entry})};
+  CHECK(measure_staleness(batch, 5).largest == 3);
+  CHECK(measure_staleness(batch, 5).mean == Approx(4.0 / 3));
+  CHECK_NOTHROW(assert_staleness(batch, 5, 3));
+  CHECK_THROWS_WITH(assert_staleness(batch, 5, 2),
+                    test::Contains("response token 1 was made by version 5 over a cache of version 2") &&
+                        test::Contains("age 3, promised at most 2"));
+  CHECK_THROWS_AS(assert_staleness(batch, 4, 3),
+                  run_error);  // whatever the cache, version 5 does not exist yet
+}
+
 TEST_CASE("the figures of a batch come from its data, and only where there are data") {
   auto good = aged({1, 1, 1});
   good.score = 1;
