@@ -95,7 +95,7 @@ json replay_other(preflight &plan, const run_paths &paths, const actor_config &l
   at::set_num_threads(static_cast<int>(number_key(learner, "threads", 1)));
   trainer core(learner_options(plan, learner), *initial);
   const auto files = paths.of(learner.name);
-  comparison compared(files.metrics, files.checkpoints, learner.name, arguments.overrides.empty());
+  replay_comparison compared(files.metrics, files.checkpoints, learner.name, arguments.overrides.empty());
   replay_listeners listeners;
   listeners.read = [&](const journal_record &record) { compared.read(record); };
   listeners.made = [&](const trained_version &made) { compared.made(made, core); };
@@ -161,7 +161,7 @@ int replay_command(const replay_arguments &arguments) {
     options.staleness_bound.reset(), options.exact_lag.reset(),
         options.model_bounds.clear();  // counted, not promised
   trainer core(options, *initial);
-  comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
+  replay_comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
   std::optional<gradient_study> gradients;
   if (arguments.gradients) {
     plan.verify();

@@ -193,27 +193,6 @@ class summing {
       if (learner.name == event.learner) learner.brakes[event.version] = "brake: " + event.cause;
   }
 
-  bool goes_on(std::uint64_t id) const {
-    const auto found = history_.begun.find(id);
-    if (found == history_.begun.end()) return false;
-    const auto &samples = found->second;
-    return (history_.opened.keeps_partial && token_count(samples) > 0) || all_ended(samples);
-  }
-
-  void keep(const sample_group_ptr &group) {
-    if (!history_.groups.contains(group->id)) history_.arrivals.push_back(group->id);
-    history_.groups[group->id] = group;
-    const auto begun = history_.begun.extract(group->id);
-    if (!begun || !history_.fault.empty()) return;
-    const auto generated = [&](const sample &kept) {
-      return std::any_of(begun.mapped().begin(), begun.mapped().end(),
-                         [&](const auto &each) { return each.ended && is_answer(kept, each.answer); });
-    };
-    if (!std::all_of(group->samples.begin(), group->samples.end(), generated))
-      history_.fault = "prompt " + std::to_string(group->id) +
-                       " was kept with an answer that is not the one the journal has of it";
-  }
-
   void go_on(const group_progress &event) {
     auto &samples = history_.begun[event.id];
     if (samples.empty()) samples.resize(event.samples.size());
