@@ -67,6 +67,7 @@ using ledger_actor = caf::typed_actor<
     caf::reacts_to<trained_atom, ids_ptr, std::int64_t>,                 // ids; the version they made
     caf::reacts_to<turn_atom, std::int64_t>,                             // the lead from now on
     caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,     // places that a batch leaves empty
+    caf::reacts_to<forfeit_atom, ids_ptr, std::string>,                  // a batch that changed nothing; why
     caf::reacts_to<stop_atom>,                                           // draw no more
     caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
 using weights_actor =

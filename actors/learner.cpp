@@ -3,6 +3,8 @@
 #include <caf/all.hpp>
 
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "runtime/learning/checkpoints.hpp"
 
@@ -12,10 +14,12 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
-  std::int64_t published = 0;  ///< the newest version that went out
+  std::int64_t published = 0;      ///< the newest version that went out
+  std::int64_t publish_every = 1;  ///< versions
   bool training = false;
   bool stopping = false;
   bool finished = false;
+  std::vector<dial_turn> turns;  ///< that the version just made calls for
 };
 
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
@@ -40,24 +44,32 @@ conductor::figures figures_of(const nlohmann::json &metrics) {
   return figures;
 }
 
-/// Turns the schedule's numbers by what the update showed, and tells whom they concern.
+/// Turns the schedule's numbers by what the update showed; durable before the version is, so that a run that
+/// goes on from it goes on with them.
 void turn_dials(self_pointer self, trained_version &done) {
-  auto &setup = self->state.setup;
-  for (auto &turn : setup.dials.observe(done.version, figures_of(done.metrics))) {
+  auto &state = self->state;
+  auto &setup = state.setup;
+  state.turns = setup.dials.observe(done.version, figures_of(done.metrics));
+  for (const auto &turn : state.turns)
+    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
+  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
+}
+
+void tell_turns(self_pointer self) {
+  const auto &setup = self->state.setup;
+  for (const auto &turn : std::exchange(self->state.turns, {})) {
     if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
     if (turn.dial == "window") self->send(setup.buffer, turn_atom::value, turn.value);
-    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
   }
-  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
 }
 
 /// Word to the books: the groups made a version, or were given up with the places they had.
 void tell_ledger(self_pointer self, trained_version &done) {
   const auto &setup = self->state.setup;
   if (!done.braked.empty()) {
-    for (const auto id : done.ids) self->send(setup.ledger, dropped_atom::value, id, "brake: " + done.braked);
-    caf::anon_send(setup.ledger, forfeit_atom::value, setup.batch);  // the answer is of no use
-    done.ids.clear();
+    self->send(setup.ledger, forfeit_atom::value,
+               std::make_shared<const std::vector<std::uint64_t>>(std::exchange(done.ids, {})),
+               "brake: " + done.braked);
   }
   self->send(setup.ledger, trained_atom::value,
              std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
@@ -68,11 +80,13 @@ void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
   state.training = false;
-  if (done.version - state.published >= setup.dials.value("publish_every") || done.version == setup.updates) {
+  if (done.version - state.published >= state.publish_every || done.version <= setup.published_before ||
+      done.version == setup.updates) {
     state.published = done.version;
     self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
   }
-  turn_dials(self, done);
+  state.publish_every = setup.dials.value("publish_every");
+  tell_turns(self);
   tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
@@ -87,6 +101,7 @@ void complete(self_pointer self) {
   const auto &setup = self->state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
   if (!done->braked.empty()) note(self, setup.share.services, batch_braked{done->version, done->braked});
+  turn_dials(self, *done);
   if (!setup.share.services.journal) return publish(self, std::move(*done));
   const auto on_reply = [self, done](flush_atom) { publish(self, std::move(*done)); };
   ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
@@ -124,6 +139,7 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
   fail_with_text(self);
   self->state.setup = setup;
   self->state.published = setup.core->version();
+  self->state.publish_every = self->state.setup.dials.value("publish_every");
   if (setup.core->version() >= setup.updates)
     finish(self);  // a resumed run that was trained to its end
   else

@@ -23,7 +23,7 @@ struct learner_setup {
   ledger_actor ledger;
   weights_actor weights;
   std::int64_t updates = 0;
-  std::int64_t batch = 0;             ///< rollouts, as the admission rule counts them
+  std::int64_t published_before = 0;  ///< every version up to it goes out: prompts may wait for any of them
   conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none

@@ -25,7 +25,8 @@ struct ledger_state {
   run_services services;
   bool version_follows = true;
   bool stopped = false;
-  bool drawing = false;  ///< one demand on the loader is under way
+  bool drawing = false;     ///< one demand on the loader is under way
+  std::deque<drawn> spare;  ///< came from the loader when the rule had no room left
   std::int64_t learner_version = 0;
   loader_actor loader;
   sample_sink finished_data;
@@ -82,14 +83,21 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version) {
   }
 }
 
-void book(self_pointer self, const std::vector<drawn> &prompts) {
+/// Draws what came from the loader as far as the rule has room: since it was asked for, a smaller lead or
+/// empty places may have taken the room, and a prompt that waits for weights that are not there yet could be
+/// what the batch that makes them waits for.
+void book(self_pointer self) {
   auto &state = self->state;
+  const auto room = state.books->room(newest_version(state));
+  std::vector<drawn> prompts;
   std::vector<draw_notice> draws;
-  for (const auto &item : prompts) {
-    const auto &source = *item.source;
+  for (; static_cast<std::int64_t>(prompts.size()) < room && !state.spare.empty(); state.spare.pop_front()) {
+    prompts.push_back(std::move(state.spare.front()));
+    const auto &source = *prompts.back().source;
     draws.push_back({source.id, state.books->draw(source.id)});
     note(self, state.services, prompt_drawn{source.id, draws.back().min_version, source.row, source.epoch});
   }
+  if (prompts.empty()) return;
   const draws_ptr told = std::make_shared<const std::vector<draw_notice>>(draws);
   for (const auto &buffer : state.buffers) self->send(buffer, draw_atom::value, told);
   for (std::size_t i = 0; i < prompts.size(); ++i) pass_on(self, prompts[i], draws[i].min_version);
@@ -113,14 +121,16 @@ void draw_again(self_pointer self) {
 
 void pump(self_pointer self) {
   auto &state = self->state;
+  if (!state.stopped) book(self);
   hand_out(self);
-  if (state.stopped || state.drawing || !state.loader) return;
+  if (state.stopped || state.drawing || !state.loader || !state.spare.empty()) return;
   const auto room = state.books->room(newest_version(state));
   if (room == 0) return;
   state.drawing = true;
   const auto on_reply = [self](const drawn_batch_ptr &prompts) {
-    self->state.drawing = false;
-    book(self, *prompts);
+    auto &now = self->state;
+    now.drawing = false;
+    now.spare.insert(now.spare.end(), prompts->begin(), prompts->end());
     pump(self);
   };
   ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts", "loader"}, on_reply,
@@ -188,6 +198,12 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         self->state.books->forfeit(rollouts);
         if (rollouts < 0) pump(self);
         return forfeit_atom::value;
+      },
+      [self](forfeit_atom, const ids_ptr &ids, const std::string &reason) {
+        for (const auto id : *ids) {  // no draw in between: the count must not fall for a moment
+          self->state.books->give_up(id, reason);
+          moved(self, id, rollout_state::dropped, reason);
+        }
       },
       [self](stop_atom) { self->state.stopped = true; },
       [self](totals_atom) -> ledger_totals_ptr {

@@ -184,7 +184,8 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.ledger = context.ledger;
   setup.weights = context.weights;
   setup.updates = graph.run.updates;
-  setup.batch = graph.schedule.batch;
+  if (context.resumed && !context.resumed->history.to_consume.empty())
+    setup.published_before = context.resumed->history.to_consume.back().version;
   setup.dials = std::move(dials);
   setup.checkpoint_every = graph.run.checkpoint_every;
   setup.checkpoints = context.paths.checkpoints;

@@ -27,7 +27,7 @@ class summing {
   void add(const journal_record &record) {
     std::visit(overloaded{[&](const run_opened &event) { history_.opened = event; },
                           [&](const prompt_drawn &event) {
-                            history_.prompts[event.id] = {event.min_version, {}, {}};
+                            history_.prompts[event.id] = {event.min_version, {}, {}, false};
                           },
                           [&](const prompt_moved &event) { move(event); },
                           [&](const group_kept &event) { keep(event); },
@@ -64,6 +64,7 @@ class summing {
   void settle(prompt_place &prompt, std::int64_t by, std::int64_t version) {
     prompt.state = by > version ? rollout_state::buffered : rollout_state::trained;
     prompt.reason = "";
+    prompt.consumed = by <= version;
     const auto brake = brakes_.find(by);
     if (by > version || brake == brakes_.end()) return;
     prompt.state = rollout_state::dropped;

@@ -15,7 +15,8 @@ namespace slipstream {
 struct prompt_place {
   std::int64_t min_version = 0;
   rollout_state state = rollout_state::waiting;
-  std::string reason;  ///< why it was dropped
+  std::string reason;     ///< why it was dropped
+  bool consumed = false;  ///< it stood in a batch, whether that changed anything or not
 };
 
 /// What a journal adds up to: where a run stands, as far as it is durable.

@@ -85,10 +85,9 @@ order_buffer restored_buffer(order_buffer empty, const run_history &history) {
   }
   group_pool pool(empty.places());
   for (const auto &[id, prompt] : history.prompts) {
-    if (prompt.state == rollout_state::dropped) continue;
-    if (prompt.state == rollout_state::trained || consumed.contains(id))
+    if (prompt.consumed || consumed.contains(id))
       pool.consumed(id);
-    else
+    else if (prompt.state != rollout_state::dropped)
       pool.draw(id, prompt.min_version);
   }
   for (const auto id : history.arrivals)

@@ -30,12 +30,16 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
-        const auto age = version - entry.versions[token];
+        // what the token attended to may be older than what made it
+        const auto made_by = token < entry.cache_versions.size()
+                                 ? std::min(entry.versions[token], entry.cache_versions[token])
+                                 : entry.versions[token];
+        const auto age = version - made_by;
         if (age < 0 || age > bound)
           throw run_error(fmt::format(
               "the staleness contract is broken: prompt {}, response token {} was made by version {} and is "
               "trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
-              group->id, token, entry.versions[token], version, age, bound, fmt::join(entry.versions, " ")));
+              group->id, token, made_by, version, age, bound, fmt::join(entry.versions, " ")));
       }
 }
 
