@@ -125,8 +125,8 @@ struct loop {
             consumed.insert(consumed.end(), ids->begin(), ids->end());
             missing += batch - static_cast<std::int64_t>(ids->size());
             ++version;
-            if (version - published >= plan.rules.publish_every.first || version == updates) {
-              published = version;
+            if (version - newest_out >= plan.rules.publish_every.first || version == updates) {
+              newest_out = version;
               self->send(weights, publish(version));
             }
             turn(self);
@@ -161,7 +161,7 @@ struct loop {
   buffer_actor buffer;
   weights_actor weights;
   std::uint64_t next = 0;
-  std::int64_t version = 0, published = 0, oldest = 0, most_running = 0, missing = 0, given_up = 0;
+  std::int64_t version = 0, newest_out = 0, oldest = 0, most_running = 0, missing = 0, given_up = 0;
   bool too_old = false;
   std::vector<std::uint64_t> consumed;
 };

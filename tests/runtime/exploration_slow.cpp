@@ -20,10 +20,13 @@ schedule_rules finishing(schedule_rules rules) {
   return rules;
 }
 
+schedule_rules completion(std::int64_t staleness, std::int64_t lead, late_rule late = late_rule::wait) {
+  return leading(rules_of("completion", 2, staleness, late), lead);
+}
+
+const auto accepted = rules_of("completion", 2, 1, late_rule::accept);
+
 std::vector<configuration> configurations() {
-  const auto completion = [](std::int64_t staleness, std::int64_t lead, late_rule late = late_rule::wait) {
-    return leading(rules_of("completion", 2, staleness, late), lead);
-  };
   auto wide = windowed(2, 2, 1);
   wide.window = ramp(1, 3, 0, 9);
   auto capped = rules_of("strict", 2, 1);
@@ -43,45 +46,51 @@ std::vector<configuration> configurations() {
       {"windowed, S 2, W 2", windowed(2, 2, 2), {1, 0, 0, 0}, 1, 3, 2, 2},
       {"windowed, S 2, W 3", windowed(2, 2, 3), {1, 0, 0, 0}, 1, 3, 2, 2},
       {"windowed, S 2, W 2, groups of 2", windowed(2, 2, 2), {1, 0, 0, 0}, 2, 3, 2, 2},
-      {"windowed, S 2, W 2, batch 1, published every 2",
-       published_every(windowed(1, 2, 2), 2),
+      {"windowed, S 3, W 2, batch 1, published every 2",
+       published_every(windowed(1, 3, 2), 2),
        {1, 0, 0, 0},
        1,
        6},
-      {"windowed, S 2, W 2, short", or_short(windowed(2, 2, 2)), {1, 0, 0, 0}, 1, 3, 2, 2},
+      {"windowed, S 2, W 2, short", or_short(windowed(2, 2, 2)), {}, 1, 3, 2, 2},
       {"windowed, S 2, W 1 to 3", wide, {0, 0, 0, 2}, 1, 3, 2, 2},
       {"completion, wait, S 1, lead 1", completion(1, 1), {1, 1, 0, 0}},
       {"completion, wait, S 2, lead 1", completion(2, 1), {1, 0, 0, 0}, 1, 3, 2, 2},
       {"completion, wait, S 1, lead 1, published every 2",
        published_every(completion(1, 1), 2),
        {1, 1, 0, 0}},
-      {"completion, wait, S 2, lead 1, short", or_short(completion(2, 1)), {1, 0, 0, 0}, 1, 3, 2, 2},
-      {"completion, wait, lead 0 to 1", turning(completion(1, 1), 0, 1), {1, 0, 1, 2}},
-      {"completion, drop, S 1, lead 1", completion(1, 1, drop), {1, 1, 0, 0}},
+      {"completion, wait, S 2, lead 1, short", or_short(completion(2, 1)), {}, 1, 3, 2, 2},
+      {"completion, wait, lead 0 to 1", turning(completion(1, 1), 0, 1), {1, 0, 0, 2}},
+      {"completion, drop, S 1, lead 1", completion(1, 1, drop), {1, 0, 1, 0}},
       {"completion, drop, S 1, lead 0", completion(1, 0, drop), {1, 1, 1, 0}, 1, 3, 2, 1, true, false},
       {"completion, drop, S 1, lead 1, published every 2",
        published_every(completion(1, 1, drop), 2),
        {1, 0, 0, 0}},
-      {"completion, drop, S 1, lead 1, short", or_short(completion(1, 1, drop)), {1, 0, 0, 0}},
-      {"completion, accept, lead 1", rules_of("completion", 2, 1, late_rule::accept), {1, 1, 1, 0}},
+      {"completion, drop, S 1, lead 1, short", or_short(completion(1, 1, drop)), {}},
+      {"completion, accept, lead 1", accepted, {1, 0, 1, 0}},
       // messages wait in mailboxes, so that ledger and buffer know different things
-      {"strict, S 1, short, mail", or_short(rules_of("strict", 2, 1)), {1, 0, 0, 0}, 1, 2, 1, 2, false},
-      {"windowed, S 2, W 2, mail", windowed(2, 2, 2), {}, 1, 3, 1, 2, false},
-      {"completion, wait, S 1, short, mail", or_short(completion(1, 1)), {1, 0, 0, 0}, 1, 2, 1, 2, false},
-      {"completion, drop, S 1, mail", completion(1, 1, drop), {0, 0, 1, 0}, 1, 2, 1, 2, false},
+      {"strict, S 1, short, mail", or_short(rules_of("strict", 2, 1)), {1, 0, 0, 0}, 1, 2, 1, 1, false},
+      {"completion, wait, S 1, mail", completion(1, 1), {1, 0, 0, 0}, 1, 2, 1, 1, false},
+      {"completion, drop, S 1, mail", completion(1, 1, drop), {0, 0, 1, 0}, 1, 2, 1, 1, false},
   };
 }
 
 std::vector<configuration> larger() {
-  auto all = configurations();
-  for (auto &each : all) {
-    each.name += ", large";
-    ++each.limits.rejects;
-    ++each.limits.deaths;
-    each.slots = 2;
-    if (each.mail_at_once && each.samplers == 2 && each.limits.turns == 0) each.samplers = 3;
-  }
-  return all;
+  return {
+      {"windowed, S 2, W 2, short, large", or_short(windowed(2, 2, 2)), {1, 0, 0, 0}, 1, 3, 2, 2},
+      {"completion, wait, S 2, lead 1, short, large", or_short(completion(2, 1)), {1, 0, 0, 0}, 1, 3, 2, 2},
+      {"completion, drop, S 1, lead 1, large", completion(1, 1, drop), {1, 1, 0, 0}},
+      {"completion, drop, S 1, lead 1, short, large", or_short(completion(1, 1, drop)), {1, 0, 0, 0}},
+      {"completion, accept, lead 1, large", accepted, {1, 1, 1, 0}},
+      {"windowed, S 2, W 2, mail, large", windowed(2, 2, 2), {}, 1, 3, 1, 2, false},
+      {"strict, S 1, short, mail, large",
+       or_short(rules_of("strict", 2, 1)),
+       {1, 0, 0, 0},
+       1,
+       2,
+       1,
+       2,
+       false},
+  };
 }
 
 void check(const configuration &each) {
