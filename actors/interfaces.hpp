@@ -35,11 +35,16 @@ using sample_sink = caf::typed_actor<caf::reacts_to<sample_group_ptr>>;
 using draw_sink = caf::typed_actor<caf::reacts_to<draw_atom, draws_ptr>>;
 using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
 
+// Who runs prompts, and puts down what it has got of them: it writes that into the journal and goes no
+// further. Answers with those that have tokens, and those that have none yet.
+using flush_sink = caf::typed_actor<caf::replies_to<flush_atom>::with<ids_ptr, ids_ptr>>;
+
 // Nodes of the graph.
 using loader_actor = caf::typed_actor<caf::replies_to<draw_atom, std::int64_t>::with<drawn_batch_ptr>,
                                       caf::replies_to<draw_atom, ids_ptr>::with<drawn_batch_ptr>>;
 using sampler_actor =
-    caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
+    caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>,
+                     caf::replies_to<flush_atom>::with<ids_ptr, ids_ptr>>;
 using scorer_actor = rollout_sink;
 using reference_actor = rollout_sink;
 using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
@@ -69,6 +74,8 @@ using ledger_actor = caf::typed_actor<
     caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,     // places that a batch leaves empty
     caf::reacts_to<forfeit_atom, ids_ptr, std::string>,                  // a batch that changed nothing; why
     caf::reacts_to<stop_atom>,                                           // draw no more
+    caf::reacts_to<subscribe_atom, flush_sink>,            // who is to put down what it has at the end
+    caf::replies_to<flush_atom>::with<ledger_totals_ptr>,  // all of them have; hand out no more
     caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
 using weights_actor =
     caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;

@@ -28,7 +28,11 @@ void finish_if_whole(self_pointer self, std::uint64_t id) {
   const auto &joined = state.open.at(id);
   if (joined.scores.size() < state.setup.scorers.size()) return;
   if (state.setup.reference && joined.reference.empty()) return;
-  self->send(state.setup.sink, sample_group_ptr(std::make_shared<sample_group>(state.setup.finish(joined))));
+  const auto rewards = state.setup.rewards(joined);
+  const auto made = std::make_shared<sample_group>(state.setup.finish(joined));
+  if (auto rest = left_out(joined, *made, rewards); !rest.lengths.empty())
+    note(self, state.setup.services, std::move(rest));
+  self->send(state.setup.sink, sample_group_ptr(made));
   state.open.erase(id);
 }
 

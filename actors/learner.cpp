@@ -6,7 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/journal/story.hpp"
+#include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/checkpoints.hpp"
+#include "runtime/learning/fingerprint.hpp"
 
 namespace slipstream {
 namespace {
@@ -103,6 +106,8 @@ void complete(self_pointer self) {
   if (!done->braked.empty()) note(self, setup.share.services, batch_braked{done->version, done->braked});
   turn_dials(self, *done);
   if (!setup.share.services.journal) return publish(self, std::move(*done));
+  note(self, setup.share.services,
+       version_made{setup.share.actor, done->version, fingerprint(setup.core->model())});
   const auto on_reply = [self, done](flush_atom) { publish(self, std::move(*done)); };
   ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
                   {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
@@ -122,13 +127,30 @@ void step(self_pointer self) {
     complete(self);
 }
 
+/// The run ends with what the journal says of the prompt, once all of it can be read there.
+void tell_story(self_pointer self, const staleness_error &broken) {
+  const auto &setup = self->state.setup;
+  if (!setup.share.services.journal) throw broken;
+  const auto on_reply = [self, broken](flush_atom) {
+    throw run_error(std::string(broken.what()) + "; its history:\n" +
+                    to_string(read_story(self->state.setup.journal, broken.prompt)));
+  };
+  ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
+                  {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
+                  flush_atom::value);
+}
+
 void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
     auto &state = self->state;
     if (state.finished) return;
     state.training = true;
-    state.setup.core->begin(*batch, now_ns(self));
+    try {
+      state.setup.core->begin(*batch, now_ns(self));
+    } catch (const staleness_error &broken) {
+      return tell_story(self, broken);
+    }
     self->send(self, step_atom::value);
   };
   ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,

@@ -25,6 +25,7 @@ struct ledger_state {
   run_services services;
   bool version_follows = true;
   bool stopped = false;
+  bool put_down = false;    ///< the samplers have been told to put down what they have
   bool drawing = false;     ///< one demand on the loader is under way
   std::deque<drawn> spare;  ///< came from the loader when the rule had no room left
   std::int64_t learner_version = 0;
@@ -33,6 +34,7 @@ struct ledger_state {
   resumed_books resumed;
   std::deque<work_ptr> waiting;
   std::vector<follower> samplers;
+  std::vector<flush_sink> flushed_at_end;
   std::vector<draw_sink> buffers;  ///< told of every draw before anybody works on it
 };
 
@@ -52,7 +54,7 @@ void moved(self_pointer self, std::uint64_t id, rollout_state to, std::string ca
 /// Hands waiting prompts, oldest first, to whichever sampler may take them and has most room.
 void hand_out(self_pointer self) {
   auto &state = self->state;
-  while (!state.waiting.empty() && state.books->may_start()) {
+  while (!state.waiting.empty() && !state.put_down && state.books->may_start()) {
     const auto &next = state.waiting.front();
     follower *best = nullptr;
     for (auto &candidate : state.samplers) {
@@ -72,14 +74,15 @@ void hand_out(self_pointer self) {
 void pump(self_pointer self);
 
 /// Prompts wait for a sampler, finished data goes on to the learner's buffer.
-void pass_on(self_pointer self, const drawn &item, std::int64_t min_version) {
+void pass_on(self_pointer self, const drawn &item, std::int64_t min_version, begun_samples begun = {}) {
   auto &state = self->state;
   if (item.samples) {
     state.books->start(item.source->id);
     state.books->finish(item.source->id);
     self->send(state.finished_data, item.samples);
   } else {
-    state.waiting.push_back(std::make_shared<work>(work{item.source, item.prompt_tokens, min_version}));
+    state.waiting.push_back(
+        std::make_shared<work>(work{item.source, item.prompt_tokens, min_version, std::move(begun)}));
   }
 }
 
@@ -103,6 +106,17 @@ void book(self_pointer self) {
   for (std::size_t i = 0; i < prompts.size(); ++i) pass_on(self, prompts[i], draws[i].min_version);
 }
 
+/// A prompt that an earlier part of the run drew: from the start, or from its last journalled token.
+void pass_on_again(self_pointer self, const drawn &item) {
+  auto &resumed = self->state.resumed;
+  const auto id = item.source->id;
+  auto begun = resumed.begun.extract(id);
+  if (begun)
+    moved(self, id, rollout_state::partial,
+          "goes on behind " + std::to_string(token_count(*begun.mapped())) + " journalled tokens");
+  pass_on(self, item, resumed.waiting.at(id), begun ? begun.mapped() : nullptr);
+}
+
 /// What an earlier part of the run drew and did not finish is asked for again, before anything new.
 void draw_again(self_pointer self) {
   auto &state = self->state;
@@ -112,7 +126,7 @@ void draw_again(self_pointer self) {
   state.drawing = true;
   const auto on_reply = [self](const drawn_batch_ptr &prompts) {
     self->state.drawing = false;
-    for (const auto &item : *prompts) pass_on(self, item, self->state.resumed.waiting.at(item.source->id));
+    for (const auto &item : *prompts) pass_on_again(self, item);
     pump(self);
   };
   ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts drawn before", "loader"},
@@ -145,6 +159,39 @@ void take_credit(self_pointer self, const work_sink &sampler, std::int64_t promp
   known->credit += prompts;
   known->version = std::max(known->version, version);
   pump(self);
+}
+
+/// What runs goes no further in this part of the run.
+void interrupt(self_pointer self, const std::vector<std::uint64_t> &begun,
+               const std::vector<std::uint64_t> &untouched) {
+  for (const auto id : begun) {
+    self->state.books->interrupt(id);
+    moved(self, id, rollout_state::partial, "the run was stopped; its tokens are in the journal");
+  }
+  for (const auto id : untouched) {
+    self->state.books->reissue(id);
+    moved(self, id, rollout_state::waiting, "the run was stopped before its first token");
+  }
+}
+
+caf::typed_response_promise<ledger_totals_ptr> put_down(self_pointer self) {
+  auto &state = self->state;
+  state.stopped = state.put_down = true;
+  auto promise = self->make_response_promise<ledger_totals_ptr>();
+  const auto left = std::make_shared<std::size_t>(state.flushed_at_end.size() + 1);
+  auto one_more = [self, promise, left]() mutable {
+    if (--*left == 0) promise.deliver(std::make_shared<const ledger_totals>(self->state.books->totals()));
+  };
+  for (const auto &sampler : state.flushed_at_end)
+    self->request(sampler, caf::duration{state.services.deadline}, flush_atom::value)
+        .then(
+            [self, one_more](const ids_ptr &begun, const ids_ptr &untouched) mutable {
+              interrupt(self, *begun, *untouched);
+              one_more();
+            },
+            [one_more](const caf::error &) mutable { one_more(); });  // it died: what it had is lost
+  one_more();
+  return promise;
 }
 
 ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool version_follows,
@@ -206,6 +253,8 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         }
       },
       [self](stop_atom) { self->state.stopped = true; },
+      [self](subscribe_atom, const flush_sink &sampler) { self->state.flushed_at_end.push_back(sampler); },
+      [self](flush_atom) { return put_down(self); },
       [self](totals_atom) -> ledger_totals_ptr {
         return std::make_shared<const ledger_totals>(self->state.books->totals());
       },

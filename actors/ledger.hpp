@@ -8,11 +8,12 @@
 
 namespace slipstream {
 
-/// Where a run goes on from: the learner's version, and the prompts that wait again with the oldest version
-/// that may make their tokens.
+/// Where a run goes on from: the learner's version, and the prompts that wait again or go on, with the oldest
+/// version that may make their tokens.
 struct resumed_books {
   std::int64_t version = 0;
-  std::map<std::uint64_t, std::int64_t> waiting;
+  std::map<std::uint64_t, std::int64_t> waiting{};
+  std::map<std::uint64_t, begun_samples> begun{};  ///< what those have got that go on
 };
 
 /// Keeps the books of one loader and admits prompts. `version_follows` false: the samplers' model does not

@@ -57,6 +57,9 @@ class preflight {
   const schedule_rules &rules() const { return rules_; }
   const order_row &order() const { return order_; }
   const staleness_contract &contract() const { return contract_; }
+  /// Whether a resume goes on with answers under way. Where nothing runs ahead it has to reach the bits of an
+  /// undisturbed run instead, so they are sampled anew by the weights of their batch alone.
+  bool keeps_partial() const { return graph_.schedule.max_staleness > 0 || contract_.lead.most > 0; }
   /// The numbers of the schedule that may change over the run: lead, window, publish_every.
   conductor dials() const;
   order_buffer buffer() const;

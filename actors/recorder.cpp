@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <caf/all.hpp>
 
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "actors/compute.hpp"
+#include "models/files/write_failure.hpp"
 #include "runtime/plumbing/span_totals.hpp"
 
 namespace slipstream {
@@ -26,14 +28,15 @@ using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
 
 void open_file(std::ofstream &file, const std::filesystem::path &path, bool resume) {
   if (path.empty()) return;
+  errno = 0;
   file.open(path, resume ? std::ios::app : std::ios::trunc);
-  if (!file)
-    throw run_error(path.string() + ": cannot be opened for writing; look at the folder's permissions");
+  if (!file) throw write_failure(path, errno, "cannot be opened for writing");
 }
 
 void write_line(std::ofstream &file, const std::filesystem::path &path, const std::string &line) {
+  errno = 0;
   file << line << '\n' << std::flush;
-  if (!file) throw run_error(path.string() + ": cannot be written: is the disk full?");
+  if (!file) throw write_failure(path, errno);
 }
 
 void record_span(self_pointer self, const span &done) {
@@ -44,8 +47,12 @@ void record_span(self_pointer self, const span &done) {
     self->send(state.setup.supervisor, progress_atom::value);
   }
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
-  if (state.trace.is_open())
-    state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
+  if (!state.trace.is_open()) return;
+  errno = 0;
+  state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns)
+              << ",\n"
+              << std::flush;  // after a kill, what led to the figures is there
+  if (!state.trace) throw write_failure(state.setup.trace, errno);
 }
 
 void record_update(self_pointer self, const nlohmann::json &metrics) {
@@ -75,7 +82,7 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
       [self](const span &done) { record_span(self, done); },
       [self](update_atom, const json_ptr &metrics) { record_update(self, *metrics); },
       [self](totals_atom, const ledger_totals_ptr &totals) {
-        self->state.progress.sampling = totals->waiting + totals->running;
+        self->state.progress.sampling = totals->waiting + totals->running + totals->partial;
         self->state.progress.buffered = totals->finished + totals->buffered;
       },
       [self](flush_atom) { return flush(self); },

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/offline.hpp"
 #include "runtime/schedule/orders.hpp"
 #include "runtime/topology/check.hpp"
 #include "runtime/topology/topology.hpp"
@@ -57,6 +58,8 @@ struct node_plan {
   /// Spawns the actor (its consumers are there already) and answers with what receives its inputs; replicas
   /// share one plan. An invalid pointer when nothing sends to it.
   std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
+  /// What the actor does, without the actor, once verified. May be empty.
+  std::function<offline_part(preflight &)> offline;
 };
 
 /// A kind of actor: what it takes and gives, and how to read one from its table.

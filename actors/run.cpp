@@ -148,6 +148,18 @@ snapshot_ptr first_weights(preflight &plan, const resume_point *resumed) {
                std::make_shared<const transformer>(read.network(plan.graph().run.numerics))});
 }
 
+/// A run whose summary cannot be written has failed; why it failed before that is not forgotten.
+void keep_summary(const std::filesystem::path &file, nlohmann::json &summary) {
+  try {
+    write_summary(file, summary);
+  } catch (const run_error &problem) {
+    summary["error"] = summary.contains("error") ? summary["error"].get<std::string>() + "; " + problem.what()
+                                                 : problem.what();
+    summary["status"] = "failed";
+    if (summary["exit_code"] == 0) summary["exit_code"] = 1;
+  }
+}
+
 ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const run_services &services,
                          const resume_point *resumed) {
   auto books = open_books(plan);
@@ -155,13 +167,15 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
   books = restored_books(std::move(books), plan.graph().schedule.batch, resumed->history);
   if (const auto lead = resumed->history.dials.find("lead"); lead != resumed->history.dials.end())
     books.set_lead(lead->second);
-  return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services,
-                      {resumed->history.version, waiting_again(resumed->history)});
+  return spawn_ledger(
+      system, std::move(books), plan.samples_own_policy(), services,
+      {resumed->history.version, waiting_again(resumed->history), begun_again(resumed->history)});
 }
 
 /// What a journal says first: which run begins, or where it goes on.
 void open_journal(const preflight &plan, const run_services &services, const resume_point *resumed) {
-  journal_event event = run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group()};
+  journal_event event =
+      run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial()};
   if (resumed) event = run_resumed{resumed->history.version};
   caf::anon_send(services.journal,
                  journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
@@ -213,7 +227,9 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
 
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
   const run_folder folder(plan.graph().run_folder(), options.resume);
-  const auto resumed = options.resume ? find_resume_point(folder.paths()) : std::nullopt;
+  const auto resumed = options.resume
+                           ? find_resume_point(folder.paths(), plan.graph().schedule.lag == lag_rule::exactly)
+                           : std::nullopt;
   if (resumed)
     go_on(folder.paths(), plan.graph(), *resumed);
   else
@@ -227,7 +243,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
-  write_summary(folder.paths().summary, summary);
+  keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
   log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),
             summary.contains("ledger") ? summary["ledger"].dump() : "unknown");

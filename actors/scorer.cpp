@@ -20,7 +20,7 @@ scorer_actor::behavior_type score_texts(scorer_actor::stateful_pointer<text_scor
     auto result = std::make_shared<group_scores>();
     result->group = group;
     result->scorer = name;
-    for (const auto &text : group->texts) result->scores.push_back(rule(text, group->source->answer));
+    result->scores = text_scores(rule, *group);
     for (const auto &sink : sinks) self->send(sink, group_scores_ptr(result));
   }};
 }

@@ -71,13 +71,16 @@ void end(self_pointer self, const std::string &status) {
   auto &state = self->state;
   if (std::exchange(state.ending, true)) return;
   state.result["status"] = status;
-  self->request(state.run->ledger, caf::duration{state.run->services.deadline}, totals_atom::value)
-      .then(
-          [self](const ledger_totals_ptr &totals) {
-            self->state.result["ledger"] = ledger_json(*totals);
-            collect_record(self);
-          },
-          [self](const caf::error &) { collect_record(self); });
+  const auto on_totals = [self](const ledger_totals_ptr &totals) {
+    self->state.result["ledger"] = ledger_json(*totals);
+    collect_record(self);
+  };
+  const auto on_error = [self](const caf::error &) { collect_record(self); };
+  const caf::duration deadline{state.run->services.deadline};
+  if (status == "stopped")  // what is being generated goes into the journal first
+    self->request(state.run->ledger, deadline, flush_atom::value).then(on_totals, on_error);
+  else
+    self->request(state.run->ledger, deadline, totals_atom::value).then(on_totals, on_error);
 }
 
 void fail(self_pointer self, const std::string &text, int exit_code) {

@@ -32,6 +32,7 @@ struct work {
   example_ptr source;
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t min_version = 0;
+  begun_samples begun{};  ///< what an earlier part of the run made of it
 };
 using work_ptr = std::shared_ptr<const work>;
 
@@ -59,17 +60,19 @@ using journal_event_ptr = std::shared_ptr<const journal_event>;
 using ids_ptr = std::shared_ptr<const std::vector<std::uint64_t>>;
 
 /// A stretch of computation: who, what, from when to when (nanoseconds of the system's clock), tokens
-/// handled.
+/// handled, and how long it waited for the run's cores before.
 struct span {
   std::string actor;
   std::string what;
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
   std::int64_t tokens = 0;
+  std::int64_t queued_ns = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector &f, span &x) {
-  return f(caf::meta::type_name("slipstream::span"), x.actor, x.what, x.begin_ns, x.end_ns, x.tokens);
+  return f(caf::meta::type_name("slipstream::span"), x.actor, x.what, x.begin_ns, x.end_ns, x.tokens,
+           x.queued_ns);
 }
 
 using draw_atom = caf::atom_constant<caf::atom("draw")>;

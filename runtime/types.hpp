@@ -29,6 +29,9 @@ struct example {
 };
 using example_ptr = std::shared_ptr<const example>;
 
+/// What the samples of a prompt have got so far, one entry each; null: nothing.
+using begun_samples = std::shared_ptr<const std::vector<partial_generation>>;
+
 /// All samples of one prompt. `min_version` is the oldest version that may have made a token of it.
 struct rollout_group {
   example_ptr source;
@@ -63,8 +66,8 @@ struct sample {
   std::vector<float> values;   ///< a critic's estimate before each token; empty without one
   std::vector<float> returns;  ///< what the critic learns; empty without one
   std::vector<std::int64_t> versions;
-  std::vector<std::int64_t> cache_versions;                 ///< as in `generation`; empty: those of `versions`
-  std::vector<std::uint8_t> trained;                        ///< 1 where the loss counts; empty: everywhere
+  std::vector<std::int64_t> cache_versions;  ///< as in `generation`; empty: those of `versions`
+  std::vector<std::uint8_t> trained;         ///< 1 where the loss counts; empty: everywhere
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
   bool truncated = false;                                   ///< sampled, and ended by the token limit
 };
@@ -73,8 +76,8 @@ struct sample {
 struct sample_group {
   std::uint64_t id = 0;
   std::vector<sample> samples;
-  std::int64_t rollouts = 0;  ///< how many of the ledger's rollouts it stands for
-  std::string drop_reason;    ///< why it has no samples; empty when it has some
+  std::int64_t rollouts = 0;                            ///< how many of the ledger's rollouts it stands for
+  std::string drop_reason;                              ///< why it has no samples; empty when it has some
   std::map<std::string, std::vector<double>> scores{};  ///< by scorer, one a rollout
   /// The version of each other moving model whose numbers stand in the samples (critic, online reward model).
   std::map<std::string, std::int64_t> model_versions{};

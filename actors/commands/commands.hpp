@@ -62,9 +62,16 @@ int ledger_command(const ledger_arguments &arguments);
 
 struct replay_arguments {
   std::filesystem::path run;
-  std::filesystem::path to;  ///< where the replayed checkpoint goes; empty: nowhere
-  std::string loss;          ///< another loss on the same rollouts; empty: the run's own
-  std::int64_t until = 0;    ///< updates; 0: all
+  std::filesystem::path to;             ///< where the replayed checkpoint goes; empty: nowhere
+  std::string loss;                     ///< another loss on the same rollouts; empty: the run's own
+  std::string order;                    ///< another order of consumption; empty: the run's own
+  std::int64_t window = 0;              ///< of order windowed, groups; 0: the run's own
+  std::int64_t late_after = -1;         ///< of order completion, versions; less than 0: the run's own
+  std::string when_late;                ///< of order completion; empty: the run's own
+  std::vector<std::string> overrides;   ///< other keys, as `--set` of a run
+  bool gradients = false;               ///< compare every batch's gradient with fresh ones
+  std::int64_t every = 1, repeats = 1;  ///< which batches' gradients, and how many draws of each
+  std::int64_t until = 0;               ///< updates; 0: all
   bool json = false;
 };
 /// Trains again on what the journal holds. 0: the same weights, to the bit (or another loss was asked for);
@@ -87,6 +94,20 @@ struct tokenizer_train_arguments {
   std::string style = "gpt2";
 };
 int tokenizer_train_command(const tokenizer_train_arguments &arguments);
+
+struct sweep_arguments {
+  std::filesystem::path file;
+  std::vector<std::string> vary;       ///< table.key=a,b,c
+  std::vector<std::string> overrides;  ///< table.key=value, of all runs
+  std::int64_t seeds = 1;              ///< runs of an arm
+  std::int64_t jobs = 1;               ///< runs at the same time, each with its share of the cores
+  std::filesystem::path to;            ///< empty: NAME-sweep beside the topology's own run
+  bool json = false;
+  std::string command;  ///< as it was typed
+};
+/// Runs every combination of the varied values with every seed, or goes on with what is missing, then
+/// compares. 0: all runs have finished; 1: one failed; 130: interrupted.
+int sweep_command(const sweep_arguments &arguments);
 
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 

@@ -1,83 +1,26 @@
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/replay_gradients.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/network/place.hpp"
+#include "runtime/journal/comparison.hpp"
 #include "runtime/journal/replay.hpp"
-#include "runtime/plumbing/progress.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char *compared_figures[] = {"loss", "reward_mean", "kl", "entropy", "grad_norm"};
-
-std::map<std::int64_t, json> read_metrics(const fs::path &file) {
-  std::map<std::int64_t, json> lines;
-  std::ifstream in(file);
-  for (std::string text; std::getline(in, text);) {
-    const auto line = json::parse(text, nullptr, false);
-    if (line.is_object()) lines[line.value("update", std::int64_t{0})] = line;
-  }
-  return lines;
-}
-
-// Compares every version whose checkpoint is there, and keeps figures beside the run's own.
-class comparison {
- public:
-  comparison(const run_paths &paths, const trainer &core, bool same_loss)
-      : paths_(paths), core_(core), same_loss_(same_loss), original_(read_metrics(paths.metrics)) {}
-
-  void add(const trained_version &made) {
-    show(made.version);
-    for (const char *name : compared_figures) {
-      if (!made.metrics.contains(name)) continue;
-      replayed_[name] = made.metrics[name];
-      const auto line = original_.find(made.version);
-      if (line != original_.end() && line->second.contains(name)) told_[name] = line->second[name];
-    }
-    const auto checkpoint = paths_.checkpoints / fmt::format("step-{:06}", made.version);
-    if (!same_loss_ || !fs::exists(checkpoint)) return;
-    ++compared_;
-    if (!difference_.empty()) return;
-    const auto tensor = first_difference(core_.model(), checkpoint);
-    if (!tensor.empty()) difference_ = fmt::format("update {}: {}", made.version, tensor);
-  }
-
-  bool equal() const { return compared_ > 0 && difference_.empty(); }
-  json result() const {
-    json report = {{"updates", core_.version()},
-                   {"checkpoints_compared", compared_},
-                   {"metrics", {{"replayed", replayed_}, {"run", told_}}}};
-    if (same_loss_) report["equal"] = equal();
-    if (!difference_.empty()) report["first_difference"] = difference_;
-    return report;
-  }
-
- private:
-  void show(std::int64_t version) const {
-    if (::isatty(STDERR_FILENO) != 0)
-      fmt::print(stderr, "\rreplayed {} of {} updates", version, original_.size());
-  }
-
-  const run_paths &paths_;
-  const trainer &core_;
-  bool same_loss_;
-  std::map<std::int64_t, json> original_;
-  json replayed_ = json::object(), told_ = json::object();
-  std::string difference_;
-  int compared_ = 0;
-};
 
 // The checkpoint as `run` would have written it, for its hash, and to stay where somebody asked for it.
 std::string store(const replay_arguments &arguments, const trainer &core, const model_description &model) {
@@ -94,54 +37,135 @@ std::string store(const replay_arguments &arguments, const trainer &core, const 
   return hash;
 }
 
+void print_order(const json &order) {
+  fmt::print(
+      "In order \"{}\" (the run's: \"{}\"): {} groups older than max_staleness = {}, {} by versions still to "
+      "be made, {} dropped as late, {} left in the buffer\n",
+      order["name"].get<std::string>(), order["run"].get<std::string>(),
+      order["groups_too_old"].get<std::int64_t>(), order["max_staleness"].get<std::int64_t>(),
+      order["groups_from_later"].get<std::int64_t>(), order["groups_late"].get<std::int64_t>(),
+      order["groups_left"].get<std::int64_t>());
+}
+
 void print_text(const json &report) {
-  fmt::print("{} updates replayed, {} checkpoints compared\n", report["updates"].get<int>(),
-             report["checkpoints_compared"].get<int>());
-  for (const auto &[name, value] : report["metrics"]["replayed"].items())
-    fmt::print("  {:<12} {:>12.6g}   in the run {}\n", name, value.get<double>(),
-               report["metrics"]["run"].value(name, json()).dump());
+  fmt::print("{}", comparison_table(report["updates_compared"]));
+  if (report.contains("order")) print_order(report["order"]);
+  if (report.contains("gradients")) fmt::print("{}", gradient_table(report["gradients"]));
+  fmt::print("{} updates replayed", report["updates"].get<std::int64_t>());
   if (report.contains("equal"))
-    fmt::print("{}\n",
+    fmt::print(", {} fingerprints and {} checkpoints compared\n{}",
+               report["fingerprints_compared"].get<std::int64_t>(),
+               report["checkpoints_compared"].get<std::int64_t>(),
                report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
+  fmt::print("\n");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
   fmt::print("sha256 {}\n", report["sha256"].get<std::string>());
 }
 
-}  // namespace
-
-int replay_command(const replay_arguments &arguments) {
-  const run_paths paths(arguments.run);
+void check(const run_paths &paths, const replay_arguments &arguments) {
   if (!fs::exists(paths.topology))
     throw input_error(paths.folder.string() + ": error: holds no topology.toml; name the folder of a run");
   if (fs::exists(arguments.to) && !fs::is_empty(arguments.to))
     throw input_error(arguments.to.string() + ": error: is there already; replay to a new folder");
+}
+
+// What is asked to be otherwise, as overrides of the run's own topology.
+std::vector<std::string> what_if(const run_paths &paths, const replay_arguments &arguments) {
+  auto overrides = arguments.overrides;
+  if (arguments.loss.empty()) return overrides;
+  for (const auto &actor : read_topology(paths.topology).actors)
+    if (actor.kind == "learner") overrides.push_back("actors." + actor.name + ".loss=" + arguments.loss);
+  return overrides;
+}
+
+// The run's rules, but for what is asked to be otherwise.
+schedule_rules rules_of(const preflight &plan, const replay_arguments &arguments) {
+  auto rules = plan.rules();
+  if (arguments.order == "windowed" && rules.order != "windowed" && arguments.window == 0)
+    throw input_error("--order windowed: the run has no window; add --window N, in groups");
+  if (arguments.window > 0) rules.window = dial_spec::constant(arguments.window);
+  if (arguments.late_after >= 0) rules.late_after = arguments.late_after;
+  if (arguments.when_late == "wait") rules.when_late = late_rule::wait;
+  if (arguments.when_late == "drop") rules.when_late = late_rule::drop;
+  if (arguments.when_late == "accept") rules.when_late = late_rule::accept;
+  return rules;
+}
+
+std::optional<other_order> order_of(const preflight &plan, const registry &kinds,
+                                    const replay_arguments &arguments) {
+  if (arguments.order.empty()) return {};
+  const auto found = kinds.orders().find(arguments.order);
+  if (found != kinds.orders().end())
+    return other_order(found->second.choose, rules_of(plan, arguments), plan.places());
+  std::vector<std::string> names;
+  for (const auto &[known, row] : kinds.orders()) names.push_back(known);
+  throw input_error("--order " + arguments.order + ": there is no such order." +
+                    did_you_mean(arguments.order, names) + " There are " + listed(names));
+}
+
+json told(const other_order &order, const preflight &plan, const std::string &name) {
+  return {{"name", name},
+          {"run", plan.rules().order},
+          {"max_staleness", plan.rules().max_staleness},
+          {"groups_too_old", order.too_old()},
+          {"groups_from_later", order.from_later()},
+          {"groups_late", order.late()},
+          {"groups_left", order.left()}};
+}
+
+}  // namespace
+
+int replay_command(const replay_arguments &arguments) {
+  const run_paths paths(arguments.run);
+  check(paths, arguments);
   registry kinds;
   register_builtin(kinds);
-  auto graph = read_topology(paths.topology);
-  std::vector<std::string> overrides;
-  for (const auto &actor : graph.actors)
-    if (actor.kind == "learner" && !arguments.loss.empty())
-      overrides.push_back("actors." + actor.name + ".loss=" + arguments.loss);
+  const auto overrides = what_if(paths, arguments);
   preflight plan(read_topology(paths.topology, overrides), kinds);
+  at::set_num_threads(
+      static_cast<int>(number_key(plan.learner(), "threads", 1)));  // as the run's learner had
   const auto &description = plan.models().describe(plan.learned_model());
   const auto initial =
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
-  trainer core(learner_options(plan), *initial);
-  comparison compared(paths, core, arguments.loss.empty());
-  const auto damage = replay_journal(paths.journal, core, arguments.until,
-                                     [&](const trained_version &made) { compared.add(made); });
+  auto order = order_of(plan, kinds, arguments);
+  auto options = learner_options(plan);
+  if (order) options.staleness_bound.reset(), options.exact_lag.reset();  // counted, not promised
+  trainer core(options, *initial);
+  comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
+  std::optional<gradient_study> gradients;
+  if (arguments.gradients) {
+    plan.verify();
+    gradients.emplace(plan, arguments.every, arguments.repeats);
+  }
+  replay_listeners listeners;
+  listeners.read = [&](const journal_record &record) {
+    compared.read(record);
+    if (gradients) gradients->read(record);
+  };
+  listeners.meets = [&](const std::vector<sample_group_ptr> &batch) {
+    if (gradients) gradients->meets(core, batch);
+  };
+  listeners.made = [&](const trained_version &made) {
+    compared.made(made, core);
+    if (::isatty(STDERR_FILENO) != 0)
+      fmt::print(stderr, "\rreplayed {} of {} updates", made.version, compared.updates_told());
+  };
+  const auto damage =
+      replay_journal(paths.journal, core, arguments.until, listeners, order ? &*order : nullptr);
   json report = compared.result();
+  report["updates"] = core.version();
   report["sha256"] = store(arguments, core, description);
+  if (gradients) report["gradients"] = gradients->result();
+  if (order) report["order"] = told(*order, plan, arguments.order);
   if (damage) report["damage"] = to_string(*damage);
   if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else
     print_text(report);
-  const bool good = !damage && (!arguments.loss.empty() || compared.equal());
-  return good ? 0 : 1;
+  return !damage && (!overrides.empty() || order || compared.equal()) ? 0 : 1;
 }
 
 }  // namespace slipstream

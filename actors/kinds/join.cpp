@@ -25,7 +25,8 @@ std::map<std::string, double> read_weights(settings &s, const actor_config &conf
   return weights;
 }
 
-join_setup make_join(spawn_context &context, const std::string &name) {
+join_setup make_join(spawn_context &context, const std::string &name,
+                     const std::map<std::string, double> &weights) {
   join_setup setup;
   const auto &self = *context.plan.graph().find_actor(name);
   for (const auto *giver : context.plan.givers(self)) {
@@ -35,6 +36,8 @@ join_setup make_join(spawn_context &context, const std::string &name) {
       setup.scorers.insert(giver->name);
   }
   setup.sink = context.sinks<sample_sink>(name).front();
+  setup.services = context.services;
+  setup.rewards = [weights](const joined_group &joined) { return combine_scores(joined, weights); };
   return setup;
 }
 
@@ -51,6 +54,10 @@ actor_kind advantage_kind(const advantage_row &row) {
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
+    const auto finish = [&row, weights](const joined_group &joined) {
+      const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+      return advantage_samples(joined, combine_scores(joined, weights), rule);
+    };
     node_plan plan;
     plan.verify = [=, &row](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
@@ -60,15 +67,15 @@ actor_kind advantage_kind(const advantage_row &row) {
                                   checks.upstream(self, "sampler")->name + "], which has " +
                                   std::to_string(checks.group()));
     };
-    plan.spawn = [=, &row](spawn_context &context) {
-      auto setup = make_join(context, name);
-      setup.finish = [&row, weights](const joined_group &joined) {
-        const auto rule = [&row](const std::vector<double> &rewards) {
-          return group_advantages(row, rewards);
-        };
-        return advantage_samples(joined, combine_scores(joined, weights), rule);
-      };
+    plan.spawn = [=](spawn_context &context) {
+      auto setup = make_join(context, name, weights);
+      setup.finish = finish;
       return context.own(name, spawn_join(context.system, std::move(setup)));
+    };
+    plan.offline = [=](preflight &) {
+      offline_part part;
+      part.samples = finish;
+      return part;
     };
     return plan;
   };
@@ -95,7 +102,7 @@ actor_kind pairs_kind() {
             "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
     };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = [weights](const joined_group &joined) {
         return pair_samples(joined, combine_scores(joined, weights));
       };

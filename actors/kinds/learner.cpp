@@ -189,6 +189,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.dials = std::move(dials);
   setup.checkpoint_every = graph.run.checkpoint_every;
   setup.checkpoints = context.paths.checkpoints;
+  setup.journal = context.paths.journal;
   context.learner = spawn_learner(context.system, context.detached, setup);
   context.own(name, context.learner);
   return caf::actor_cast<caf::strong_actor_ptr>(buffer);

@@ -117,6 +117,13 @@ void add_loader_kind(registry &kinds) {
       if (!checked->sampled) setup.form = checked->form;
       return context.own(name, spawn_loader(context.system, std::move(setup)));
     };
+    plan.offline = [=](preflight &) {
+      offline_part part;
+      part.row = [=](std::int64_t row) {
+        return std::make_shared<const example>(checked->data.rows.at(static_cast<std::size_t>(row)));
+      };
+      return part;
+    };
     return plan;
   };
   kinds.add(std::move(kind));

@@ -28,15 +28,36 @@ sampler_keys read_keys(settings &s) {
   return keys;
 }
 
+weight_change change_of(new_weights rule) {
+  switch (rule) {
+    case new_weights::finish:
+      return weight_change::finish;
+    case new_weights::recompute:
+      return weight_change::recompute;
+    case new_weights::carry_on:
+      break;
+  }
+  return weight_change::keep_cache;
+}
+
+offline_part offline(preflight &checks, const actor_config &self, const sampler_keys &keys) {
+  auto how = std::make_shared<offline_sampler>();
+  how->engine.slots = keys.slots;
+  how->request = keys.request;
+  how->device = self.device;
+  how->text = checks.models().describe(text_key(self, "model")).text;
+  offline_part part;
+  part.sampler = how;
+  return part;
+}
+
 sampler_setup make_setup(spawn_context &context, const actor_config &self, const sampler_keys &keys) {
   auto &checks = context.plan;
   const auto &graph = checks.graph();
   const auto name = text_key(self, "model");
   sampler_setup setup;
   setup.engine.slots = keys.slots;
-  setup.engine.on_new_weights = graph.schedule.on_new_weights == new_weights::finish
-                                    ? weight_change::finish
-                                    : weight_change::keep_cache;
+  setup.engine.on_new_weights = change_of(graph.schedule.on_new_weights);
   setup.request = keys.request;
   setup.request.seed = graph.run.seed;
   setup.mode = graph.run.numerics;
@@ -46,6 +67,9 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
   setup.follows = name == checks.learned_model();
   setup.weights = context.weights;
   if (!setup.follows) setup.fixed = std::make_shared<snapshot>(snapshot{0, checks.models().load(name)});
+  setup.exact_lag = graph.schedule.lag == lag_rule::exactly;
+  setup.lead = checks.contract().lead.most;
+  setup.notes_progress = checks.keeps_partial();
   setup.places = 2 * std::max<std::int64_t>(keys.slots / keys.group, 1);  // as many wait as run
   setup.sinks = context.sinks<rollout_sink>(self.name);
   return setup;
@@ -76,6 +100,7 @@ void add_sampler_kind(registry &kinds) {
       }
       return nullptr;  // samplers ask the ledger for prompts
     };
+    plan.offline = [=](preflight &checks) { return offline(checks, *checks.graph().find_actor(name), keys); };
     return plan;
   };
   kinds.add(std::move(kind));

@@ -2,6 +2,7 @@
 
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
+#include "models/network/group_forward.hpp"
 #include "models/network/place.hpp"
 
 namespace slipstream {
@@ -20,12 +21,34 @@ actor_kind text_scorer_kind(const std::string &rule_name, const std::string &sum
       return context.own(name,
                          spawn_text_scorer(context.system, name, rule, context.sinks<score_sink>(name)));
     };
+    plan.offline = [rule](preflight &) {
+      offline_part part;
+      part.scores = [rule](const rollout_group &group) { return text_scores(rule, group); };
+      return part;
+    };
     return plan;
   };
   return kind;
 }
 
 using model_spawner = caf::strong_actor_ptr (*)(caf::actor_system &, bool, const model_scorer_setup &);
+
+/// A fixed model's figures of a group.
+offline_part offline(preflight &checks, const actor_config &self, bool needs_head) {
+  const auto model =
+      place(checks.models().load(text_key(self, "model")), self.device, checks.graph().run.numerics);
+  const auto temperature = number_key(*checks.upstream(self, "sampler"), "temperature", 1.0);
+  offline_part part;
+  if (needs_head)
+    part.scores = [=](const rollout_group &group) {
+      return answer_scores(*model, group.prompt_tokens, group.rollouts);
+    };
+  else
+    part.logprobs = [=](const rollout_group &group) {
+      return answer_logprobs(*model, group.prompt_tokens, group.rollouts, temperature);
+    };
+  return part;
+}
 
 /// The two kinds that run a fixed model over rollouts differ in what they ask it.
 node_plan read_model_scorer(actor_config &config, model_spawner spawn, bool needs_head) {
@@ -57,6 +80,9 @@ node_plan read_model_scorer(actor_config &config, model_spawner spawn, bool need
     else
       setup.logprob_sinks = context.sinks<logprob_sink>(name);
     return context.own(name, spawn(context.system, context.detached, setup));
+  };
+  plan.offline = [=](preflight &checks) {
+    return offline(checks, *checks.graph().find_actor(name), needs_head);
   };
   return plan;
 }

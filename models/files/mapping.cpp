@@ -11,6 +11,7 @@
 #include <string>
 
 #include "models/error.hpp"
+#include "models/files/write_failure.hpp"
 
 namespace slipstream {
 namespace {
@@ -68,17 +69,18 @@ mapped_file map_file(const std::filesystem::path &file) {
 }
 
 void write_file(const std::filesystem::path &file, std::string_view text) {
+  errno = 0;
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   out.write(text.data(), static_cast<std::streamsize>(text.size()));
   out.close();
-  if (!out) throw run_error(file.string() + ": cannot be written; is the disk full or the folder read-only?");
+  if (!out) throw write_failure(file, errno);
   sync_path(file);
 }
 
 void sync_path(const std::filesystem::path &path) {
   const descriptor opened(path);
   if (opened.number() < 0 || ::fsync(opened.number()) != 0)
-    throw run_error(path.string() + ": cannot be synced to disk (" + reason() + ")");
+    throw write_failure(path, errno, "cannot be synced to the disk");
 }
 
 }  // namespace slipstream

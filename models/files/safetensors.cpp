@@ -12,6 +12,7 @@
 #include "models/error.hpp"
 #include "models/files/json.hpp"
 #include "models/files/mapping.hpp"
+#include "models/files/write_failure.hpp"
 
 namespace slipstream {
 namespace {
@@ -168,6 +169,7 @@ void write_safetensors(const std::filesystem::path &file,
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data are aligned
+  errno = 0;
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   const std::uint64_t length = text.size();
   for (int i = 0; i < 8; ++i) out.put(static_cast<char>(length >> (8 * i) & 0xff));
@@ -177,7 +179,7 @@ void write_safetensors(const std::filesystem::path &file,
     out.write(static_cast<const char *>(dense.data_ptr()), static_cast<std::streamsize>(dense.nbytes()));
   }
   out.close();
-  if (!out) throw run_error(file.string() + ": cannot be written; is the disk full or the folder read-only?");
+  if (!out) throw write_failure(file, errno);
   sync_path(file);
 }
 

@@ -10,6 +10,7 @@
 #include "models/files/json.hpp"
 #include "models/files/mapping.hpp"
 #include "models/files/safetensors.hpp"
+#include "models/files/write_failure.hpp"
 
 namespace slipstream {
 namespace {
@@ -110,6 +111,11 @@ void put_in_place(const fs::path &fresh, const fs::path &folder) {
   fs::remove_all(old);
 }
 
+void forget(const fs::path &folder) {
+  std::error_code failed;
+  fs::remove_all(folder, failed);
+}
+
 }  // namespace
 
 std::string type_name(at::ScalarType type) {
@@ -121,15 +127,23 @@ void save_checkpoint(const fs::path &given, const checkpoint &model, const named
                      const std::string &extra_json, const save_options &options) {
   const fs::path folder = fs::absolute(given / "").parent_path();
   const fs::path fresh = aside(folder, ".new");
-  fs::create_directories(folder.parent_path());
-  fs::remove_all(fresh);
-  fs::create_directory(fresh);
-  write_model(fresh, model, options);
-  if (!optimizer.empty()) write_safetensors(fresh / "optimizer.safetensors", optimizer);
-  if (!extra_json.empty()) write_file(fresh / "slipstream.json", extra_json);
-  if (model.text) model.text->save(fresh);
-  sync_path(fresh);
-  put_in_place(fresh, folder);
+  try {
+    fs::create_directories(folder.parent_path());
+    fs::remove_all(fresh);
+    fs::create_directory(fresh);
+    write_model(fresh, model, options);
+    if (!optimizer.empty()) write_safetensors(fresh / "optimizer.safetensors", optimizer);
+    if (!extra_json.empty()) write_file(fresh / "slipstream.json", extra_json);
+    if (model.text) model.text->save(fresh);
+    sync_path(fresh);
+    put_in_place(fresh, folder);
+  } catch (const fs::filesystem_error &problem) {
+    forget(fresh);
+    throw write_failure(problem.path1(), problem.code().value());
+  } catch (...) {
+    forget(fresh);  // half a checkpoint on a full disk is in the way
+    throw;
+  }
 }
 
 }  // namespace slipstream

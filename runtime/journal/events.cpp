@@ -11,6 +11,7 @@ void write(byte_writer &out, const run_opened &event) {
   out.text(event.name);
   out.put(event.seed);
   out.number(event.group);
+  out.put(static_cast<std::uint8_t>(event.keeps_partial));
 }
 void write(byte_writer &out, const prompt_drawn &event) {
   out.count(event.id);
@@ -31,8 +32,8 @@ void write(byte_writer &out, const sample &each) {
   out.floats(each.advantages);
   out.floats(each.values);
   out.floats(each.returns);
-  out.numbers(each.versions);
-  out.numbers(each.cache_versions);
+  out.runs(each.versions);
+  out.runs(each.cache_versions);
   out.numbers(each.trained);
   out.put(each.score);
   out.put(static_cast<std::uint8_t>(each.truncated));
@@ -65,6 +66,18 @@ void write(byte_writer &out, const run_closed &event) {
   out.number(event.version);
   out.text(event.status);
 }
+void write(byte_writer &out, const answers_left_out &event) {
+  out.count(event.id);
+  out.numbers(event.lengths);
+  out.count(event.rewards.size());
+  for (const double reward : event.rewards) out.put(reward);
+}
+void write(byte_writer &out, const version_made &event) {
+  out.text(event.learner);
+  out.number(event.version);
+  out.count(event.tensors.size());
+  for (const auto sum : event.tensors) out.put(sum);
+}
 
 void write(byte_writer &out, const batch_braked &event) {
   out.number(event.version);
@@ -76,11 +89,23 @@ void write(byte_writer &out, const dial_turned &event) {
   out.number(event.value);
   out.text(event.cause);
 }
+void write(byte_writer &out, const group_progress &event) {
+  out.count(event.id);
+  out.count(event.samples.size());
+  for (const auto &[answer, ended] : event.samples) {
+    out.numbers(answer.tokens);
+    out.floats(answer.logprobs);
+    out.runs(answer.versions);
+    out.runs(answer.cache_versions);
+    out.put(static_cast<std::uint8_t>(ended ? 1 + static_cast<int>(answer.reason) : 0));
+  }
+}
 
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
   event.group = in.number();
+  event.keeps_partial = in.get<std::uint8_t>() != 0;
 }
 void read(byte_reader &in, prompt_drawn &event) {
   event.id = in.count();
@@ -103,8 +128,8 @@ void read(byte_reader &in, sample &each) {
   each.advantages = in.floats();
   each.values = in.floats();
   each.returns = in.floats();
-  each.versions = in.numbers<std::int64_t>();
-  each.cache_versions = in.numbers<std::int64_t>();
+  each.versions = in.runs();
+  each.cache_versions = in.runs();
   each.trained = in.numbers<std::uint8_t>();
   each.score = in.get<double>();
   each.truncated = in.get<std::uint8_t>() != 0;
@@ -135,6 +160,16 @@ void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
 }
+void read(byte_reader &in, answers_left_out &event) {
+  event.id = in.count();
+  event.lengths = in.numbers<std::int64_t>();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
+}
+void read(byte_reader &in, version_made &event) {
+  event.learner = in.text();
+  event.version = in.number();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.tensors.push_back(in.get<std::uint32_t>());
+}
 
 void read(byte_reader &in, batch_braked &event) {
   event.version = in.number();
@@ -145,6 +180,20 @@ void read(byte_reader &in, dial_turned &event) {
   event.version = in.number();
   event.value = in.number();
   event.cause = in.text();
+}
+void read(byte_reader &in, group_progress &event) {
+  event.id = in.count();
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    auto &[answer, ended] = event.samples.emplace_back();
+    answer.tokens = in.numbers<std::int64_t>();
+    answer.logprobs = in.floats();
+    answer.versions = in.runs();
+    answer.cache_versions = in.runs();
+    const auto end = in.get<std::uint8_t>();
+    if (end > 1 + static_cast<int>(finish_reason::aborted)) throw run_error("an unknown end of an answer");
+    ended = end > 0;
+    if (ended) answer.reason = static_cast<finish_reason>(end - 1);
+  }
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

@@ -16,7 +16,8 @@ namespace slipstream {
 struct run_opened {
   std::string name;
   std::uint64_t seed = 0;
-  std::int64_t group = 1;  ///< rollouts of a prompt
+  std::int64_t group = 1;      ///< rollouts of a prompt
+  bool keeps_partial = false;  ///< a resume goes on with answers under way; else they are sampled anew
 };
 struct prompt_drawn {
   std::uint64_t id = 0;
@@ -59,9 +60,30 @@ struct run_closed {
   std::int64_t version = 0;
   std::string status;
 };
+/// Scored answers of a group that no learner will see: all of one that is dropped, or what a pair does not
+/// take.
+struct answers_left_out {
+  std::uint64_t id = 0;
+  std::vector<std::int64_t> lengths;  ///< tokens generated, one an answer
+  std::vector<double> rewards;        ///< one an answer
+};
 
-using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, batch_braked, dial_turned>;
+/// A learner has made `version`: a CRC-32 of each tensor that it trains, so that a replay knows the first one
+/// that differs without its checkpoint.
+struct version_made {
+  std::string learner;
+  std::int64_t version = 0;
+  std::vector<std::uint32_t> tensors;
+};
+/// What a prompt's samples have got since the last such record of it, one entry a sample.
+struct group_progress {
+  std::uint64_t id = 0;
+  std::vector<partial_generation> samples;
+};
+
+using journal_event =
+    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
+                 batch_braked, dial_turned, version_made, answers_left_out, group_progress>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

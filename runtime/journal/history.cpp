@@ -1,6 +1,9 @@
 #include "runtime/journal/history.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "models/error.hpp"
@@ -12,6 +15,34 @@ template <class... Fs>
 struct overloaded : Fs... {
   using Fs::operator()...;
 };
+
+template <class T>
+void append(std::vector<T> &to, const std::vector<T> &more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+void append(partial_generation &to, const partial_generation &more) {
+  append(to.answer.tokens, more.answer.tokens);
+  append(to.answer.logprobs, more.answer.logprobs);
+  append(to.answer.versions, more.answer.versions);
+  append(to.answer.cache_versions, more.answer.cache_versions);
+  to.answer.reason = more.answer.reason;
+  to.ended = more.ended;
+}
+
+bool all_ended(const std::vector<partial_generation> &samples) {
+  return std::all_of(samples.begin(), samples.end(), [](const auto &each) { return each.ended; });
+}
+
+// Whether a sample is this answer, its log-probabilities to the bit.
+bool is_answer(const sample &kept, const generation &answer) {
+  const auto count = static_cast<std::ptrdiff_t>(answer.tokens.size());
+  return kept.prompt_length + count == std::ssize(kept.tokens) &&
+         std::equal(answer.tokens.begin(), answer.tokens.end(), kept.tokens.end() - count) &&
+         kept.behaviour.size() == answer.logprobs.size() &&
+         std::memcmp(kept.behaviour.data(), answer.logprobs.data(), sizeof(float) * kept.behaviour.size()) ==
+             0;
+}
 
 // Trained and dropped are ends, and only what stands in the buffer is trained on.
 bool may_follow(rollout_state from, rollout_state to) {
@@ -30,12 +61,14 @@ class summing {
                             history_.prompts[event.id] = {event.min_version, {}, {}, false};
                           },
                           [&](const prompt_moved &event) { move(event); },
-                          [&](const group_kept &event) { keep(event); },
+                          [&](const group_kept &event) { keep(event.group); },
                           [&](const batch_consumed &event) { consume(event); },
                           [&](const batch_braked &event) { brake(event); },
                           [&](const dial_turned &event) { turns_.push_back(event); },
                           [&](const run_resumed &event) { resume(event.version); },
-                          [&](const run_closed &event) { history_.closed = event.status == "finished"; }},
+                          [&](const run_closed &event) { history_.closed = event.status == "finished"; },
+                          [](const version_made &) {}, [](const answers_left_out &) {},
+                          [&](const group_progress &event) { go_on(event); }},
                record.event);
   }
 
@@ -71,11 +104,6 @@ class summing {
     prompt.reason = brake->second;
   }
 
-  void keep(const group_kept &event) {
-    if (!history_.groups.contains(event.group->id)) history_.arrivals.push_back(event.group->id);
-    history_.groups[event.group->id] = event.group;
-  }
-
   void brake(const batch_braked &event) {
     brakes_[event.version] = "brake: " + event.cause;
     history_.batch_groups[event.version] = 0;
@@ -86,14 +114,49 @@ class summing {
     return found == made_.end() ? 0 : found->second;
   }
 
-  // A group that reached the buffer stays there even if the word of it did not come.
+  // A group that reached the buffer stays there even if the word of it did not come. Answers that were whole
+  // need no sampler, whatever becomes of the others.
   void put_back(std::uint64_t id, prompt_place &prompt) {
     if (history_.groups.contains(id)) {
       prompt.state = rollout_state::buffered;
+    } else if (goes_on(id)) {
+      const auto &samples = history_.begun.at(id);
+      if (!all_ended(samples)) history_.continued += history_.opened.group;
+      prompt.state = rollout_state::partial;
     } else {
+      history_.begun.erase(id);
       if (prompt.state != rollout_state::waiting) history_.reissued += history_.opened.group;
       prompt.state = rollout_state::waiting;
     }
+  }
+
+  bool goes_on(std::uint64_t id) const {
+    const auto found = history_.begun.find(id);
+    if (found == history_.begun.end()) return false;
+    const auto &samples = found->second;
+    return (history_.opened.keeps_partial && token_count(samples) > 0) || all_ended(samples);
+  }
+
+  void keep(const sample_group_ptr &group) {
+    if (!history_.groups.contains(group->id)) history_.arrivals.push_back(group->id);
+    history_.groups[group->id] = group;
+    const auto begun = history_.begun.extract(group->id);
+    if (!begun || !history_.fault.empty()) return;
+    const auto generated = [&](const sample &kept) {
+      return std::any_of(begun.mapped().begin(), begun.mapped().end(),
+                         [&](const auto &each) { return each.ended && is_answer(kept, each.answer); });
+    };
+    if (!std::all_of(group->samples.begin(), group->samples.end(), generated))
+      history_.fault = "prompt " + std::to_string(group->id) +
+                       " was kept with an answer that is not the one the journal has of it";
+  }
+
+  void go_on(const group_progress &event) {
+    auto &samples = history_.begun[event.id];
+    if (samples.empty()) samples.resize(event.samples.size());
+    if (samples.size() != event.samples.size())
+      throw run_error("prompt " + std::to_string(event.id) + " has other samples than before");
+    for (std::size_t i = 0; i < samples.size(); ++i) append(samples[i], event.samples[i]);
   }
 
   void move(const prompt_moved &event) {
@@ -108,6 +171,8 @@ class summing {
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
     if (event.to == rollout_state::dropped && made(event.id) == 0) history_.groups.erase(event.id);
+    if (event.to == rollout_state::dropped || event.to == rollout_state::waiting)
+      history_.begun.erase(event.id);
   }
 
   void consume(const batch_consumed &event) {
@@ -144,6 +209,12 @@ run_history read_history(const std::filesystem::path &journal, std::int64_t vers
   summing sum(history, version);
   history.damage = read_journal(journal, [&](const journal_record &record) { sum.add(record); });
   if (history.damage && !history.damage->torn) throw input_error(to_string(*history.damage));
+  const auto newest = history.batch_groups.empty() ? 0 : history.batch_groups.rbegin()->first;
+  if (newest < version)
+    throw input_error(
+        fmt::format("{}: error: the checkpoint is of version {}, but the journal ends at {}; put "
+                    "back the journal that belongs to it, or begin a run of another name",
+                    journal.string(), version, newest));
   sum.resume(version);
   sum.finish(version);
   for (const batch_consumed &batch : history.to_consume)

@@ -14,6 +14,7 @@
 
 #include "models/error.hpp"
 #include "models/files/mapping.hpp"
+#include "models/files/write_failure.hpp"
 #include "runtime/journal/bytes.hpp"
 #include "runtime/run_folder/write.hpp"
 
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view magic = "SLJ2";
 constexpr std::uint32_t marker =
     0x8a4a4c53;                             // stands before every record, so that a reader finds the next one
-constexpr std::size_t head = 13;            // marker, length, checksum, flags
+constexpr std::size_t head = 12;            // marker, length, checksum
 constexpr std::size_t worth_packing = 200;  // bytes
 constexpr std::uint64_t largest = std::uint64_t{1} << 30;
 
@@ -34,7 +35,8 @@ std::uint32_t checksum(std::string_view bytes) {
       crc32(0, reinterpret_cast<const Bytef *>(bytes.data()), static_cast<uInt>(bytes.size())));
 }
 
-std::string frame(std::string payload) {
+// `behind`: bytes from what is known to be on the disk up to this record.
+std::string frame(std::string payload, std::uint64_t behind) {
   std::uint8_t packed = 0;
   if (payload.size() >= worth_packing) {
     std::string shorter(ZSTD_compressBound(payload.size()), '\0');
@@ -45,7 +47,10 @@ std::string frame(std::string payload) {
       packed = 1;
     }
   }
-  payload.insert(payload.begin(), static_cast<char>(packed));
+  byte_writer flags;
+  flags.put(packed);
+  flags.count(behind);
+  payload.insert(0, flags.take());
   byte_writer out;
   out.put(marker);
   out.put(static_cast<std::uint32_t>(payload.size()));
@@ -63,27 +68,44 @@ std::string unpack(std::string_view bytes) {
   return whole;
 }
 
-// The record at the start of `bytes`; throws run_error when it is not whole.
-journal_record read_frame(std::string_view bytes, std::size_t &length) {
+struct framed {
+  std::size_t length = 0;    // of the whole frame
+  std::uint64_t behind = 0;  // as in frame()
+  bool packed = false;
+  std::string_view payload;
+};
+
+// The frame at the start of `bytes`; throws run_error when it is not whole.
+framed read_frame(std::string_view bytes) {
   byte_reader in(bytes);
   if (bytes.size() < head || in.get<std::uint32_t>() != marker) throw run_error("no record begins here");
   const auto size = in.get<std::uint32_t>();
   const auto sum = in.get<std::uint32_t>();
-  length = head - 1 + size;
-  if (size < 1 || length > bytes.size()) throw run_error("the record is cut off");
-  const std::string_view payload = bytes.substr(head - 1, size);
-  if (checksum(payload) != sum) throw run_error("the record's checksum does not fit");
-  return payload.front() == 1 ? decode(unpack(payload.substr(1))) : decode(payload.substr(1));
+  if (size < 2 || size > bytes.size() - head) throw run_error("the record is cut off");
+  const std::string_view content = bytes.substr(head, size);
+  if (checksum(content) != sum) throw run_error("the record's checksum does not fit");
+  byte_reader flags(content);
+  framed result;
+  result.length = head + size;
+  result.packed = flags.get<std::uint8_t>() == 1;
+  result.behind = flags.count();
+  result.payload = flags.rest();
+  return result;
 }
 
-bool holds_record(std::string_view bytes) {
+journal_record read_record(const framed &frame) {
+  return frame.packed ? decode(unpack(frame.payload)) : decode(frame.payload);
+}
+
+// Whether a whole record behind a damaged one says that the damaged place was on the disk already: then
+// no kill and no power cut has done it.
+bool was_durable(std::string_view bytes, std::size_t damaged) {
   std::string sign(4, '\0');
   std::memcpy(sign.data(), &marker, 4);
-  for (auto at = bytes.find(sign, 1); at != std::string_view::npos; at = bytes.find(sign, at + 1)) {
+  for (auto at = bytes.find(sign, damaged + 1); at != std::string_view::npos; at = bytes.find(sign, at + 1)) {
     try {
-      std::size_t length = 0;
-      read_frame(bytes.substr(at), length);
-      return true;
+      const auto frame = read_frame(bytes.substr(at));
+      if (frame.behind <= at && at - frame.behind > damaged) return true;
     } catch (const run_error &) {
       continue;
     }
@@ -110,20 +132,24 @@ journal_end read_file(const fs::path &file, bool last,
   if (fs::file_size(file) < magic.size()) return {journal_damage{file, 0, last, "the file is cut off"}, 0};
   const mapped_file mapped = map_file(file);
   const std::string_view bytes(mapped.data.get(), mapped.size);
+  if (last && bytes.find_first_not_of('\0') == std::string_view::npos)
+    return {journal_damage{file, 0, true, "the file holds zeros"}, 0};
   if (!bytes.starts_with(magic))
     throw input_error(file.string() + ": error: no journal of format SLJ2, the one this version reads");
   std::size_t at = magic.size();
   while (at < bytes.size()) {
-    std::size_t length = 0;
+    framed frame;
     journal_record record;
+    bool whole = false;
     try {
-      record = read_frame(bytes.substr(at), length);
-    } catch (const run_error &problem) {
-      const bool torn = last && !holds_record(bytes.substr(at));
-      return {journal_damage{file, at, torn, problem.what()}, at};
+      frame = read_frame(bytes.substr(at));
+      whole = true;
+      record = read_record(frame);
+    } catch (const run_error &problem) {  // a whole record that nobody understands was not torn
+      return {journal_damage{file, at, !whole && last && !was_durable(bytes, at), problem.what()}, at};
     }
     visit(record);
-    at += length;
+    at += frame.length;
   }
   return {{}, at};
 }
@@ -138,15 +164,11 @@ journal_end read_files(const std::vector<fs::path> &files,
   return end;
 }
 
-std::string reason() {
-  return std::error_code(errno, std::generic_category()).message();
-}
-
 }  // namespace
 
 std::string to_string(const journal_damage &damage) {
   return fmt::format("{}: damaged at byte {}: {}{}", damage.file.string(), damage.offset, damage.why,
-                     damage.torn ? " (the last record, as a kill leaves it)" : "");
+                     damage.torn ? " (behind what was synced, as a kill or a power cut leaves it)" : "");
 }
 
 std::optional<journal_damage> read_journal(const fs::path &folder,
@@ -171,11 +193,13 @@ journal_writer::journal_writer(fs::path folder, std::uint64_t rotate)
     throw input_error(to_string(*end.damage) + "; the journal cannot be gone on with");
   file_ = files.back();
   descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CLOEXEC);
-  size_ = std::max<std::uint64_t>(end.offset, magic.size());
-  if (descriptor_ < 0 || ::ftruncate(descriptor_, static_cast<off_t>(end.offset)) != 0 ||
+  size_ = end.offset;
+  if (descriptor_ < 0 || ::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0 ||
       ::lseek(descriptor_, 0, SEEK_END) < 0)
-    throw run_error(file_.string() + ": cannot be gone on with: " + reason());
-  if (end.offset < magic.size()) write_all(descriptor_, magic, file_);
+    throw write_failure(file_, errno, "cannot be gone on with");
+  if (size_ < magic.size()) begin_file();
+  dirty_ = true;  // what a killed process wrote may not be on the disk yet
+  sync();
 }
 
 journal_writer::~journal_writer() {
@@ -192,15 +216,22 @@ void journal_writer::open_next() {
   close();
   file_ = folder_ / fmt::format("{:06}.journal", ++number_);
   descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw run_error(file_.string() + ": cannot be made: " + reason());
-  write_all(descriptor_, magic, file_);
+  if (descriptor_ < 0) throw write_failure(file_, errno, "cannot be made");
+  begin_file();
+  dirty_ = true;
+  sync();
   sync_path(folder_);
+}
+
+void journal_writer::begin_file() {
+  write_all(descriptor_, magic, file_);
   size_ = magic.size();
 }
 
 void journal_writer::append(const journal_record &record) {
-  const std::string bytes = frame(encode(record));
-  if (size_ + bytes.size() > rotate_ && size_ > magic.size()) open_next();
+  std::string payload = encode(record);
+  if (size_ + payload.size() > rotate_ && size_ > magic.size()) open_next();
+  const std::string bytes = frame(std::move(payload), size_ - synced_);
   write_all(descriptor_, bytes, file_);
   size_ += bytes.size();
   total_ += bytes.size();
@@ -209,8 +240,9 @@ void journal_writer::append(const journal_record &record) {
 
 void journal_writer::sync() {
   if (!dirty_) return;
-  if (::fdatasync(descriptor_) != 0) throw run_error(file_.string() + ": cannot be synced: " + reason());
+  if (::fdatasync(descriptor_) != 0) throw write_failure(file_, errno, "cannot be synced to the disk");
   dirty_ = false;
+  synced_ = size_;
 }
 
 }  // namespace slipstream

@@ -14,7 +14,7 @@ namespace slipstream {
 struct journal_damage {
   std::filesystem::path file;
   std::uint64_t offset = 0;
-  bool torn = false;  ///< nothing readable follows: as a kill or a power cut leaves it
+  bool torn = false;  ///< behind what was known to be on the disk: as a kill or a power cut leaves it
   std::string why;
 };
 std::string to_string(const journal_damage &damage);
@@ -24,9 +24,9 @@ std::string to_string(const journal_damage &damage);
 std::optional<journal_damage> read_journal(const std::filesystem::path &folder,
                                            const std::function<void(const journal_record &)> &visit);
 
-/// Appends records. A file is "SLJ2", then records: marker, length, CRC-32 of what follows, flags, payload
-/// (zstd where that is shorter); a full file is followed by the next. Throws run_error naming the file, as on
-/// a full disk.
+/// Appends records. A file is "SLJ2", then records: marker, length, CRC-32 of what follows, flags, distance
+/// to what is known to be on the disk, payload (zstd where that is shorter); a full file is followed by the
+/// next. Throws run_error naming the file, as on a full disk.
 class journal_writer {
  public:
   /// Goes on behind the last whole record; a torn one is cut off. `rotate` bytes fill a file.
@@ -42,10 +42,11 @@ class journal_writer {
 
  private:
   void open_next();
+  void begin_file();
   void close();
 
   std::filesystem::path folder_, file_;
-  std::uint64_t rotate_, size_ = 0, total_ = 0;
+  std::uint64_t rotate_, size_ = 0, synced_ = 0, total_ = 0;
   std::int64_t number_ = 0;
   int descriptor_ = -1;
   bool dirty_ = false;

@@ -17,17 +17,30 @@ namespace {
 
 class replaying {
  public:
-  replaying(trainer &core, std::int64_t until, const std::function<void(const trained_version &)> &made)
-      : core_(core), until_(until), made_(made) {}
+  replaying(trainer &core, std::int64_t until, const replay_listeners &listeners, other_order *order)
+      : core_(core), until_(until), listeners_(listeners), order_(order) {}
 
   void add(const journal_record &record) {
+    if (listeners_.read) listeners_.read(record);
+    if (order_) return follow(record);
     if (const auto *kept = std::get_if<group_kept>(&record.event)) groups_[kept->group->id] = kept->group;
-    if (const auto *batch = std::get_if<batch_consumed>(&record.event)) train(*batch, record.time_ns);
+    if (const auto *batch = std::get_if<batch_consumed>(&record.event)) consume(*batch, record.time_ns);
   }
 
  private:
-  void train(const batch_consumed &batch, std::int64_t now_ns) {
-    if (until_ > 0 && core_.version() >= until_) return;
+  bool ended() const { return until_ > 0 && core_.version() >= until_; }
+
+  void follow(const journal_record &record) {
+    order_->read(record);
+    while (!ended()) {
+      auto groups = order_->take(core_.version());
+      if (!groups) return;
+      train(std::move(*groups), record.time_ns);
+    }
+  }
+
+  void consume(const batch_consumed &batch, std::int64_t now_ns) {
+    if (ended()) return;
     if (batch.version != core_.version() + 1)
       throw run_error(fmt::format("the journal has a batch for version {} after version {}", batch.version,
                                   core_.version()));
@@ -38,24 +51,31 @@ class replaying {
       groups.push_back(found->second);
       groups_.erase(found);
     }
+    train(std::move(groups), now_ns);
+  }
+
+  void train(std::vector<sample_group_ptr> groups, std::int64_t now_ns) {
+    if (listeners_.meets) listeners_.meets(groups);
     core_.begin(std::move(groups), now_ns);
     while (core_.slice()) {
     }
-    made_(core_.complete(now_ns));
+    const auto made = core_.complete(now_ns);
+    if (listeners_.made) listeners_.made(made);
   }
 
   trainer &core_;
   std::int64_t until_;
-  const std::function<void(const trained_version &)> &made_;
+  const replay_listeners &listeners_;
+  other_order *order_;
   std::map<std::uint64_t, sample_group_ptr> groups_;
 };
 
 }  // namespace
 
 std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
-                                             std::int64_t until,
-                                             const std::function<void(const trained_version &)> &made) {
-  replaying again(core, until, made);
+                                             std::int64_t until, const replay_listeners &listeners,
+                                             other_order *order) {
+  replaying again(core, until, listeners, order);
   return read_journal(journal, [&](const journal_record &record) { again.add(record); });
 }
 

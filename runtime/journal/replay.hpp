@@ -6,16 +6,24 @@
 #include <optional>
 
 #include "runtime/journal/journal.hpp"
+#include "runtime/journal/other_order.hpp"
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
 
-/// Trains `core` on the batches of a journal, in the order they were consumed, until it has made `until`
-/// versions (0: all). `made` hears of every version. Returns where the journal is damaged, if it is. Throws
-/// run_error when a batch names a group that the journal does not hold.
+/// Who listens to a replay; each may be empty.
+struct replay_listeners {
+  std::function<void(const journal_record &)> read;                  ///< every record, before it is acted on
+  std::function<void(const std::vector<sample_group_ptr> &)> meets;  ///< a batch, before it is trained on
+  std::function<void(const trained_version &)> made;
+};
+
+/// Trains `core` on the batches of a journal, in the order they were consumed (or in `order`), until it has
+/// made `until` versions (0: all). Returns where the journal is damaged, if it is. Throws run_error when a
+/// batch names a group that the journal does not hold.
 std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
-                                             std::int64_t until,
-                                             const std::function<void(const trained_version &)> &made);
+                                             std::int64_t until, const replay_listeners &listeners,
+                                             other_order *order = nullptr);
 
 /// The first tensor of `model` that differs, in any bit, from a checkpoint's; empty when none does.
 std::string first_difference(const transformer &model, const std::filesystem::path &checkpoint);

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
@@ -37,9 +41,29 @@ std::set<std::uint64_t> consumed_ids(const run_history &history) {
   return ids;
 }
 
+// The oldest weights that make tokens yet, where every prompt is made by those of its min_version.
+std::int64_t oldest_needed(const run_history &history) {
+  auto oldest = std::numeric_limits<std::int64_t>::max();
+  for (const auto &[id, min_version] : waiting_again(history)) oldest = std::min(oldest, min_version);
+  return oldest;
+}
+
+// The newest whole one of at most `most`; none: the initial weights.
+std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std::int64_t most) {
+  std::pair<fs::path, std::int64_t> newest{{}, 0};
+  for (const auto &entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("step-") || entry.path().has_extension() ||
+        !fs::exists(entry.path() / "slipstream.json"))
+      continue;
+    const auto version = version_of(entry.path());
+    if (version <= most && version > newest.second) newest = {fs::canonical(entry.path()), version};
+  }
+  return newest;
+}
+
 }  // namespace
 
-std::optional<resume_point> find_resume_point(const run_paths &paths) {
+std::optional<resume_point> find_resume_point(const run_paths &paths, bool exact_lag) {
   if (!holds_journal(paths.journal)) return {};
   resume_point point;
   std::int64_t version = 0;
@@ -48,6 +72,11 @@ std::optional<resume_point> find_resume_point(const run_paths &paths) {
     version = version_of(point.checkpoint);
   }
   point.history = read_history(paths.journal, version);
+  if (point.history.opened.name.empty()) return {};  // killed before the first record
+  if (const auto needed = oldest_needed(point.history); exact_lag && needed < version) {
+    std::tie(point.checkpoint, version) = newest_checkpoint(paths.checkpoints, needed);
+    point.history = read_history(paths.journal, version);
+  }
   return point;
 }
 
@@ -100,8 +129,17 @@ order_buffer restored_buffer(order_buffer empty, const run_history &history) {
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {
   std::map<std::uint64_t, std::int64_t> waiting;
   for (const auto &[id, prompt] : history.prompts)
-    if (prompt.state == rollout_state::waiting) waiting.emplace(id, prompt.min_version);
+    if (prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial)
+      waiting.emplace(id, prompt.min_version);
   return waiting;
+}
+
+std::map<std::uint64_t, begun_samples> begun_again(const run_history &history) {
+  std::map<std::uint64_t, begun_samples> begun;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::partial)
+      begun.emplace(id, std::make_shared<const std::vector<partial_generation>>(history.begun.at(id)));
+  return begun;
 }
 
 conductor restored_dials(conductor dials, const run_history &history, const fs::path &metrics) {

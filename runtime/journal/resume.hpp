@@ -18,18 +18,20 @@ struct resume_point {
   run_history history;
 };
 
-/// None when the folder holds no journal: the run never began. Throws input_error when the journal is
-/// damaged.
-std::optional<resume_point> find_resume_point(const run_paths &paths);
+/// None when the folder holds no journal, or one without a record: the run never began. With an exact lag it
+/// is the newest checkpoint from which all weights will be made again that prompts still need. Throws
+/// input_error when the journal is damaged.
+std::optional<resume_point> find_resume_point(const run_paths &paths, bool exact_lag = false);
 
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
-/// The books (with batches of `batch` rollouts), the buffer and the prompts that wait again, as the run left
-/// them.
+/// The books (with batches of `batch` rollouts), the buffer and the prompts that are sampled again or
+/// further, as the run left them.
 ledger restored_books(ledger empty, std::int64_t batch, const run_history &history);
 order_buffer restored_buffer(order_buffer empty, const run_history &history);
-std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);
+std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history);  ///< with their min_version
+std::map<std::uint64_t, begun_samples> begun_again(const run_history &history);   ///< those that are partial
 
 /// The schedule's numbers as the run left them; `metrics` are the updates up to the checkpoint.
 conductor restored_dials(conductor dials, const run_history &history, const std::filesystem::path &metrics);

@@ -9,6 +9,15 @@
 #include "models/error.hpp"
 
 namespace slipstream {
+namespace {
+
+/// The oldest weights that had a part in a token: those that made it, or those of a key or value it saw.
+std::int64_t oldest_of(const sample &entry, std::size_t token) {
+  const auto made_by = entry.versions[token];
+  return token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
+}
+
+}  // namespace
 
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version) {
   staleness_figures result;
@@ -16,9 +25,10 @@ staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, 
   double count = 0;
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
-      for (const auto made_by : entry.versions) {
-        result.largest = std::max(result.largest, version - made_by);
-        sum += static_cast<double>(version - made_by);
+      for (std::size_t token = 0; token < entry.versions.size(); ++token) {
+        const auto age = version - oldest_of(entry, token);
+        result.largest = std::max(result.largest, age);
+        sum += static_cast<double>(age);
         ++count;
       }
   result.any = count > 0;
@@ -30,16 +40,18 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
-        // what the token attended to may be older than what made it
-        const auto made_by = token < entry.cache_versions.size()
-                                 ? std::min(entry.versions[token], entry.cache_versions[token])
-                                 : entry.versions[token];
-        const auto age = version - made_by;
-        if (age < 0 || age > bound)
-          throw run_error(fmt::format(
-              "the staleness contract is broken: prompt {}, response token {} was made by version {} and is "
-              "trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
-              group->id, token, made_by, version, age, bound, fmt::join(entry.versions, " ")));
+        const auto made_by = entry.versions[token];
+        const auto oldest = oldest_of(entry, token);
+        const auto age = version - oldest;
+        if (made_by <= version && age <= bound) continue;
+        throw staleness_error(
+            fmt::format(
+                "the staleness contract is broken: prompt {}, response token {} was made by version {}{} and "
+                "is trained on at version {}: age {}, promised at most {} (versions along the answer: {})",
+                group->id, token, made_by,
+                oldest < made_by ? fmt::format(" over a cache of version {}", oldest) : "", version, age,
+                bound, fmt::join(entry.versions, " ")),
+            group->id);
       }
 }
 

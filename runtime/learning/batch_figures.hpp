@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <vector>
 
+#include "models/error.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
 
-/// Age in versions of the data of a batch trained at `version`: each token's version against it.
+/// Age in versions of the data of a batch trained at `version`: against it, for each token, the older of the
+/// version that made it and the oldest one in the cache that it saw.
 struct staleness_figures {
   double mean = 0;
   std::int64_t largest = 0;
@@ -16,8 +19,15 @@ struct staleness_figures {
 };
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version);
 
-/// Throws run_error with the group's history when a token is older than `bound` versions, or newer than
-/// `version`.
+/// The promise was broken by a token of this prompt.
+class staleness_error : public run_error {
+ public:
+  staleness_error(const std::string &text, std::uint64_t id) : run_error(text), prompt(id) {}
+  std::uint64_t prompt;
+};
+
+/// Throws staleness_error when a token, or the cache that it was computed over, is older than `bound`
+/// versions, or newer than `version`.
 void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t bound);
 
 /// Throws run_error when a token was not made by version max(0, `version` - `lag`).

@@ -120,6 +120,29 @@ sample_group pair_samples(const joined_group &joined, const std::vector<double> 
   return result;
 }
 
+answers_left_out left_out(const joined_group &joined, const sample_group &made,
+                          const std::vector<double> &rewards) {
+  answers_left_out result{made.id, {}, {}};
+  std::vector<bool> used(made.samples.size(), false);
+  for (std::size_t i = 0; i < joined.group->rollouts.size(); ++i) {
+    const auto &answer = joined.group->rollouts[i].tokens;
+    std::size_t at = 0;
+    for (; at < made.samples.size(); ++at) {
+      const auto &entry = made.samples[at];
+      if (!used[at] && std::equal(entry.tokens.begin() + entry.prompt_length, entry.tokens.end(),
+                                  answer.begin(), answer.end()))
+        break;
+    }
+    if (at < made.samples.size()) {
+      used[at] = true;
+    } else {
+      result.lengths.push_back(static_cast<std::int64_t>(answer.size()));
+      result.rewards.push_back(rewards[i]);
+    }
+  }
+  return result;
+}
+
 std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style) {
   if (line.turns.empty()) return prompt_of_text(line.prompt, *style.text);
   auto turns = line.turns;

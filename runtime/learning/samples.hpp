@@ -8,6 +8,7 @@
 
 #include "models/tokenizers/chat.hpp"
 #include "models/tokenizers/tokenizer.hpp"
+#include "runtime/journal/events.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -32,6 +33,10 @@ sample_group advantage_samples(const joined_group &joined, const std::vector<dou
 /// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when
 /// all are rated alike.
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings);
+
+/// The answers of a group that are not among the samples made of it; `rewards` has one an answer.
+answers_left_out left_out(const joined_group &joined, const sample_group &made,
+                          const std::vector<double> &rewards);
 
 /// What a learner makes of a dataset's line.
 enum class example_form { demonstration, pair, rated };

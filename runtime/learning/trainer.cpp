@@ -154,8 +154,14 @@ bool trainer::slice() {
 }
 
 void trainer::train(mini_batch &group, micro_batch &part, bool last) {
-  const auto &row = *options_.objective;
   tokens_ += part.token_count;
+  add_metrics(metrics_, add_gradient(part, group.totals));
+  if (last) optimizer_step();
+}
+
+/// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds.
+objective_result trainer::add_gradient(const micro_batch &part, const denominators &totals) {
+  const auto &row = *options_.objective;
   auto inputs = part.inputs;
   if (per_token(row.kind)) {
     inputs.logp =
@@ -164,13 +170,12 @@ void trainer::train(mini_batch &group, micro_batch &part, bool last) {
   } else {
     inputs.scores = batch_scores(model_, part.tokens);
   }
-  const auto result = evaluate(row, inputs, options_.loss, group.totals);
+  auto result = evaluate(row, inputs, options_.loss, totals);
   if (!std::isfinite(result.loss.item<double>()))
     throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) +
                     "; batch: " + batch_ids());
   result.loss.backward();
-  add_metrics(metrics_, result);
-  if (last) optimizer_step();
+  return result;
 }
 
 /// Whether a brake keeps this step, and the rest of the batch, from being taken.

@@ -40,6 +40,15 @@ struct trained_version {
   std::string braked;                          ///< why nothing was trained; empty: the batch was
 };
 
+/// The gradient of a batch's loss at the weights that met it, as of one optimizer step over the whole batch.
+struct batch_gradient {
+  at::Tensor sum;  ///< [trainable parameters]
+  double norm = 0;
+  /// Of `sum` as an estimate, from how far its groups lie apart: the trace of the covariance of one group's
+  /// gradient, divided by the number of groups. NaN of a single group.
+  double variance = 0;
+};
+
 /// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
 /// loops use it as it stands: begin(); while (slice()); complete().
 class trainer {
@@ -65,6 +74,9 @@ class trainer {
   bool slice();
   trained_version complete(std::int64_t now_ns);
 
+  /// What the batch would move, between two batches; nothing moves. Groups are passed one by one.
+  batch_gradient gradient(const std::vector<sample_group_ptr> &batch);
+
   /// {"updates", "staleness_max", "tokens_trained"} over the run so far, and the newest update's figures.
   nlohmann::json summary() const;
 
@@ -79,6 +91,7 @@ class trainer {
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
   void anchor(micro_batch &part) const;
   void train(mini_batch &group, micro_batch &part, bool last);
+  objective_result add_gradient(const micro_batch &part, const denominators &totals);
   void optimizer_step();
   bool brake();
   void keep_state();

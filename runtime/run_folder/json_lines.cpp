@@ -1,24 +1,17 @@
 #include "runtime/run_folder/json_lines.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
-#include "models/error.hpp"
+#include "models/files/write_failure.hpp"
 #include "runtime/run_folder/write.hpp"
 
 namespace slipstream {
 
 namespace {
-
-[[noreturn]] void fail(const std::filesystem::path &file) {
-  throw run_error(fmt::format("{}: error: cannot write: {}", file.string(),
-                              std::error_code(errno, std::generic_category()).message()));
-}
 
 std::string dumped(const nlohmann::json &value, int indent) {
   return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -28,7 +21,7 @@ std::string dumped(const nlohmann::json &value, int indent) {
 
 json_lines::json_lines(const std::filesystem::path &file)
     : file_(file), descriptor_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
-  if (descriptor_ < 0) fail(file_);
+  if (descriptor_ < 0) throw write_failure(file_, errno);
 }
 
 json_lines::~json_lines() {

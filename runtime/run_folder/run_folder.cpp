@@ -101,7 +101,9 @@ run_paths::run_paths(const fs::path &run_folder)
       lock(folder / "lock") {}
 
 bool holds_finished_run(const fs::path &folder) {
-  std::ifstream in(run_paths(folder).summary);
+  const auto file = run_paths(folder).summary;
+  if (!fs::is_regular_file(file)) return false;
+  std::ifstream in(file);
   const auto summary = nlohmann::json::parse(in, nullptr, false);
   return summary.is_object() && summary.value("status", "") == "finished";
 }

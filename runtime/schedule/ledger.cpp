@@ -83,6 +83,9 @@ void ledger::restore(std::uint64_t id, rollout_state state, const std::string &r
 void ledger::start(std::uint64_t id) {
   move(id, rollout_state::running);
 }
+void ledger::interrupt(std::uint64_t id) {
+  move(id, rollout_state::partial);
+}
 void ledger::finish(std::uint64_t id) {
   move(id, rollout_state::finished);
 }

@@ -52,6 +52,7 @@ class ledger {
   std::int64_t draw(std::uint64_t id);
 
   void start(std::uint64_t id);                            ///< waiting, partial → running
+  void interrupt(std::uint64_t id);                        ///< running → partial: what it has got is kept
   void finish(std::uint64_t id);                           ///< running → finished
   void buffer(std::uint64_t id);                           ///< finished → buffered
   void train(std::uint64_t id);                            ///< buffered → trained

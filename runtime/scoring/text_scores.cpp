@@ -27,6 +27,12 @@ double edit_similarity(std::string_view answer, std::string_view expected) {
   return 1.0 - static_cast<double>(row.back()) / static_cast<double>(longest);
 }
 
+std::vector<double> text_scores(text_score rule, const rollout_group &group) {
+  std::vector<double> scores;
+  for (const auto &text : group.texts) scores.push_back(rule(text, group.source->answer));
+  return scores;
+}
+
 text_score find_text_score(std::string_view name) {
   if (name == "exact_match") return exact_match;
   if (name == "edit_similarity") return edit_similarity;

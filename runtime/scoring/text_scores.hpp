@@ -2,6 +2,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "runtime/types.hpp"
 
 namespace slipstream {
 
@@ -12,6 +15,9 @@ double exact_match(std::string_view answer, std::string_view expected);
 double edit_similarity(std::string_view answer, std::string_view expected);
 
 using text_score = double (*)(std::string_view answer, std::string_view expected);
+
+/// A score of each answer of a group.
+std::vector<double> text_scores(text_score rule, const rollout_group &group);
 
 /// The rule by its name ("exact_match", "edit_similarity"); null when there is none.
 text_score find_text_score(std::string_view name);

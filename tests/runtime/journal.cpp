@@ -1,10 +1,14 @@
 #include <ATen/core/Tensor.h>
+#include <zlib.h>
 
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <optional>
+#include <random>
 
 #include "models/error.hpp"
+#include "runtime/journal/bytes.hpp"
 #include "runtime/journal/history.hpp"
 #include "runtime/journal/resume.hpp"
 #include "tests/support/scratch.hpp"
@@ -53,10 +57,12 @@ std::vector<journal_event> a_run() {
     events.emplace_back(group_kept{group_of(id)});
     events.emplace_back(prompt_moved{id, s::buffered, "scored"});
   }
+  events.emplace_back(answers_left_out{4, {3, 2}, {0.5, 0.5}});
   events.emplace_back(prompt_moved{4, s::dropped, "tie"});
   for (const std::int64_t version : {1, 2}) {
     const auto first = static_cast<std::uint64_t>(2 * version - 2);
     events.emplace_back(batch_consumed{version, {first, first + 1}});
+    events.emplace_back(version_made{"learner", version, {0xffffffffU, 7}});
     for (const auto id : {first, first + 1})
       events.emplace_back(prompt_moved{id, s::trained, "made a version"});
   }
@@ -202,6 +208,18 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
   }
 }
 
+TEST_CASE("a run that was killed before the journal's first record was whole never began") {
+  const test::scratch folder;
+  const run_paths paths(folder.path());
+  fs::create_directories(paths.journal);
+  write(paths.journal, {});
+  CHECK_FALSE(find_resume_point(paths));
+  write(paths.journal, {run_opened{"a", 7, 2}});
+  CHECK(find_resume_point(paths));
+  fs::resize_file(paths.journal / "000001.journal", fs::file_size(paths.journal / "000001.journal") - 1);
+  CHECK_FALSE(find_resume_point(paths));
+}
+
 TEST_CASE("a prompt trained twice, or out of nowhere, is a fault of the journal") {
   const test::scratch folder;
   write(folder.path(), a_run());
@@ -236,17 +254,49 @@ TEST_CASE("a crash at any byte leaves a journal that can be read and gone on wit
   }
 }
 
-TEST_CASE("a flipped bit is found and named, and not gone on with") {
+namespace {
+
+struct synced_run {
+  std::string bytes;          // of the only file
+  std::uint64_t durable = 0;  // bytes that were on the disk when the last records were written
+  std::int64_t records = 0;   // that stand there
+};
+
+// A run that syncs after every fifth record, and has written some more since.
+synced_run write_synced(const fs::path &folder) {
+  synced_run run;
+  const auto file = folder / "000001.journal";
+  {
+    journal_writer writer(folder);
+    const auto events = a_run();
+    const std::size_t last = (events.size() - 3) / 5 * 5;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      writer.append({12, events[i]});
+      if (i % 5 == 0 && i <= last) writer.sync();
+      if (i != last) continue;
+      run.durable = fs::file_size(file);
+      run.records = static_cast<std::int64_t>(i) + 1;
+    }
+  }
+  run.bytes = test::read_text(file);
+  return run;
+}
+
+std::int64_t readable(const fs::path &folder, std::optional<journal_damage> &damage) {
+  std::int64_t count = 0;
+  damage = read_journal(folder, [&](const journal_record &) { ++count; });
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a flipped bit in what was synced is found and named, and not gone on with") {
   const test::scratch folder;
-  write(folder.path(), a_run());
-  const auto file = folder.path() / "000001.journal";
-  std::ifstream in(file, std::ios::binary);
-  const std::string whole{std::istreambuf_iterator<char>(in), {}};
-  for (std::size_t at = 4; at + 40 < whole.size();
-       at += 11) {  // the last records apart: that may be a torn end
-    std::string bytes = whole;
+  const auto run = write_synced(folder.path());
+  for (std::size_t at = 4; at < run.durable; at += 11) {
+    auto bytes = run.bytes;
     bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
-    std::ofstream(file, std::ios::binary) << bytes;
+    folder.write("000001.journal", bytes);
     const auto damage = read_journal(folder.path(), [](const journal_record &) {});
     REQUIRE(damage);
     CHECK(damage->offset <= at);
@@ -255,6 +305,89 @@ TEST_CASE("a flipped bit is found and named, and not gone on with") {
     CHECK_THROWS_AS(journal_writer(folder.path()), input_error);
     CHECK_THROWS_AS(read_history(folder.path(), 0), input_error);
   }
+}
+
+TEST_CASE("whatever a power cut makes of the bytes behind the last sync, the run goes on from there") {
+  const test::scratch folder;
+  const auto run = write_synced(folder.path());
+  REQUIRE(run.durable + 60 < run.bytes.size());
+  std::mt19937 dice(7);
+  const auto noise = [&](std::string &bytes, std::size_t from, std::size_t to) {
+    for (auto at = from; at < to; ++at) bytes[at] = static_cast<char>(dice());
+  };
+  for (int round = 0; round < 60; ++round) {
+    auto bytes = run.bytes;
+    const auto size = bytes.size();
+    const auto from = run.durable + dice() % (size - run.durable);
+    const auto to = from + 1 + dice() % (size - from);
+    CAPTURE(round, from, to);
+    if (round % 5 == 0) bytes.resize(from);  // not written
+    if (round % 5 == 1)
+      std::fill(bytes.begin() + from, bytes.end(), '\0');  // the size came, the data did not
+    if (round % 5 == 2) noise(bytes, from, size);          // old blocks
+    if (round % 5 == 3)
+      std::fill(bytes.begin() + from, bytes.begin() + to, '\0');  // a later block came first
+    if (round % 5 == 4) bytes.append(1 + dice() % 9000, '\0');    // blocks ahead of the end
+    folder.write("000001.journal", bytes);
+    std::optional<journal_damage> damage;
+    const auto kept = readable(folder.path(), damage);
+    CHECK(kept >= run.records);
+    CHECK((!damage || damage->torn));
+    CHECK((!damage || damage->offset >= run.durable));
+    CHECK_NOTHROW(read_history(folder.path(), 0));
+    write(folder.path(), {run_resumed{0}});
+    CHECK(readable(folder.path(), damage) == kept + 1);
+    CHECK_FALSE(damage);
+  }
+}
+
+TEST_CASE("a new file that a power cut left empty or full of zeros is begun again") {
+  for (const std::size_t zeros : {0, 3, 4, 4096}) {
+    const test::scratch folder;
+    write(folder.path(), a_run());
+    const auto before = records(folder.path());
+    folder.write("000002.journal", std::string(zeros, '\0'));
+    write(folder.path(), {run_resumed{0}});
+    CHECK(records(folder.path()) == before + 1);
+    std::optional<journal_damage> damage;
+    readable(folder.path(), damage);
+    CHECK_FALSE(damage);
+  }
+}
+
+TEST_CASE("a whole record of a kind that this version does not know is no torn end") {
+  const test::scratch folder;
+  write(folder.path(), a_run());
+  const auto strange =
+      [](std::string bytes) {  // the last record's kind is put beyond all, its checksum made right
+        const std::string sign("\x53\x4c\x4a\x8a", 4);
+        const auto at = bytes.rfind(sign);
+        REQUIRE(at != std::string::npos);
+        byte_reader in(std::string_view(bytes).substr(at + 12));
+        in.get<std::uint8_t>();
+        in.count();
+        const auto kind = bytes.size() - in.rest().size();
+        bytes[kind] = '\x7f';
+        const auto sum = crc32(0, reinterpret_cast<const Bytef *>(bytes.data() + at + 12),
+                               static_cast<uInt>(bytes.size() - at - 12));
+        for (int i = 0; i < 4; ++i)
+          bytes[at + 8 + static_cast<std::size_t>(i)] = static_cast<char>(sum >> (8 * i));
+        return bytes;
+      };
+  folder.write("000001.journal", strange(test::read_text(folder / "000001.journal")));
+  const auto damage = read_journal(folder.path(), [](const journal_record &) {});
+  REQUIRE(damage);
+  CHECK_FALSE(damage->torn);
+  CHECK_THAT(damage->why, test::Contains("unknown kind"));
+  CHECK_THROWS_AS(journal_writer(folder.path()), input_error);
+}
+
+TEST_CASE("a checkpoint newer than the journal is refused") {
+  const test::scratch folder;
+  write(folder.path(), a_run());
+  CHECK_NOTHROW(read_history(folder.path(), 2));
+  CHECK_THROWS_WITH(read_history(folder.path(), 3),
+                    test::Contains("the checkpoint is of version 3, but the journal ends at 2"));
 }
 
 TEST_CASE("no journal, and one of another format, are refused") {

@@ -1,0 +1,37 @@
+#include <ATen/ATen.h>
+
+#include <limits>
+
+#include "runtime/learning/trainer.hpp"
+
+namespace slipstream {
+
+batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &batch) {
+  mini_batches_.clear();
+  denominators totals;
+  for (const auto &group : batch) {  // a group is a mini-batch here, so that its gradient can be told apart
+    std::vector<const sample *> samples;
+    for (const auto &entry : group->samples) samples.push_back(&entry);
+    add_mini_batch(samples);
+    totals += mini_batches_.back().totals;
+  }
+  batch_gradient result{at::zeros_like(gradient_), 0, 0};
+  double squares = 0;  // of the groups' norms
+  for (auto &group : mini_batches_) {
+    gradient_.zero_();
+    for (const auto &part : group.parts) add_gradient(part, totals);
+    const double norm = gradient_norm(gradient_);
+    squares += norm * norm;
+    result.sum.add_(gradient_);
+  }
+  mini_batches_.clear();
+  gradient_.zero_();
+  result.norm = gradient_norm(result.sum);
+  // The batch's gradient is the sum of n parts, so their covariance counts n times.
+  const auto n = static_cast<double>(batch.size());
+  result.variance = n < 2 ? std::numeric_limits<double>::quiet_NaN()
+                          : n / (n - 1) * std::max(squares - result.norm * result.norm / n, 0.0);
+  return result;
+}
+
+}  // namespace slipstream
