@@ -111,4 +111,13 @@ bool group_pool::feasible(std::int64_t version, const std::map<std::int64_t, std
   return true;
 }
 
+bool group_pool::feasible(std::int64_t version, const std::set<std::uint64_t> &taken,
+                          std::int64_t places_left, std::int64_t late_after) const {
+  auto rest = ages_;
+  for (const auto id : taken)
+    if (const auto found = in_flight_.find(id); found != in_flight_.end()) --rest[found->second.oldest];
+  std::erase_if(rest, [](const auto &each) { return each.second == 0; });
+  return feasible(version, rest, places_left, late_after);
+}
+
 }  // namespace slipstream

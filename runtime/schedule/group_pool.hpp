@@ -52,6 +52,9 @@ class group_pool {
   /// later one all of them. `late_after`: versions that a group may be old.
   bool feasible(std::int64_t version, const std::map<std::int64_t, std::int64_t> &ages,
                 std::int64_t places_left, std::int64_t late_after) const;
+  /// The same for all that is in flight but `taken`.
+  bool feasible(std::int64_t version, const std::set<std::uint64_t> &taken, std::int64_t places_left,
+                std::int64_t late_after) const;
 
  private:
   void forget_before_oldest();

@@ -1,5 +1,7 @@
 #include "runtime/schedule/orders.hpp"
 
+#include <set>
+
 #include "tests/support/schedules.hpp"
 #include "tests/support/test.hpp"
 
@@ -8,6 +10,7 @@ using namespace slipstream;
 namespace {
 
 using numbers = std::vector<std::uint64_t>;
+using numbers_taken = std::set<std::uint64_t>;
 
 sample_group_ptr group(std::uint64_t id, std::vector<std::int64_t> versions,
                        std::vector<std::int64_t> cache_versions = {}) {
@@ -139,6 +142,10 @@ TEST_CASE("deadlines can be met while those up to each have places") {
   CHECK(pool.feasible(5, ages{{4, 1}, {5, 3}}, 2, 1));
   CHECK_FALSE(pool.feasible(5, ages{{4, 1}, {5, 4}}, 2, 1));
   CHECK_FALSE(pool.feasible(5, ages{{3, 1}}, 2, 1));  // too old already
+  const auto drawn = pool_of(2, {4, 4, 4});
+  CHECK_FALSE(drawn.feasible(5, numbers_taken{}, 2, 1));
+  CHECK(drawn.feasible(5, numbers_taken{1}, 2, 1));
+  CHECK_FALSE(drawn.feasible(5, numbers_taken{1}, 1, 1));
 }
 
 TEST_CASE("a pool counts ages by the oldest token, or the cache that one attended to") {
