@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "runtime/journal/story.hpp"
 #include "runtime/learning/batch_figures.hpp"
@@ -16,10 +17,12 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
-  std::int64_t published = 0;  ///< the newest version that went out
+  std::int64_t published = 0;      ///< the newest version that went out
+  std::int64_t publish_every = 1;  ///< versions
   bool stopping = false;
   bool finished = false;
   bool pulling = false;
+  std::vector<dial_turn> turns;                ///< that the version just made calls for
   std::shared_ptr<const transformer> newest;   ///< of a learner without a number of updates
   std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
 };
@@ -55,15 +58,23 @@ conductor::figures figures_of(const nlohmann::json &metrics) {
   return figures;
 }
 
-/// Turns the schedule's numbers by what the update showed, and tells whom they concern.
+/// Turns the schedule's numbers by what the update showed; durable before the version is, so that a run that
+/// goes on from it goes on with them.
 void turn_dials(self_pointer self, trained_version &done) {
-  auto &setup = self->state.setup;
-  for (auto &turn : setup.dials.observe(done.version, figures_of(done.metrics))) {
+  auto &state = self->state;
+  auto &setup = state.setup;
+  state.turns = setup.dials.observe(done.version, figures_of(done.metrics));
+  for (const auto &turn : state.turns)
+    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
+  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
+}
+
+void tell_turns(self_pointer self) {
+  const auto &setup = self->state.setup;
+  for (const auto &turn : std::exchange(self->state.turns, {})) {
     if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
     if (turn.dial == "window") self->send(setup.buffer, turn_atom::value, turn.value);
-    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
   }
-  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
 }
 
 /// Word to the books: the groups made a version, or were given up with the places they had.
@@ -82,13 +93,15 @@ void tell_ledger(self_pointer self, trained_version &done) {
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
-  if (done.version - state.published >= setup.dials.value("publish_every") || done.version == setup.updates) {
+  if (done.version - state.published >= state.publish_every || done.version <= setup.consumed_before ||
+      done.version == setup.updates) {
     state.published = done.version;
     self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
                                   done.version, done.weights, setup.model, done.version == setup.updates})));
   }
   if (setup.updates == 0) state.newest = done.weights;
-  turn_dials(self, done);
+  state.publish_every = setup.dials.value("publish_every");
+  tell_turns(self);
   tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
@@ -104,6 +117,7 @@ void complete(self_pointer self) {
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
   if (!done->braked.empty())
     note(self, setup.share.services, batch_braked{done->version, done->braked, setup.share.actor});
+  turn_dials(self, *done);
   if (!setup.share.services.journal) return publish(self, std::move(*done));
   note(self, setup.share.services,
        version_made{setup.share.actor, done->version, fingerprint(setup.core->model())});
@@ -165,6 +179,7 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
   for (const auto &judge : setup.judges)
     self->send(judge, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   self->state.published = setup.core->version();
+  self->state.publish_every = self->state.setup.dials.value("publish_every");
   if (is_enough(setup, setup.core->version()))
     finish(self);  // a resumed run that was trained to its end
   else

@@ -25,8 +25,9 @@ struct ledger_state {
   run_services services;
   bool version_follows = true;
   bool stopped = false;
-  bool put_down = false;  ///< the samplers have been told to put down what they have
-  bool drawing = false;   ///< one demand on the loader is under way
+  bool put_down = false;    ///< the samplers have been told to put down what they have
+  bool drawing = false;     ///< one demand on the loader is under way
+  std::deque<drawn> spare;  ///< came from the loader when the rule had no room left
   std::int64_t learner_version = 0;
   loader_actor loader;
   sample_sink finished_data;
@@ -87,16 +88,23 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version,
   }
 }
 
-void book(self_pointer self, const std::vector<drawn> &prompts) {
+/// Draws what came from the loader as far as the rule has room: since it was asked for, a smaller lead or
+/// empty places may have taken the room, and a prompt that waits for weights that are not there yet could be
+/// what the batch that makes them waits for.
+void book(self_pointer self) {
   auto &state = self->state;
   const auto versions = state.paths.versions;
+  const auto room = state.books->room(newest_version(state));
+  std::vector<drawn> prompts;
   std::vector<draw_notice> draws;
-  for (const auto &item : prompts) {
-    const auto &source = *item.source;
+  for (; static_cast<std::int64_t>(prompts.size()) < room && !state.spare.empty(); state.spare.pop_front()) {
+    prompts.push_back(std::move(state.spare.front()));
+    const auto &source = *prompts.back().source;
     draws.push_back({source.id, state.books->draw(source.id)});
     note(self, state.services,
          prompt_drawn{source.id, draws.back().min_version, source.row, source.epoch, versions});
   }
+  if (prompts.empty()) return;
   const draws_ptr told = std::make_shared<const std::vector<draw_notice>>(draws);
   for (const auto &buffer : state.buffers) self->send(buffer, draw_atom::value, told);
   for (std::size_t i = 0; i < prompts.size(); ++i) pass_on(self, prompts[i], draws[i].min_version, versions);
@@ -131,14 +139,16 @@ void draw_again(self_pointer self) {
 
 void pump(self_pointer self) {
   auto &state = self->state;
+  if (!state.stopped) book(self);
   hand_out(self);
-  if (state.stopped || state.drawing || !state.loader) return;
+  if (state.stopped || state.drawing || !state.loader || !state.spare.empty()) return;
   const auto room = state.books->room(newest_version(state));
   if (room == 0) return;
   state.drawing = true;
   const auto on_reply = [self](const drawn_batch_ptr &prompts) {
-    self->state.drawing = false;
-    book(self, *prompts);
+    auto &now = self->state;
+    now.drawing = false;
+    now.spare.insert(now.spare.end(), prompts->begin(), prompts->end());
     pump(self);
   };
   ask<drawn_batch_ptr>(self, state.services, state.loader, {"ledger", "prompts", "loader"}, on_reply,
@@ -256,6 +266,7 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
         trained(self, learner, ids, version);
       },
       [self](brake_atom, const std::string &learner, const ids_ptr &ids, const std::string &reason) {
+        // no draw in between: the count must not fall for a moment
         for (const auto id : *ids) apply(self, id, self->state.paths.book.skip(learner, id), reason);
       },
       [self](done_atom, const std::string &learner) {

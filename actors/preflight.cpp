@@ -167,6 +167,7 @@ conductor preflight::dials() const {
 order_buffer preflight::buffer() const {
   order_state settings;
   settings.window = rules_.window.first;
+  settings.window_most = rules_.window.most;
   settings.late_after = contract_.late_after;
   settings.when_late = rules_.when_late;
   settings.promised = staleness_bound().has_value();

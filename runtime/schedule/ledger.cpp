@@ -108,6 +108,11 @@ void ledger::excuse(std::uint64_t id) {
   excused_ += group_;
 }
 
+void ledger::give_up(std::uint64_t id, const std::string &reason) {
+  drop(id, reason);
+  forfeit(group_);
+}
+
 void ledger::reissue(std::uint64_t id) {
   move(id, rollout_state::waiting);
   totals_.reissued += group_;

@@ -59,7 +59,9 @@ class ledger {
   void buffer(std::uint64_t id);                           ///< finished → buffered
   void train(std::uint64_t id);                            ///< buffered → trained
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
-  void reissue(std::uint64_t id);                          ///< running → waiting: whoever ran it is gone
+  /// Drops a group out of a batch that changed nothing; the place that it had counts as taken.
+  void give_up(std::uint64_t id, const std::string &reason);
+  void reissue(std::uint64_t id);  ///< running → waiting: whoever ran it is gone
   /// The main learner will not train on it, though another one may: it leaves the admission rule's count.
   void excuse(std::uint64_t id);
 
@@ -67,6 +69,7 @@ class ledger {
   void restore(std::uint64_t id, rollout_state state, const std::string &reason = "");
   void restore_reissued(std::int64_t rollouts) { totals_.reissued = rollouts; }
 
+  const std::unordered_map<std::uint64_t, rollout_state> &in_flight() const { return in_flight_; }
   /// Throws run_error when the sums do not close (a defect, never a user's mistake).
   const ledger_totals &totals() const;
 

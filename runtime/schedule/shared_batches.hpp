@@ -50,6 +50,7 @@ class shared_batches {
   void compose_short() { keep(groups_.take_short(next())); }
 
   std::int64_t places() const { return groups_.places(); }
+  const order_buffer &groups() const { return groups_; }
   /// Batches kept for slower learners.
   std::int64_t held() const { return static_cast<std::int64_t>(composed_.size()); }
 

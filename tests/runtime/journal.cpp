@@ -146,6 +146,35 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   CHECK_FALSE(buffer.take("", 2));
 }
 
+TEST_CASE(
+    "after a resume, what a brake gave up still counts among those that overtook, and its places as taken") {
+  const test::scratch folder;
+  using s = rollout_state;
+  std::vector<journal_event> events{run_opened{"a", 7, 2}};
+  for (std::uint64_t id = 0; id < 4; ++id) events.emplace_back(prompt_drawn{id, 0, 3, 1});
+  for (const std::uint64_t id : {1, 2}) {
+    events.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
+    events.emplace_back(group_kept{group_of(id)});
+  }
+  events.emplace_back(batch_consumed{1, {1}});  // a short one, which overtook 0
+  events.emplace_back(batch_braked{1, "ess 0.1 below 0.3"});
+  write(folder.path(), events);
+  const auto history = read_history(folder.path(), {{"", 1}});
+  CHECK(history.prompts.at(1).state == s::dropped);
+  CHECK(history.prompts.at(1).reason == "brake: ess 0.1 below 0.3");
+  const auto books = restored_books(ledger(admission(4, 1), 2, 100), 4, history);
+  CHECK(books.forfeited() == 4);  // a whole batch of rollouts
+  order_row windowed = order_rows()[1];
+  order_state state;
+  state.window = state.window_most = 2;
+  const auto batches = restored_buffer(order_buffer(windowed, state, 2), history);
+  const auto &buffer = batches.groups();
+  CHECK(buffer.pool().overtaken_by(0) == 1);
+  CHECK(buffer.pool().position(2) == 2);  // too far behind 0 for a window of 2
+  state.window = 3;
+  CHECK(windowed.choose(buffer.pool(), state).take == std::vector<std::uint64_t>{2});
+}
+
 TEST_CASE("after a kill behind any record the run can be gone on with, and every prompt is trained once") {
   using s = rollout_state;
   const auto events = a_run();
