@@ -26,9 +26,11 @@ struct compute_share {
 /// handled.
 template <class Self, class Body>
 void compute(Self *self, const compute_share &share, const char *what, Body &&body) {
+  const auto asked_ns = now_ns(self);
   const slot_lease lease(*share.services.slots, share.threads);
   if (at::get_num_threads() != share.threads) at::set_num_threads(static_cast<int>(share.threads));
   span done{share.actor, what, now_ns(self), 0, 0};
+  done.queued_ns = done.begin_ns - asked_ns;
   done.tokens = body();
   done.end_ns = now_ns(self);
   self->send(share.services.recorder, std::move(done));

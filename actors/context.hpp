@@ -21,17 +21,19 @@ struct spawn_context {
   caf::actor_system &system;
   preflight &plan;
   run_services services;
-  weights_actor weights;  ///< of the learner's model
+  weights_actor weights;  ///< of the main learner's model
   ledger_actor ledger;
   run_paths paths;
-  snapshot_ptr first{};                   ///< the learner's weights as the run begins or goes on
-  const resume_point *resumed = nullptr;  ///< where it goes on, if it does
-  bool detached = true;                   ///< compute actors get threads of their own
+  std::map<std::string, snapshot_ptr> first{};  ///< each learned model's weights as the run begins or goes on
+  std::map<std::string, weights_actor> all_weights{};      ///< by learned model
+  const resume_point *resumed = nullptr;                   ///< where it goes on, if it does
+  bool detached = true;                                    ///< compute actors get threads of their own
   std::map<std::string, caf::strong_actor_ptr> inboxes{};  ///< by actor name: who receives its inputs
   std::vector<std::pair<std::string, caf::strong_actor_ptr>>
       owned{};                       ///< all actors spawned, for the supervisor
   std::set<std::string> expected{};  ///< besides the learner, who must be done at the end
-  learner_actor learner{};
+  std::map<std::string, learner_actor> learners{};
+  std::map<std::string, buffer_actor> buffers{};  ///< by path
 
   /// Puts an actor under the supervisor's care and gives back its handle.
   template <class Handle>
@@ -47,6 +49,11 @@ struct spawn_context {
     for (const auto *taker : plan.takers(name))
       if (const auto &inbox = inboxes.at(taker->name)) result.push_back(caf::actor_cast<Sink>(inbox));
     return result;
+  }
+  /// Whoever hands out the versions of `model`; null when nobody learns it.
+  weights_actor weights_of(const std::string &model) const {
+    const auto found = all_weights.find(model);
+    return found == all_weights.end() ? weights_actor() : found->second;
   }
   compute_share share(const std::string &actor, std::int64_t threads) const {
     return {actor, threads, services};

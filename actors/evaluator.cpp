@@ -12,13 +12,23 @@ struct evaluator_state {
   static inline const char *name = "evaluator";
   evaluator_setup setup;
   std::deque<snapshot_ptr> due;
+  std::int64_t newest = -1;  ///< version that was due
+  bool no_more = false;      ///< the last version is due or was
   std::unique_ptr<evaluation> running;
 };
 
 using self_pointer = evaluator_actor::stateful_pointer<evaluator_state>;
 
-bool is_due(const evaluator_setup &setup, std::int64_t version) {
-  return version == setup.last || (setup.every > 0 && version > 0 && version % setup.every == 0);
+/// Whether the version is to be evaluated; one that was published again as the last one was already.
+bool is_due(const evaluator_state &state, const snapshot &published) {
+  const auto version = published.version, every = state.setup.every;
+  return version > state.newest && (published.last || (every > 0 && version > 0 && version % every == 0));
+}
+
+void end_if_done(self_pointer self) {
+  const auto &state = self->state;
+  if (state.no_more && state.due.empty())
+    self->send(state.setup.share.services.supervisor, done_atom::value, state.setup.share.actor);
 }
 
 void finish(self_pointer self) {
@@ -31,7 +41,7 @@ void finish(self_pointer self) {
   state.due.pop_front();
   self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(result)));
-  if (version == setup.last) self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
+  end_if_done(self);
 }
 
 void step(self_pointer self) {
@@ -52,9 +62,12 @@ evaluator_actor::behavior_type behave(self_pointer self, const evaluator_setup &
   self->send(setup.weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   return {
       [self](const snapshot_ptr &published) {
-        if (!is_due(self->state.setup, published->version)) return;
-        self->state.due.push_back(published);
-        if (self->state.due.size() == 1) self->send(self, step_atom::value);
+        auto &state = self->state;
+        state.no_more = state.no_more || published->last;
+        if (!is_due(state, *published)) return published->last ? end_if_done(self) : void();
+        state.newest = published->version;
+        state.due.push_back(published);
+        if (state.due.size() == 1) self->send(self, step_atom::value);
       },
       [self](step_atom) { step(self); },
   };

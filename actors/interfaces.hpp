@@ -8,7 +8,7 @@
 
 /// The map of the actors: every typed handle that one actor holds of another.
 ///
-///     loader ⇄ ledger ⇄ sampler ─► scorer.*, reference ─► advantage.*, pairs ─► buffer ⇄ learner
+///     loader ⇄ ledger ⇄ sampler ─► scorer.*, critic, … ─► advantage.*, pairs ─► buffer ⇄ learner(s)
 ///                ▲         ▲                                                       │        │
 ///                │         └──────────────────── weights ◄───────────────────────── snapshots
 ///                └── finished, buffered, dropped, trained                  evaluator ◄─ weights
@@ -19,11 +19,11 @@
 /// | ledger    | room under the rule       | trained, dropped, new version| batch x (max_staleness + 1)
 /// | sampler   | prompts                   | ledger, against its credit   | its slots and as many groups
 /// | scorer, reference, advantage | rollouts | sampler                    | the ledger
-/// | buffer    | a whole batch             | learner's pull               | the ledger
-/// | learner   | a batch                   | buffer                       | one batch
-/// | weights   | a version                 | learner                      | the newest snapshot
-/// | evaluator | a version that is due     | weights                      | one version
-/// | journal   | an event                  | ledger, buffer, learner      | the ledger
+/// | critic, scorer.reward_model | rollouts; the version that they may be judged by | sampler, weights | the
+/// ledger | buffer    | a whole batch             | learner's pull               | the ledger | learner   | a
+/// batch                   | buffer                       | one batch | weights   | a version | learner | the
+/// newest snapshot | evaluator | a version that is due     | weights                      | one version |
+/// journal   | an event                  | ledger, buffer, learner      | the ledger
 namespace slipstream {
 
 // Ports: what flows along the edges that a topology draws. A node's interface extends the sinks it takes.
@@ -31,25 +31,35 @@ using work_sink = caf::typed_actor<caf::reacts_to<work_ptr>>;
 using rollout_sink = caf::typed_actor<caf::reacts_to<group_ptr>>;
 using score_sink = caf::typed_actor<caf::reacts_to<group_scores_ptr>>;
 using logprob_sink = caf::typed_actor<caf::reacts_to<group_logprobs_ptr>>;
+using value_sink = caf::typed_actor<caf::reacts_to<group_values_ptr>>;
 using sample_sink = caf::typed_actor<caf::reacts_to<sample_group_ptr>>;
 using draw_sink = caf::typed_actor<caf::reacts_to<draw_atom, draws_ptr>>;
 using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
+
+// Who runs prompts, and puts down what it has got of them: it writes that into the journal and goes no
+// further. Answers with those that have tokens, and those that have none yet.
+using flush_sink = caf::typed_actor<caf::replies_to<flush_atom>::with<ids_ptr, ids_ptr>>;
 
 // Nodes of the graph.
 using loader_actor = caf::typed_actor<caf::replies_to<draw_atom, std::int64_t>::with<drawn_batch_ptr>,
                                       caf::replies_to<draw_atom, ids_ptr>::with<drawn_batch_ptr>>;
 using sampler_actor =
-    caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
+    caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>,
+                     caf::replies_to<flush_atom>::with<ids_ptr, ids_ptr>>;
 using scorer_actor = rollout_sink;
 using reference_actor = rollout_sink;
+using model_scorer_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<snapshot_ptr>>;
 using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
-                                    caf::reacts_to<group_logprobs_ptr>>;
+                                    caf::reacts_to<group_logprobs_ptr>, caf::reacts_to<group_values_ptr>>;
 using buffer_actor = caf::typed_actor<
     caf::reacts_to<sample_group_ptr>, caf::reacts_to<draw_atom, draws_ptr>,  // will come, or be dropped
     caf::reacts_to<turn_atom, std::int64_t>,   // the window from now on, in groups
-    caf::reacts_to<check_atom, std::int64_t>,  // the pull of that number has waited long enough
-    caf::replies_to<pull_atom, std::int64_t>::with<batch_ptr>>;
-using learner_actor = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>>;
+    caf::reacts_to<check_atom, std::int64_t>,  // the batch of that version has been waited for long enough
+    caf::replies_to<pull_atom, std::string, std::int64_t>::with<batch_ptr>,  // learner, version
+    caf::reacts_to<stop_atom, std::string>>;  // the learner wants no more: its pull is answered
+using learner_actor =
+    caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>,
+                     caf::reacts_to<snapshot_ptr>>;  // a model that judges what it trains on
 using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 
 struct supervised_run;
@@ -62,20 +72,24 @@ using ledger_actor = caf::typed_actor<
     caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
                                                                          // held
     caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
-    caf::reacts_to<buffered_atom, std::uint64_t>,                        // stands in the learner's buffer
-    caf::reacts_to<dropped_atom, std::uint64_t, std::string>,            // with the reason
-    caf::reacts_to<trained_atom, ids_ptr, std::int64_t>,                 // ids; the version they made
-    caf::reacts_to<turn_atom, std::int64_t>,                             // the lead from now on
-    caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,     // places that a batch leaves empty
-    caf::reacts_to<stop_atom>,                                           // draw no more
+    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,           // stands in the buffer of a path
+    caf::reacts_to<dropped_atom, std::string, std::uint64_t, std::string>,  // by a path, with the reason
+    caf::reacts_to<trained_atom, std::string, ids_ptr, std::int64_t>,  // learner; ids; the version they made
+    caf::reacts_to<brake_atom, std::string, ids_ptr, std::string>,     // learner; ids; why it left them
+    caf::reacts_to<done_atom, std::string>,                            // a learner has ended
+    caf::reacts_to<turn_atom, std::int64_t>,                           // the lead from now on
+    caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,   // places that a batch leaves empty
+    caf::reacts_to<stop_atom>,                                         // draw no more
+    caf::reacts_to<subscribe_atom, flush_sink>,            // who is to put down what it has at the end
+    caf::replies_to<flush_atom>::with<ledger_totals_ptr>,  // all of them have; hand out no more
     caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
 using weights_actor =
     caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;
 using recorder_actor =
-    caf::typed_actor<caf::reacts_to<span>,                            // a stretch of computation
-                     caf::reacts_to<update_atom, json_ptr>,           // a learner update's metrics
-                     caf::reacts_to<totals_atom, ledger_totals_ptr>,  // the books after an update
-                     caf::replies_to<flush_atom>::with<json_ptr>>;    // all written; totals for the summary
+    caf::typed_actor<caf::reacts_to<span>,                                // a stretch of computation
+                     caf::reacts_to<update_atom, std::string, json_ptr>,  // a learner's update: its metrics
+                     caf::reacts_to<totals_atom, ledger_totals_ptr>,      // the books after an update
+                     caf::replies_to<flush_atom>::with<json_ptr>>;  // all written; totals for the summary
 using journal_actor =
     caf::typed_actor<caf::reacts_to<journal_event_ptr>,  // a decision, or what a learner will see
                      caf::replies_to<flush_atom>::with<flush_atom>>;  // all so far is on the disk

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "actors/failure.hpp"
@@ -23,12 +24,24 @@ joined_group &open_group(self_pointer self, const group_ptr &group) {
   return joined;
 }
 
+/// Of several figures by one model the oldest counts.
+void judged(joined_group &joined, const std::string &model, std::int64_t version) {
+  if (model.empty()) return;
+  const auto [known, fresh] = joined.model_versions.emplace(model, version);
+  if (!fresh) known->second = std::min(known->second, version);
+}
+
 void finish_if_whole(self_pointer self, std::uint64_t id) {
   auto &state = self->state;
   const auto &joined = state.open.at(id);
   if (joined.scores.size() < state.setup.scorers.size()) return;
   if (state.setup.reference && joined.reference.empty()) return;
-  self->send(state.setup.sink, sample_group_ptr(std::make_shared<sample_group>(state.setup.finish(joined))));
+  if (state.setup.values && joined.values.empty()) return;
+  const auto rewards = state.setup.rewards(joined);
+  const auto made = std::make_shared<sample_group>(state.setup.finish(joined));
+  if (auto rest = left_out(joined, *made, rewards); !rest.lengths.empty())
+    note(self, state.setup.services, std::move(rest));
+  self->send(state.setup.sink, sample_group_ptr(made));
   state.open.erase(id);
 }
 
@@ -41,12 +54,20 @@ join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
         finish_if_whole(self, group->source->id);
       },
       [self](const group_scores_ptr &scores) {
-        open_group(self, scores->group).scores[scores->scorer] = scores->scores;
+        auto &joined = open_group(self, scores->group);
+        joined.scores[scores->scorer] = scores->scores;
+        judged(joined, scores->model, scores->version);
         finish_if_whole(self, scores->group->source->id);
       },
       [self](const group_logprobs_ptr &logprobs) {
         open_group(self, logprobs->group).reference = logprobs->logprobs;
         finish_if_whole(self, logprobs->group->source->id);
+      },
+      [self](const group_values_ptr &values) {
+        auto &joined = open_group(self, values->group);
+        joined.values = values->values;
+        judged(joined, values->model, values->version);
+        finish_if_whole(self, values->group->source->id);
       },
   };
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/interfaces.hpp"
+#include "actors/services.hpp"
 #include "runtime/learning/samples.hpp"
 
 namespace slipstream {
@@ -15,8 +15,11 @@ namespace slipstream {
 struct join_setup {
   std::set<std::string> scorers;  ///< whose scores a group waits for
   bool reference = false;         ///< and whether for reference log-probabilities
+  bool values = false;            ///< and for a critic's values
+  std::function<std::vector<double>(const joined_group &)> rewards;  ///< one an answer
   std::function<sample_group(const joined_group &)> finish;
   sample_sink sink;
+  run_services services;  ///< the journal hears of answers that are left out
 };
 
 /// Waits until a group has all its figures, whatever order they arrive in, then makes samples of it:

@@ -3,6 +3,8 @@
 #include <caf/all.hpp>
 
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "runtime/journal/story.hpp"
 #include "runtime/learning/batch_figures.hpp"
@@ -15,24 +17,37 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
-  std::int64_t published = 0;  ///< the newest version that went out
-  bool training = false;
+  std::int64_t published = 0;      ///< the newest version that went out
+  std::int64_t publish_every = 1;  ///< versions
   bool stopping = false;
   bool finished = false;
+  bool pulling = false;
+  std::vector<dial_turn> turns;                ///< that the version just made calls for
+  std::shared_ptr<const transformer> newest;   ///< of a learner without a number of updates
+  std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
 };
 
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
 
 void pull(self_pointer self);
 
+bool is_enough(const learner_setup &setup, std::int64_t version) {
+  return setup.updates > 0 && version >= setup.updates;
+}
+
 /// Writes the last checkpoint, tells the supervisor, and pulls no more.
 void finish(self_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   state.finished = true;
+  if (setup.updates == 0)  // only now is it known which version is the last
+    self->send(setup.weights,
+               snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                   setup.core->version(), state.newest ? state.newest : setup.initial, setup.model, true})));
   if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(setup.core->summary()));
+  self->send(setup.ledger, done_atom::value, setup.share.actor);
   self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
 }
 
@@ -43,43 +58,54 @@ conductor::figures figures_of(const nlohmann::json &metrics) {
   return figures;
 }
 
-/// Turns the schedule's numbers by what the update showed, and tells whom they concern.
+/// Turns the schedule's numbers by what the update showed; durable before the version is, so that a run that
+/// goes on from it goes on with them.
 void turn_dials(self_pointer self, trained_version &done) {
-  auto &setup = self->state.setup;
-  for (auto &turn : setup.dials.observe(done.version, figures_of(done.metrics))) {
+  auto &state = self->state;
+  auto &setup = state.setup;
+  state.turns = setup.dials.observe(done.version, figures_of(done.metrics));
+  for (const auto &turn : state.turns)
+    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
+  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
+}
+
+void tell_turns(self_pointer self) {
+  const auto &setup = self->state.setup;
+  for (const auto &turn : std::exchange(self->state.turns, {})) {
     if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
     if (turn.dial == "window") self->send(setup.buffer, turn_atom::value, turn.value);
-    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
   }
-  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
 }
 
 /// Word to the books: the groups made a version, or were given up with the places they had.
 void tell_ledger(self_pointer self, trained_version &done) {
   const auto &setup = self->state.setup;
-  if (!done.braked.empty()) {
-    for (const auto id : done.ids) self->send(setup.ledger, dropped_atom::value, id, "brake: " + done.braked);
-    caf::anon_send(setup.ledger, forfeit_atom::value, setup.batch);  // the answer is of no use
-    done.ids.clear();
-  }
-  self->send(setup.ledger, trained_atom::value,
-             std::make_shared<const std::vector<std::uint64_t>>(std::move(done.ids)), done.version);
+  const auto list = [](std::vector<std::uint64_t> ids) {
+    return ids_ptr(std::make_shared<const std::vector<std::uint64_t>>(std::move(ids)));
+  };
+  if (!done.braked.empty())
+    self->send(setup.ledger, brake_atom::value, setup.share.actor, list(std::exchange(done.ids, {})),
+               "brake: " + done.braked);
+  self->send(setup.ledger, trained_atom::value, setup.share.actor, list(std::move(done.ids)), done.version);
 }
 
 /// The new version goes out, then its figures and the books.
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
-  state.training = false;
-  if (done.version - state.published >= setup.dials.value("publish_every") || done.version == setup.updates) {
+  if (done.version - state.published >= state.publish_every || done.version <= setup.consumed_before ||
+      done.version == setup.updates) {
     state.published = done.version;
-    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{done.version, done.weights})));
+    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                                  done.version, done.weights, setup.model, done.version == setup.updates})));
   }
-  turn_dials(self, done);
+  if (setup.updates == 0) state.newest = done.weights;
+  state.publish_every = setup.dials.value("publish_every");
+  tell_turns(self);
   tell_ledger(self, done);
-  self->send(setup.share.services.recorder, update_atom::value,
+  self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
-  if (done.version >= setup.updates || state.stopping) return finish(self);
+  if (is_enough(setup, done.version) || state.stopping) return finish(self);
   if (setup.checkpoint_every > 0 && !setup.checkpoints.empty() && done.version % setup.checkpoint_every == 0)
     write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
   pull(self);
@@ -89,7 +115,9 @@ void publish(self_pointer self, trained_version done) {
 void complete(self_pointer self) {
   const auto &setup = self->state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
-  if (!done->braked.empty()) note(self, setup.share.services, batch_braked{done->version, done->braked});
+  if (!done->braked.empty())
+    note(self, setup.share.services, batch_braked{done->version, done->braked, setup.share.actor});
+  turn_dials(self, *done);
   if (!setup.share.services.journal) return publish(self, std::move(*done));
   note(self, setup.share.services,
        version_made{setup.share.actor, done->version, fingerprint(setup.core->model())});
@@ -129,33 +157,41 @@ void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
     auto &state = self->state;
-    if (state.finished) return;
-    state.training = true;
+    state.pulling = false;
+    if (!batch) return finish(self);
+    // what was consumed before the run was interrupted was checked then; the judges have moved on since
+    const bool again = state.setup.core->version() < state.setup.consumed_before;
     try {
-      state.setup.core->begin(*batch, now_ns(self));
+      state.setup.core->begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges);
     } catch (const staleness_error &broken) {
       return tell_story(self, broken);
     }
     self->send(self, step_atom::value);
   };
+  self->state.pulling = true;
   ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
-                 pull_atom::value, setup.core->version());
+                 pull_atom::value, setup.share.actor, setup.core->version());
 }
 
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
+  for (const auto &judge : setup.judges)
+    self->send(judge, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   self->state.published = setup.core->version();
-  if (setup.core->version() >= setup.updates)
+  self->state.publish_every = self->state.setup.dials.value("publish_every");
+  if (is_enough(setup, setup.core->version()))
     finish(self);  // a resumed run that was trained to its end
   else
     pull(self);
   return {
       [self](step_atom) { step(self); },
       [self](stop_atom) {
-        self->state.stopping = true;  // a batch under way is finished first
-        if (!self->state.training && !self->state.finished) finish(self);
+        auto &state = self->state;
+        state.stopping = true;  // a batch under way is finished first
+        if (state.pulling) self->send(state.setup.buffer, stop_atom::value, state.setup.share.actor);
       },
+      [self](const snapshot_ptr &published) { self->state.judges[published->name] = published->version; },
   };
 }
 

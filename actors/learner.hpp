@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "actors/compute.hpp"
 #include "models/tokenizers/tokenizer.hpp"
@@ -22,8 +23,11 @@ struct learner_setup {
   buffer_actor buffer;
   ledger_actor ledger;
   weights_actor weights;
-  std::int64_t updates = 0;
-  std::int64_t batch = 0;             ///< rollouts, as the admission rule counts them
+  std::string model;                           ///< its name
+  std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
+  std::int64_t updates = 0;                    ///< 0: until it is told to stop
+  std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
+  std::int64_t consumed_before = 0;   ///< versions whose batches an earlier part of the run was given
   conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
@@ -31,7 +35,8 @@ struct learner_setup {
 };
 
 /// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are
-/// done or it is told to stop, when it writes a checkpoint and reports.
+/// done or it is told to stop, when it writes a checkpoint and reports. A batch that it was given is trained
+/// on before it stops.
 learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup);
 
 }  // namespace slipstream

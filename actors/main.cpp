@@ -29,6 +29,18 @@ std::string unknown_command(const CLI::App &app, int argc, char **argv) {
          slipstream::did_you_mean(argv[1], names) + " Commands: " + slipstream::listed(names);
 }
 
+/// The command as one would type it.
+std::string command_line(int argc, char **argv) {
+  std::string line = "slipstream";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain =
+        !word.empty() && word.find_first_of(" \t\n\"'\\$`&|;<>()*?[]{}#~!") == std::string::npos;
+    line += plain ? " " + word : " '" + word + "'";
+  }
+  return line;
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -121,6 +133,20 @@ int main(int argc, char **argv) {
       ->check(CLI::PositiveNumber);
   replay->add_option("--until", again.until, "stop after this update")->check(CLI::PositiveNumber);
   replay->add_flag("--json", again.json, "print JSON");
+  slipstream::sweep_arguments laboratory;
+  auto *sweep = app.add_subcommand("sweep", "run a grid of topologies over several seeds and compare them");
+  sweep->add_option("file", laboratory.file, "topology file")->required();
+  sweep->add_option("--vary", laboratory.vary, "a key and its values: table.key=a,b,c; may be repeated")
+      ->allow_extra_args(false);
+  sweep->add_option("--seeds", laboratory.seeds, "runs of each arm, from run.seed on (default: 1)")
+      ->check(CLI::PositiveNumber);
+  sweep->add_option("--set", laboratory.overrides, "override a key in all runs: table.key=value")
+      ->allow_extra_args(false);
+  sweep->add_option("--jobs", laboratory.jobs, "runs at the same time, which share the cores (default: 1)")
+      ->check(CLI::PositiveNumber);
+  sweep->add_option("--to", laboratory.to,
+                    "folder of runs, table and plots (default: NAME-sweep in run.folder)");
+  sweep->add_flag("--json", laboratory.json, "print the comparison as JSON");
   slipstream::tokenize_arguments words;
   auto *tokenize = app.add_subcommand("tokenize", "text to ids, or back, of JSON lines on standard input");
   tokenize->add_option("--model", words.model, "folder with a tokenizer.json")->required();
@@ -162,6 +188,10 @@ int main(int argc, char **argv) {
     if (*out) return slipstream::export_command(exported);
     if (*ledger) return slipstream::ledger_command(books);
     if (*replay) return slipstream::replay_command(again);
+    if (*sweep) {
+      laboratory.command = command_line(argc, argv);
+      return slipstream::sweep_command(laboratory);
+    }
     if (*inspect) return slipstream::inspect_command(model, as_json);
     if (*tokenize) return slipstream::tokenize_command(words);
     if (*train) return slipstream::tokenizer_train_command(training);

@@ -15,17 +15,72 @@
 namespace slipstream {
 namespace {
 
-void check_one(const topology &graph, const std::string &kind) {
-  const actor_config *first = nullptr;
-  for (const auto &actor : graph.actors) {
-    if (actor.kind != kind) continue;
-    if (first)
-      fail_at(actor.kind_at, "[actors." + actor.name + "] is a second " + kind + " beside [actors." +
-                                 first->name + "]; this version runs one " + kind + " a topology");
-    first = &actor;
-  }
-  if (!first)
-    throw input_error(graph.source.string() + ": error: there is no actor of kind \"" + kind + "\"; add one");
+using actors = std::vector<const actor_config *>;
+
+actors of_kind(const topology &graph, const std::string &kind) {
+  actors result;
+  for (const auto &actor : graph.actors)
+    if (actor.kind == kind) result.push_back(&actor);
+  return result;
+}
+
+void check_one_loader(const topology &graph) {
+  const auto loaders = of_kind(graph, "loader");
+  if (loaders.empty())
+    throw input_error(graph.source.string() + ": error: there is no actor of kind \"loader\"; add one");
+  if (loaders.size() > 1)
+    fail_at(loaders[1]->kind_at, "[actors." + loaders[1]->name + "] is a second loader beside [actors." +
+                                     loaders[0]->name + "]; this version runs one loader a topology");
+}
+
+source_position place_of(const actor_config &actor, const std::string &key) {
+  const auto *value = actor.node.find(key);
+  return value ? value->at : actor.at;
+}
+
+void check_learned_once(const topology &graph) {
+  const auto learners = of_kind(graph, "learner");
+  for (const auto *learner : learners)
+    for (const auto *other : learners) {
+      const auto model = text_key(*learner, "model");
+      if (other < learner && text_key(*other, "model") == model)
+        fail_at(place_of(*learner, "model"),
+                "[actors." + learner->name + "] trains \"" + model + "\", which [actors." + other->name +
+                    "] trains too; give each learner a model of its own, as with " + "copy_of");
+    }
+}
+
+void check_learner(const actor_config &learner, std::size_t index) {
+  if (learner.takes.size() > 1)
+    fail_at(learner.takes[1].at,
+            "[actors." + learner.name + "] takes from two actors; a learner takes from one");
+  if (index > 0 && (learner.name == "last" || learner.name.rfind("step-", 0) == 0))
+    fail_at(learner.at, "[actors." + learner.name +
+                            "] would put its checkpoints where the main learner's are; " +
+                            "give it another name");
+}
+
+/// The learner whose model is sampled from; with one learner, that one.
+const actor_config *find_main(const topology &graph) {
+  const auto learners = of_kind(graph, "learner");
+  const actor_config *main = nullptr;
+  for (const auto *sampler : of_kind(graph, "sampler"))
+    for (const auto *learner : learners) {
+      if (text_key(*learner, "model") != text_key(*sampler, "model")) continue;
+      if (main && main != learner)
+        fail_at(place_of(*sampler, "model"),
+                "[actors." + sampler->name + "] samples from \"" + text_key(*sampler, "model") +
+                    "\", another learned model than \"" + text_key(*main, "model") +
+                    "\"; this version samples from one learned model a topology");
+      main = learner;
+    }
+  if (!main && learners.size() > 1)
+    fail_at(learners[1]->kind_at, "[actors." + learners[1]->name + "] is a second learner beside [actors." +
+                                      learners[0]->name +
+                                      "], and no sampler draws from a model of theirs, so that neither leads "
+                                      "the run; sample from one " +
+                                      "of the two models, or make two runs");
+  return main ? main : learners.front();
 }
 
 void check_devices(const topology &graph) {
@@ -58,10 +113,10 @@ schedule_rules in_groups(const schedule_config &schedule, std::int64_t places) {
 }
 
 /// What lets the batch of a group change after its draw breaks an exact lag.
-void check_exact_lag(const topology &graph) {
+void check_exact_lag(const topology &graph, const std::string &main_path) {
   if (graph.schedule.lag != lag_rule::exactly) return;
   for (const auto &actor : graph.actors)
-    if (actor.kind == "pairs")
+    if (actor.kind == "pairs" && actor.name == main_path)
       fail_at(actor.kind_at,
               "[actors." + actor.name +
                   "] drops groups that are rated alike, and with lag = \"exactly\" the batch of a "
@@ -72,17 +127,36 @@ void check_exact_lag(const topology &graph) {
 
 preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(graph)), models_(graph_) {
   check_ports(graph_, kinds.ports());
-  check_one(graph_, "loader");
-  check_one(graph_, "learner");
+  check_one_loader(graph_);
   check_devices(graph_);
   for (auto &actor : graph_.actors) plans_.push_back(kinds.find(actor.kind)->read(actor));
+  check_learned_once(graph_);
+  main_ = find_main(graph_);
+  std::size_t index = 0;
+  for (const auto *learner : learners()) check_learner(*learner, index++);
   order_ = find_order(graph_, kinds);
   rules_ = in_groups(graph_.schedule, places());
-  check_exact_lag(graph_);
+  check_exact_lag(graph_, main_->takes.front().name);
   auto derived = derive_contract(rules_, order_, group());
   if (derived.fault)
     fail_at(graph_.schedule.place(derived.fault->key), "[schedule] " + derived.fault->message);
   contract_ = std::move(derived.contract);
+  check_capacity();
+}
+
+/// Where a learner keeps a pace of its own, an unfinished batch of its may stand in the way of the main
+/// one's.
+void preflight::check_capacity() const {
+  const auto &schedule = graph_.schedule;
+  const auto all = learners();
+  const bool one_pace = std::all_of(all.begin(), all.end(), [&](const auto *each) { return in_step(*each); });
+  if (one_pace || schedule.max_in_flight == 0 || schedule.max_in_flight >= 2 * schedule.batch) return;
+  fail_at(schedule.place("max_in_flight"),
+          "[schedule] max_in_flight = " + std::to_string(schedule.max_in_flight) +
+              " could leave the learners waiting for each other: they take from several actors, and an "
+              "unfinished " +
+              "batch of one must not stand in the way of another's; set it to " +
+              std::to_string(2 * schedule.batch) + " or more");
 }
 
 conductor preflight::dials() const {
@@ -93,10 +167,17 @@ conductor preflight::dials() const {
 order_buffer preflight::buffer() const {
   order_state settings;
   settings.window = rules_.window.first;
+  settings.window_most = rules_.window.most;
   settings.late_after = contract_.late_after;
   settings.when_late = rules_.when_late;
   settings.promised = staleness_bound().has_value();
   return {order_, settings, places()};
+}
+
+order_buffer preflight::side_buffer() const {
+  order_state settings;
+  settings.promised = false;
+  return {order_rows().front(), settings, places()};
 }
 
 void preflight::verify() {
@@ -130,13 +211,33 @@ std::vector<std::size_t> preflight::spawn_order() const {
 }
 
 const actor_config &preflight::learner() const {
-  return *std::find_if(graph_.actors.begin(), graph_.actors.end(),
-                       [](const auto &a) { return a.kind == "learner"; });
+  return *main_;
+}
+
+std::vector<const actor_config *> preflight::learners() const {
+  auto all = of_kind(graph_, "learner");
+  std::stable_partition(all.begin(), all.end(), [this](const auto *learner) { return learner == main_; });
+  return all;
+}
+
+std::vector<learner_place> preflight::learner_places() const {
+  std::vector<learner_place> places;
+  for (const auto *learner : learners()) places.push_back({learner->name, learner->takes.front().name});
+  return places;
+}
+
+bool preflight::in_step(const actor_config &learner) const {
+  return learner.takes.front().name == main_->takes.front().name;
+}
+
+const actor_config *preflight::learner_of(const std::string &model) const {
+  for (const auto *learner : learners())
+    if (text_key(*learner, "model") == model) return learner;
+  return nullptr;
 }
 
 const actor_config &preflight::loader() const {
-  return *std::find_if(graph_.actors.begin(), graph_.actors.end(),
-                       [](const auto &a) { return a.kind == "loader"; });
+  return *of_kind(graph_, "loader").front();
 }
 
 std::string preflight::learned_model() const {
@@ -179,10 +280,51 @@ std::optional<std::int64_t> preflight::staleness_bound() const {
   return samples_own_policy() ? contract_.bound : std::nullopt;
 }
 
+bool preflight::feeds(const actor_config &giver, const actor_config &taker) const {
+  for (const auto *other : givers(taker))
+    if (other == &giver || feeds(giver, *other)) return true;
+  return false;
+}
+
+// A model in step with the main learner's ages as a group's oldest token does. Of one that is not: between
+// the draw of a group and the batch it is trained in stand at most the rollouts in flight at its draw and
+// those drawn since (docs/architecture.md); that needs an order in which the place of a draw says in which
+// batch it is trained.
+std::map<std::string, std::optional<std::int64_t>> preflight::model_bounds() const {
+  std::map<std::string, std::optional<std::int64_t>> bounds;
+  for (const auto &actor : graph_.actors) {
+    const auto model = text_key(actor, "model");
+    const auto *trains = followed_learner(*this, actor);
+    if (!trains || trains == main_ || !feeds(actor, *main_)) continue;
+    auto bound = staleness_bound();
+    if (!in_step(*trains)) {
+      const bool by_place = order_.name == "strict" || order_.name == "windowed";
+      if (by_place && bound)
+        *bound += 2 * contract_.lead.most - contract_.lead.least + 2;
+      else
+        bound.reset();
+    }
+    bounds[model] = bound;
+  }
+  return bounds;
+}
+
+std::int64_t preflight::in_flight_bound() const {
+  const auto &schedule = graph_.schedule;
+  const auto bound = schedule.batch * (contract_.lead.most + (learners().size() > 1 ? 2 : 1));
+  return schedule.max_in_flight > 0 ? std::min(schedule.max_in_flight, bound) : bound;
+}
+
 std::string text_key(const actor_config &actor, const std::string &key) {
   const auto *value = actor.node.find(key);
   const auto *text = value ? value->as_text() : nullptr;
   return text ? *text : std::string();
+}
+
+bool flag_key(const actor_config &actor, const std::string &key, bool otherwise) {
+  const auto *value = actor.node.find(key);
+  const auto *flag = value ? std::get_if<bool>(&value->value) : nullptr;
+  return flag ? *flag : otherwise;
 }
 
 double number_key(const actor_config &actor, const std::string &key, double otherwise) {
@@ -191,6 +333,12 @@ double number_key(const actor_config &actor, const std::string &key, double othe
   if (const auto *whole = value->as_integer()) return static_cast<double>(*whole);
   const auto *real = std::get_if<double>(&value->value);
   return real ? *real : otherwise;
+}
+
+const actor_config *followed_learner(const preflight &plan, const actor_config &actor) {
+  const bool follows =
+      actor.kind == "sampler" || actor.kind == "critic" || actor.kind == "scorer.reward_model";
+  return follows ? plan.learner_of(text_key(actor, "model")) : nullptr;
 }
 
 const model_description &described_model(preflight &checks, const actor_config &actor) {

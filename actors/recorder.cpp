@@ -18,6 +18,7 @@ struct recorder_state {
   static inline const char *name = "recorder";
   recorder_setup setup;
   std::ofstream metrics;
+  std::map<std::string, std::ofstream> further;
   std::ofstream trace;
   span_totals spans;
   progress_state progress;
@@ -49,12 +50,16 @@ void record_span(self_pointer self, const span &done) {
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
   if (!state.trace.is_open()) return;
   errno = 0;
-  state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns) << ",\n";
+  state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns)
+              << ",\n"
+              << std::flush;  // after a kill, what led to the figures is there
   if (!state.trace) throw write_failure(state.setup.trace, errno);
 }
 
-void record_update(self_pointer self, const nlohmann::json &metrics) {
+void record_update(self_pointer self, const std::string &learner, const nlohmann::json &metrics) {
   auto &state = self->state;
+  if (const auto other = state.further.find(learner); other != state.further.end())
+    return write_line(other->second, state.setup.further.at(learner), metrics.dump());
   if (state.metrics.is_open()) write_line(state.metrics, state.setup.metrics, metrics.dump());
   state.progress.update = metrics.value("update", std::int64_t{0});
   state.progress.seconds = state.spans.seconds();
@@ -74,13 +79,16 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
   auto &state = self->state;
   state.setup = setup;
   open_file(state.metrics, setup.metrics, setup.resume);
+  for (const auto &[learner, path] : setup.further) open_file(state.further[learner], path, setup.resume);
   open_file(state.trace, setup.trace, false);
   if (state.trace.is_open()) state.trace << "[\n";
   return {
       [self](const span &done) { record_span(self, done); },
-      [self](update_atom, const json_ptr &metrics) { record_update(self, *metrics); },
+      [self](update_atom, const std::string &learner, const json_ptr &metrics) {
+        record_update(self, learner, *metrics);
+      },
       [self](totals_atom, const ledger_totals_ptr &totals) {
-        self->state.progress.sampling = totals->waiting + totals->running;
+        self->state.progress.sampling = totals->waiting + totals->running + totals->partial;
         self->state.progress.buffered = totals->finished + totals->buffered;
       },
       [self](flush_atom) { return flush(self); },

@@ -3,7 +3,9 @@
 #include <caf/fwd.hpp>
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "actors/interfaces.hpp"
 #include "runtime/plumbing/progress.hpp"
@@ -14,8 +16,9 @@ struct recorder_setup {
   std::filesystem::path metrics;  ///< metrics.jsonl: one line an update
   std::filesystem::path trace;    ///< trace.json: spans, in the trace event format of Chromium and Perfetto
   progress_options progress;
-  supervisor_actor supervisor;  ///< told when something moves; may be empty
-  bool resume = false;          ///< metrics go on behind what is there
+  supervisor_actor supervisor;                             ///< told when something moves; may be empty
+  bool resume = false;                                     ///< metrics go on behind what is there
+  std::map<std::string, std::filesystem::path> further{};  ///< metrics of the learners beside the main one
 };
 
 /// Writes what happens: metrics, spans, and the progress line. Answers flush with the run's totals: seconds,

@@ -34,6 +34,10 @@ struct port_name<logprob_sink> {
   static constexpr const char *value = "logprobs";
 };
 template <>
+struct port_name<value_sink> {
+  static constexpr const char *value = "values";
+};
+template <>
 struct port_name<sample_sink> {
   static constexpr const char *value = "samples";
 };

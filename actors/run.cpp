@@ -30,10 +30,19 @@ std::int64_t core_count(const topology &graph) {
 
 ledger open_books(const preflight &plan) {
   const auto &schedule = plan.graph().schedule;
+  const bool several = plan.learners().size() > 1;
   return {admission(schedule.batch, plan.contract().lead.first),
           plan.group(),
           schedule.batch * plan.graph().run.updates,
-          {schedule.max_running, schedule.max_in_flight}};
+          {schedule.max_running, several ? plan.in_flight_bound() : schedule.max_in_flight}};
+}
+
+std::map<std::string, std::filesystem::path> further_metrics(const preflight &plan, const run_paths &paths) {
+  std::map<std::string, std::filesystem::path> files;
+  if (paths.metrics.empty()) return files;
+  for (const auto *learner : plan.learners())
+    if (learner != &plan.learner()) files[learner->name] = paths.of(learner->name).metrics;
+  return files;
 }
 
 run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
@@ -49,7 +58,8 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
                                               paths.trace,
                                               {options.progress, graph.run.name, graph.run.updates},
                                               services.supervisor,
-                                              resume});
+                                              resume,
+                                              further_metrics(plan, paths)});
   return services;
 }
 
@@ -82,6 +92,8 @@ nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
     if (is_evaluator(actor)) {
       summary["eval"].update(*report);
       summary["eval_history"][actor.name] = result.at("history").at(actor.name);
+    } else if (actor.kind == "learner" && &actor != &plan.learner()) {
+      summary["learners"][actor.name] = *report;
     } else {
       summary.update(*report);
     }
@@ -131,21 +143,37 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
 /// Readies a folder for what is written again: figures of later updates go, the old trace steps aside.
 void go_on(const run_paths &paths, const topology &graph, const resume_point &resumed) {
   require_same_topology(paths, write_resolved(graph));
-  cut_metrics(paths.metrics, resumed.history.version);
+  for (const auto &learner : resumed.history.learners)
+    cut_metrics(paths.of(&learner == &resumed.history.learners.front() ? "" : learner.name).metrics,
+                learner.version);
   for (int part = 1; std::filesystem::exists(paths.trace); ++part) {
     const auto kept = paths.folder / ("trace-" + std::to_string(part) + ".json");
     if (!std::filesystem::exists(kept)) std::filesystem::rename(paths.trace, kept);
   }
 }
 
-/// The learner's weights as the run begins or goes on.
-snapshot_ptr first_weights(preflight &plan, const resume_point *resumed) {
-  if (!resumed || resumed->checkpoint.empty())
-    return std::make_shared<snapshot>(snapshot{0, plan.models().load(plan.learned_model())});
-  const auto read = load_checkpoint(resumed->checkpoint);
+/// A learner's weights as the run begins or goes on.
+snapshot_ptr first_weights(preflight &plan, const actor_config &learner, const resume_point *resumed) {
+  const auto model = text_key(learner, "model");
+  if (!resumed || !resumed->checkpoints.contains(learner.name))
+    return std::make_shared<snapshot>(snapshot{0, plan.models().load(model), model, false});
+  const auto read = load_checkpoint(resumed->checkpoints.at(learner.name));
+  const auto version = resumed->history.learner(learner.name).version;
   return std::make_shared<snapshot>(
-      snapshot{resumed->history.version,
-               std::make_shared<const transformer>(read.network(plan.graph().run.numerics))});
+      snapshot{version, std::make_shared<const transformer>(read.network(plan.graph().run.numerics)), model,
+               plan.in_step(learner) && version >= plan.graph().run.updates});
+}
+
+/// Which learners there are, and the models of those that keep no step with the main one.
+ledger_paths make_paths(const preflight &plan, const resume_point *resumed) {
+  ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_places())};
+  for (const auto *learner : plan.learners()) {
+    if (plan.in_step(*learner)) continue;
+    const auto model = text_key(*learner, "model");
+    paths.model_of[learner->name] = model;
+    paths.versions[model] = resumed ? resumed->history.learner(learner->name).version : 0;
+  }
+  return paths;
 }
 
 /// A run whose summary cannot be written has failed; why it failed before that is not forgotten.
@@ -163,20 +191,30 @@ void keep_summary(const std::filesystem::path &file, nlohmann::json &summary) {
 ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const run_services &services,
                          const resume_point *resumed) {
   auto books = open_books(plan);
-  if (!resumed) return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services);
-  books = restored_books(std::move(books), plan.graph().schedule.batch, resumed->history);
-  if (const auto lead = resumed->history.dials.find("lead"); lead != resumed->history.dials.end())
-    books.set_lead(lead->second);
-  return spawn_ledger(system, std::move(books), plan.samples_own_policy(), services,
-                      {resumed->history.version, waiting_again(resumed->history)});
+  auto paths = make_paths(plan, resumed);
+  const auto follows = plan.samples_own_policy();
+  if (!resumed) return spawn_ledger(system, std::move(books), follows, services, {}, std::move(paths));
+  const auto &history = resumed->history;
+  books = restored_books(std::move(books), plan.graph().schedule.batch, history);
+  if (const auto lead = history.dials.find("lead"); lead != history.dials.end()) books.set_lead(lead->second);
+  return spawn_ledger(
+      system, std::move(books), follows, services,
+      {history.version(), waiting_again(history), begun_again(history), model_versions_again(history)},
+      std::move(paths));
 }
 
 /// What a journal says first: which run begins, or where it goes on.
 void open_journal(const preflight &plan, const run_services &services, const resume_point *resumed) {
-  journal_event event = run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group()};
-  if (resumed) event = run_resumed{resumed->history.version};
-  caf::anon_send(services.journal,
-                 journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
+  const auto write = [&](journal_event event) {
+    caf::anon_send(services.journal,
+                   journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
+  };
+  if (!resumed)
+    return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
+                            plan.learner_places()});
+  run_resumed event;
+  for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
+  write(event);
 }
 
 }  // namespace
@@ -188,21 +226,29 @@ void configure(caf::actor_system_config &config) {
 
 supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
                                 const run_options &options, const resume_point *resumed) {
-  auto first = first_weights(plan, resumed);
+  std::map<std::string, snapshot_ptr> first;
+  std::map<std::string, weights_actor> weights;
+  for (const auto *learner : plan.learners()) {
+    const auto model = text_key(*learner, "model");
+    first[model] = first_weights(plan, *learner, resumed);
+  }
+  for (const auto &[model, snapshot] : first) weights[model] = spawn_weights(system, snapshot);
   const auto services = spawn_services(system, plan, paths, options, resumed != nullptr);
   open_journal(plan, services, resumed);
   spawn_context context{system,
                         plan,
                         services,
-                        spawn_weights(system, first),
+                        weights.at(plan.learned_model()),
                         spawn_books(system, plan, services, resumed),
                         paths,
                         first,
+                        weights,
                         resumed,
                         options.detached};
   context.own("journal", services.journal);
   context.own("recorder", services.recorder);
-  context.own("weights", context.weights);
+  for (const auto &[model, actor] : weights)
+    context.own(model == plan.learned_model() ? "weights" : "weights." + model, actor);
   context.own("ledger", context.ledger);
   spawn_nodes(context);
 
@@ -210,29 +256,36 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   run->actors = context.owned;
   run->expected = context.expected;
   run->learner_name = plan.learner().name;
-  run->learner = context.learner;
+  run->learner = context.learners.at(plan.learner().name);
+  for (const auto *learner : plan.learners())
+    if (learner != &plan.learner())
+      run->other_learners[learner->name] = {context.learners.at(learner->name), !plan.in_step(*learner)};
   run->ledger = context.ledger;
   run->services = services;
   run->stall_seconds = options.stall_seconds;
   caf::anon_send(services.supervisor, supervised_run_ptr(run));
-  const auto direct =
-      context.sinks<sample_sink>(plan.loader().name);  // empty unless a learner takes from the loader
+  // null unless a learner takes from the loader
+  const auto direct = context.buffers.find(plan.loader().name);
   caf::anon_send(context.ledger, subscribe_atom::value,
                  caf::actor_cast<loader_actor>(context.inboxes.at(plan.loader().name)),
-                 direct.empty() ? sample_sink() : direct.front());
+                 direct == context.buffers.end() ? sample_sink() : sample_sink(direct->second));
   return services.supervisor;
 }
 
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
   const run_folder folder(plan.graph().run_folder(), options.resume);
-  const auto resumed = options.resume ? find_resume_point(folder.paths()) : std::nullopt;
+  const bool exact_lag = plan.graph().schedule.lag == lag_rule::exactly;
+  const auto resumed =
+      options.resume ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag) : std::nullopt;
   if (resumed)
     go_on(folder.paths(), plan.graph(), *resumed);
   else
     write_aside(folder.paths().topology, write_resolved(plan.graph()));
   const auto log = open_log(folder.paths(), plan.graph());
   for (const auto &note : plan.notes()) log->info("{}", note);
-  if (resumed) log->info("it goes on from version {}", resumed->history.version);
+  if (resumed)
+    for (const auto &learner : resumed->history.learners)
+      log->info("{} goes on from version {}", learner.name, learner.version);
   const auto supervisor =
       spawn_topology(system, plan, folder.paths(), options, resumed ? &*resumed : nullptr);
   const auto result = wait_for(system, supervisor, options.interrupted);

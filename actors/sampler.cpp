@@ -3,11 +3,14 @@
 #include <ATen/core/Tensor.h>
 #include <caf/all.hpp>
 
+#include <fmt/format.h>
+
+#include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "models/network/place.hpp"
+#include "runtime/journal/progress_notes.hpp"
 
 namespace slipstream {
 namespace {
@@ -18,7 +21,10 @@ struct sampler_state {
   std::optional<engine> decoder;
   std::int64_t version = 0;
   bool stepping = false;
-  std::unordered_map<std::uint64_t, work_ptr> running;
+  bool put_down = false;                      ///< everything is in the journal; nothing more is generated
+  std::map<std::uint64_t, work_ptr> running;  // by id, so that the journal's records have an order
+  progress_notes notes;
+  std::map<std::int64_t, engine_weights> kept;  ///< by version; only with an exact lag
 };
 
 using self_pointer = sampler_actor::stateful_pointer<sampler_state>;
@@ -26,8 +32,14 @@ using self_pointer = sampler_actor::stateful_pointer<sampler_state>;
 void hold(self_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
   const auto &setup = state.setup;
-  state.decoder->set_weights(place(published->model, setup.device, setup.mode), published->version);
-  state.version = published->version;
+  const engine_weights held{place(published->model, setup.device, setup.mode), published->version};
+  state.decoder->set_weights(held.model, held.version);
+  state.version = held.version;
+  if (!setup.exact_lag || !setup.follows) return;
+  // What is not trained on yet was drawn for the learner's version or a later one, so it needs none older
+  // than the newest one held by more than the lead.
+  state.kept[held.version] = held;
+  state.kept.erase(state.kept.begin(), state.kept.lower_bound(held.version - setup.lead));
 }
 
 /// Tells the ledger of `prompts` places that became free and of the weights held.
@@ -37,30 +49,50 @@ void grant(self_pointer self, std::int64_t prompts) {
              state.version);
 }
 
+/// The weights that a prompt keeps to; none where it takes what comes.
+engine_weights own_weights(const sampler_state &state, const work &prompt) {
+  if (!state.setup.follows) return {};
+  if (state.version < prompt.min_version)
+    throw run_error(fmt::format("sampler: prompt {} needs weights of version {}, held are {}",
+                                prompt.source->id, prompt.min_version, state.version));
+  if (!state.setup.exact_lag) return {};
+  const auto wanted = state.kept.find(prompt.min_version);
+  if (wanted == state.kept.end())
+    throw run_error(
+        fmt::format("sampler: prompt {} is to be made by version {} exactly, which is not held; the "
+                    "oldest held is {}",
+                    prompt.source->id, prompt.min_version, state.kept.begin()->first));
+  return wanted->second;
+}
+
 void submit(self_pointer self, const work_ptr &prompt) {
   auto &state = self->state;
-  if (state.setup.follows && state.version < prompt->min_version)
-    throw run_error("sampler: prompt " + std::to_string(prompt->source->id) + " needs weights of version " +
-                    std::to_string(prompt->min_version) + ", held are " + std::to_string(state.version));
   auto request = state.setup.request;
   request.id = prompt->source->id;
   request.prompt = prompt->prompt_tokens;
-  state.decoder->submit(std::move(request));
-  state.running.emplace(prompt->source->id, prompt);
+  state.notes.begin(request.id, prompt->begun, request.samples, now_ns(self));
+  state.running.emplace(request.id, prompt);
+  state.decoder->submit(std::move(request), own_weights(state, *prompt),
+                        prompt->begun ? *prompt->begun : std::vector<partial_generation>());
   if (!std::exchange(state.stepping, true)) self->send(self, step_atom::value);
 }
 
+/// The journal hears of whole answers before anybody else.
 void deliver(self_pointer self, finished_request &&finished) {
   auto &state = self->state;
+  note(self, state.setup.share.services, state.notes.last(finished));
   const auto prompt = state.running.extract(finished.id).mapped();
   auto group = std::make_shared<rollout_group>();
   group->source = prompt->source;
   group->min_version = prompt->min_version;
+  group->model_versions = prompt->model_versions;
   group->prompt_tokens = prompt->prompt_tokens;
   group->rollouts = std::move(finished.samples);
   for (auto &rollout : group->rollouts) {
     group->texts.push_back(state.setup.text->decode(rollout.tokens));
-    if (!state.setup.follows) rollout.versions.clear();  // a model that never moves has no versions to age
+    if (state.setup.follows) continue;
+    rollout.versions.clear();  // a model that never moves has no versions to age
+    rollout.cache_versions.clear();
   }
   self->send(state.setup.ledger, finished_atom::value, finished.id);
   for (const auto &sink : state.setup.sinks) self->send(sink, group_ptr(group));
@@ -69,6 +101,7 @@ void deliver(self_pointer self, finished_request &&finished) {
 /// One decode step of everything that runs.
 void step(self_pointer self) {
   auto &state = self->state;
+  if (state.put_down) return;
   std::vector<finished_request> finished;
   compute(self, state.setup.share, "decode", [&] {
     const auto before = state.decoder->decoded_tokens();
@@ -77,9 +110,26 @@ void step(self_pointer self) {
   });
   const auto freed = static_cast<std::int64_t>(finished.size());
   for (auto &request : finished) deliver(self, std::move(request));
+  if (state.setup.notes_progress)
+    for (auto &record : state.notes.due(*state.decoder, now_ns(self)))
+      note(self, state.setup.share.services, std::move(record));
   if (freed > 0) grant(self, freed);
   state.stepping = state.decoder->running() + state.decoder->queued() > 0;
   if (state.stepping) self->send(self, step_atom::value);
+}
+
+/// Interrupted generations keep their tokens: they go into the journal.
+caf::result<ids_ptr, ids_ptr> put_down(self_pointer self) {
+  auto &state = self->state;
+  state.put_down = true;
+  std::vector<std::uint64_t> begun, untouched;
+  for (const auto &[id, prompt] : state.running) {
+    if (auto record = state.notes.rest(*state.decoder, id, now_ns(self)))
+      note(self, state.setup.share.services, std::move(*record));
+    (state.decoder->tokens_of(id) > 0 ? begun : untouched).push_back(id);
+  }
+  return {std::make_shared<const std::vector<std::uint64_t>>(std::move(begun)),
+          std::make_shared<const std::vector<std::uint64_t>>(std::move(untouched))};
 }
 
 sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setup) {
@@ -87,6 +137,7 @@ sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setu
   auto &state = self->state;
   state.setup = setup;
   state.decoder.emplace(setup.engine);
+  self->send(setup.ledger, subscribe_atom::value, caf::actor_cast<flush_sink>(self));
   if (setup.follows) {
     self->send(setup.weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   } else {
@@ -100,6 +151,7 @@ sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setu
         grant(self, std::exchange(first, false) ? self->state.setup.places : 0);
       },
       [self](step_atom) { step(self); },
+      [self](flush_atom) { return put_down(self); },
   };
 }
 

@@ -3,7 +3,11 @@
 #include <ATen/core/Tensor.h>
 #include <caf/all.hpp>
 
+#include <utility>
+
 #include "models/network/group_forward.hpp"
+#include "models/network/place.hpp"
+#include "runtime/schedule/group_pool.hpp"
 
 namespace slipstream {
 namespace {
@@ -30,6 +34,14 @@ struct model_scorer_state {
 };
 using self_pointer = rollout_sink::stateful_pointer<model_scorer_state>;
 
+struct judge_state {
+  static inline const char *name = "judge";
+  model_scorer_setup setup;
+  std::int64_t version = -1;
+  std::vector<group_ptr> held;  ///< groups that may only be judged by a version still to come
+};
+using judge_pointer = model_scorer_actor::stateful_pointer<judge_state>;
+
 std::int64_t token_count(const rollout_group &group) {
   std::int64_t count = 0;
   for (const auto &rollout : group.rollouts)
@@ -37,18 +49,69 @@ std::int64_t token_count(const rollout_group &group) {
   return count;
 }
 
-rollout_sink::behavior_type score_with_model(self_pointer self, const model_scorer_setup &setup) {
+std::int64_t oldest_allowed(const model_scorer_setup &setup, const rollout_group &group) {
+  if (setup.in_step) return oldest_version(group);
+  const auto found = group.model_versions.find(setup.model_name);
+  return found == group.model_versions.end() ? 0 : found->second;
+}
+
+/// What a model that judges does beside judging: it follows its learner and holds back what must wait for it.
+template <class Judge>
+model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_scorer_setup &given,
+                                             Judge judge) {
   fail_with_text(self);
+  self->state.setup = given;
+  if (given.weights) self->send(given.weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   return {[=](const group_ptr &group) {
-    auto result = std::make_shared<group_scores>();
-    result->group = group;
+            auto &state = self->state;
+            const bool moves = static_cast<bool>(state.setup.weights);
+            if (moves && (!state.setup.model || state.version < oldest_allowed(state.setup, *group)))
+              return state.held.push_back(group);
+            judge(self, group);
+          },
+          [=](const snapshot_ptr &published) {
+            auto &state = self->state;
+            state.setup.model = place(published->model, state.setup.device, state.setup.mode);
+            state.version = published->version;
+            for (const auto &group : std::exchange(state.held, {})) self->send(self, group);
+          }};
+}
+
+template <class Result>
+std::shared_ptr<Result> open_result(judge_pointer self, const group_ptr &group) {
+  const auto &setup = self->state.setup;
+  auto result = std::make_shared<Result>();
+  result->group = group;
+  if (setup.weights) {
+    result->model = setup.model_name;
+    result->version = self->state.version;
+  }
+  return result;
+}
+
+model_scorer_actor::behavior_type score_with_model(judge_pointer self, const model_scorer_setup &given) {
+  return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
+    const auto &setup = judge->state.setup;
+    auto result = open_result<group_scores>(judge, group);
     result->scorer = setup.share.actor;
-    compute(self, setup.share, "score", [&] {
+    compute(judge, setup.share, "score", [&] {
       result->scores = answer_scores(*setup.model, group->prompt_tokens, group->rollouts);
       return token_count(*group);
     });
-    for (const auto &sink : setup.score_sinks) self->send(sink, group_scores_ptr(result));
-  }};
+    for (const auto &sink : setup.score_sinks) judge->send(sink, group_scores_ptr(result));
+  });
+}
+
+model_scorer_actor::behavior_type value_with_model(judge_pointer self, const model_scorer_setup &given) {
+  return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
+    const auto &setup = judge->state.setup;
+    auto result = open_result<group_values>(judge, group);
+    compute(judge, setup.share, "values", [&] {
+      result->values = answer_values(*setup.model, group->prompt_tokens, group->rollouts);
+      return token_count(*group);
+    });
+    for (const auto &sink : setup.value_sinks) judge->send(sink, group_values_ptr(result));
+  });
 }
 
 rollout_sink::behavior_type recompute_logprobs(self_pointer self, const model_scorer_setup &setup) {
@@ -76,6 +139,11 @@ scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &nam
 caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detached,
                                           const model_scorer_setup &setup) {
   return spawn_compute(system, detached, score_with_model, setup);
+}
+
+caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached,
+                                   const model_scorer_setup &setup) {
+  return spawn_compute(system, detached, value_with_model, setup);
 }
 
 caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,

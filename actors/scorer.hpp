@@ -18,16 +18,29 @@ scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &nam
 
 struct model_scorer_setup {
   compute_share share;
-  std::shared_ptr<const transformer> model;  ///< on its device
-  double temperature = 1.0;                  ///< of the reference's distribution
+  std::shared_ptr<const transformer>
+      model;                 ///< on its device; of a model that moves: null until it is heard of
+  double temperature = 1.0;  ///< of the reference's distribution
   std::vector<score_sink> score_sinks;
   std::vector<logprob_sink> logprob_sinks;
+  std::vector<value_sink> value_sinks;
+  weights_actor weights;  ///< of a model that moves: where its versions come from
+  std::string model_name;
+  /// Whether the model's learner keeps step with the policy's: then a group is judged by no older version
+  /// than made its oldest token, else by none that is older than its `model_versions` say. It waits here
+  /// meanwhile.
+  bool in_step = true;
+  std::string device = "cpu";
+  numerics mode = numerics::fast;
 };
 
 /// Scores every rollout of a group with a reward model's head. One group is one forward pass, so that a
 /// group's figures do not depend on what else waits.
 caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detached,
                                           const model_scorer_setup &setup);
+
+/// A critic's values before every token of a group's answers; one group is one forward pass.
+caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached, const model_scorer_setup &setup);
 
 /// Log-probabilities of every rollout under a fixed model; one group is one forward pass.
 caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,

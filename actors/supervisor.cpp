@@ -71,13 +71,16 @@ void end(self_pointer self, const std::string &status) {
   auto &state = self->state;
   if (std::exchange(state.ending, true)) return;
   state.result["status"] = status;
-  self->request(state.run->ledger, caf::duration{state.run->services.deadline}, totals_atom::value)
-      .then(
-          [self](const ledger_totals_ptr &totals) {
-            self->state.result["ledger"] = ledger_json(*totals);
-            collect_record(self);
-          },
-          [self](const caf::error &) { collect_record(self); });
+  const auto on_totals = [self](const ledger_totals_ptr &totals) {
+    self->state.result["ledger"] = ledger_json(*totals);
+    collect_record(self);
+  };
+  const auto on_error = [self](const caf::error &) { collect_record(self); };
+  const caf::duration deadline{state.run->services.deadline};
+  if (status == "stopped")  // what is being generated goes into the journal first
+    self->request(state.run->ledger, deadline, flush_atom::value).then(on_totals, on_error);
+  else
+    self->request(state.run->ledger, deadline, totals_atom::value).then(on_totals, on_error);
 }
 
 void fail(self_pointer self, const std::string &text, int exit_code) {
@@ -123,6 +126,7 @@ void begin(self_pointer self, const supervised_run_ptr &run) {
   state.run = run;
   state.expected = run->expected;
   state.expected.insert(run->learner_name);
+  for (const auto &[name, learner] : run->other_learners) state.expected.insert(name);
   state.last_progress_ns = now_ns(self);
   for (const auto &[name, actor] : run->actors) self->monitor(caf::actor_cast<caf::actor_addr>(actor));
   self->delayed_send(self, std::chrono::seconds(1), check_atom::value);
@@ -133,11 +137,27 @@ void stop(self_pointer self) {
   auto &state = self->state;
   if (!state.run || state.ending) return;
   state.result["exit_code"] = 130;
-  if (state.expected.count(state.run->learner_name) == 0)
-    return end(self, "stopped");  // it has finished already
-  state.expected = {state.run->learner_name};
+  std::set<std::string> learners;
+  const auto tell = [&](const std::string &name, const learner_actor &learner) {
+    if (state.expected.count(name) == 0) return;  // it has finished already
+    learners.insert(name);
+    self->send<caf::message_priority::high>(learner, stop_atom::value);
+  };
   self->send(state.run->ledger, stop_atom::value);
-  self->send<caf::message_priority::high>(state.run->learner, stop_atom::value);
+  tell(state.run->learner_name, state.run->learner);
+  for (const auto &[name, other] : state.run->other_learners) tell(name, other.first);
+  state.expected = learners;
+  if (learners.empty()) end(self, "stopped");
+}
+
+/// The main learner's end is that of those who keep a pace of their own.
+void on_done(self_pointer self, const std::string &name) {
+  auto &state = self->state;
+  state.expected.erase(name);
+  if (name == state.run->learner_name)
+    for (const auto &[other, learner] : state.run->other_learners)
+      if (learner.second) self->send<caf::message_priority::high>(learner.first, stop_atom::value);
+  if (state.expected.empty()) end(self, state.result["exit_code"] == 130 ? "stopped" : "finished");
 }
 
 supervisor_actor::behavior_type behave(self_pointer self) {
@@ -150,11 +170,7 @@ supervisor_actor::behavior_type behave(self_pointer self) {
         self->state.result["history"][name].push_back(*report);
       },
       [self](progress_atom) { self->state.last_progress_ns = now_ns(self); },
-      [self](done_atom, const std::string &name) {
-        auto &state = self->state;
-        state.expected.erase(name);
-        if (state.expected.empty()) end(self, state.result["exit_code"] == 130 ? "stopped" : "finished");
-      },
+      [self](done_atom, const std::string &name) { on_done(self, name); },
       [self](stop_atom) { stop(self); },
       [self](check_atom) { check(self); },
       [self](wait_atom) -> caf::typed_response_promise<json_ptr> {

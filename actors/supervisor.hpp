@@ -2,6 +2,7 @@
 
 #include <caf/fwd.hpp>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -17,7 +18,9 @@ struct supervised_run {
   std::vector<std::pair<std::string, caf::strong_actor_ptr>> actors;  ///< producers last
   std::set<std::string> expected;                                     ///< who must be done before the run is
   std::string learner_name;
-  learner_actor learner;
+  learner_actor learner;  ///< the main one
+  /// The others by name, and whether they end with the main one instead of after their own last update.
+  std::map<std::string, std::pair<learner_actor, bool>> other_learners{};
   ledger_actor ledger;
   run_services services;
   std::int64_t stall_seconds = 300;  ///< without any progress: the watchdog ends the run

@@ -14,4 +14,10 @@ std::string_view to_string(finish_reason reason) {
   return "unknown";
 }
 
+std::int64_t token_count(const std::vector<partial_generation> &samples) {
+  std::int64_t count = 0;
+  for (const auto &each : samples) count += static_cast<std::int64_t>(each.answer.tokens.size());
+  return count;
+}
+
 }  // namespace slipstream

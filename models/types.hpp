@@ -36,4 +36,12 @@ struct generation {
   std::vector<std::int64_t> cache_versions{};
 };
 
+/// What a sample has got so far: arrays as in `generation`, whose `reason` counts once it has ended.
+struct partial_generation {
+  generation answer;
+  bool ended = false;
+};
+/// Tokens of all samples together.
+std::int64_t token_count(const std::vector<partial_generation> &samples);
+
 }  // namespace slipstream

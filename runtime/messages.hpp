@@ -24,6 +24,8 @@ namespace slipstream {
 struct snapshot {
   std::int64_t version = 0;
   std::shared_ptr<const transformer> model;
+  std::string name{};  ///< of the model in the topology
+  bool last = false;   ///< its learner has ended
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 
@@ -32,6 +34,8 @@ struct work {
   example_ptr source;
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t min_version = 0;
+  std::map<std::string, std::int64_t> model_versions{};  ///< as in rollout_group
+  begun_samples begun{};                                 ///< what an earlier part of the run made of it
 };
 using work_ptr = std::shared_ptr<const work>;
 
@@ -50,8 +54,9 @@ struct draw_notice {
 };
 using draws_ptr = std::shared_ptr<const std::vector<draw_notice>>;
 
-using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;
+using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;  ///< null: there is no more
 using group_scores_ptr = std::shared_ptr<const group_scores>;
+using group_values_ptr = std::shared_ptr<const group_values>;
 using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
 using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
@@ -59,17 +64,19 @@ using journal_event_ptr = std::shared_ptr<const journal_event>;
 using ids_ptr = std::shared_ptr<const std::vector<std::uint64_t>>;
 
 /// A stretch of computation: who, what, from when to when (nanoseconds of the system's clock), tokens
-/// handled.
+/// handled, and how long it waited for the run's cores before.
 struct span {
   std::string actor;
   std::string what;
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
   std::int64_t tokens = 0;
+  std::int64_t queued_ns = 0;
 };
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector &f, span &x) {
-  return f(caf::meta::type_name("slipstream::span"), x.actor, x.what, x.begin_ns, x.end_ns, x.tokens);
+  return f(caf::meta::type_name("slipstream::span"), x.actor, x.what, x.begin_ns, x.end_ns, x.tokens,
+           x.queued_ns);
 }
 
 using draw_atom = caf::atom_constant<caf::atom("draw")>;
@@ -90,6 +97,7 @@ using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using done_atom = caf::atom_constant<caf::atom("done")>;
 using progress_atom = caf::atom_constant<caf::atom("progress")>;
 using forfeit_atom = caf::atom_constant<caf::atom("forfeit")>;
+using brake_atom = caf::atom_constant<caf::atom("brake")>;
 using turn_atom = caf::atom_constant<caf::atom("turn")>;
 using check_atom = caf::atom_constant<caf::atom("check")>;
 
@@ -104,6 +112,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::draws_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_scores_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_logprobs_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_values_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ledger_totals_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::json_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ids_ptr)

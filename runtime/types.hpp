@@ -29,6 +29,9 @@ struct example {
 };
 using example_ptr = std::shared_ptr<const example>;
 
+/// What the samples of a prompt have got so far, one entry each; null: nothing.
+using begun_samples = std::shared_ptr<const std::vector<partial_generation>>;
+
 /// All samples of one prompt. `min_version` is the oldest version that may have made a token of it.
 struct rollout_group {
   example_ptr source;
@@ -36,6 +39,8 @@ struct rollout_group {
   std::vector<std::int64_t> prompt_tokens;
   std::vector<generation> rollouts;
   std::vector<std::string> texts;  ///< decoded answers, one a rollout
+  /// The oldest version of each other moving model that may judge it.
+  std::map<std::string, std::int64_t> model_versions{};
 };
 using group_ptr = std::shared_ptr<const rollout_group>;
 
@@ -44,6 +49,8 @@ struct group_scores {
   group_ptr group;
   std::string scorer;  ///< the actor's name in the topology
   std::vector<double> scores;
+  std::string model{};       ///< a model that moves, if one gave them, and
+  std::int64_t version = 0;  ///< its version
 };
 
 /// Log-probabilities of every generated token under another model (the reference).
@@ -51,6 +58,14 @@ struct group_logprobs {
   group_ptr group;
   std::string model;
   std::vector<std::vector<float>> logprobs;  ///< [rollout][token]
+};
+
+/// A critic's estimates of the return, before each generated token.
+struct group_values {
+  group_ptr group;
+  std::string model{};  ///< as in `group_scores`
+  std::int64_t version = 0;
+  std::vector<std::vector<float>> values;  ///< [rollout][token]
 };
 
 /// One sequence that a learner trains on. Per-token arrays run over the response tokens.
@@ -63,8 +78,8 @@ struct sample {
   std::vector<float> values;   ///< a critic's estimate before each token; empty without one
   std::vector<float> returns;  ///< what the critic learns; empty without one
   std::vector<std::int64_t> versions;
-  std::vector<std::int64_t> cache_versions;                 ///< as in `generation`; empty: those of `versions`
-  std::vector<std::uint8_t> trained;                        ///< 1 where the loss counts; empty: everywhere
+  std::vector<std::int64_t> cache_versions;  ///< as in `generation`; empty: those of `versions`
+  std::vector<std::uint8_t> trained;         ///< 1 where the loss counts; empty: everywhere
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
   bool truncated = false;                                   ///< sampled, and ended by the token limit
 };
@@ -73,8 +88,8 @@ struct sample {
 struct sample_group {
   std::uint64_t id = 0;
   std::vector<sample> samples;
-  std::int64_t rollouts = 0;  ///< how many of the ledger's rollouts it stands for
-  std::string drop_reason;    ///< why it has no samples; empty when it has some
+  std::int64_t rollouts = 0;                            ///< how many of the ledger's rollouts it stands for
+  std::string drop_reason;                              ///< why it has no samples; empty when it has some
   std::map<std::string, std::vector<double>> scores{};  ///< by scorer, one a rollout
   /// The version of each other moving model whose numbers stand in the samples (critic, online reward model).
   std::map<std::string, std::int64_t> model_versions{};

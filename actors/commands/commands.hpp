@@ -95,6 +95,20 @@ struct tokenizer_train_arguments {
 };
 int tokenizer_train_command(const tokenizer_train_arguments &arguments);
 
+struct sweep_arguments {
+  std::filesystem::path file;
+  std::vector<std::string> vary;       ///< table.key=a,b,c
+  std::vector<std::string> overrides;  ///< table.key=value, of all runs
+  std::int64_t seeds = 1;              ///< runs of an arm
+  std::int64_t jobs = 1;               ///< runs at the same time, each with its share of the cores
+  std::filesystem::path to;            ///< empty: NAME-sweep beside the topology's own run
+  bool json = false;
+  std::string command;  ///< as it was typed
+};
+/// Runs every combination of the varied values with every seed, or goes on with what is missing, then
+/// compares. 0: all runs have finished; 1: one failed; 130: interrupted.
+int sweep_command(const sweep_arguments &arguments);
+
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream

@@ -18,13 +18,18 @@ int eval_command(const topology_arguments &arguments, const std::filesystem::pat
     preflight plan(std::move(graph), kinds);
     plan.verify();
     const auto &run = plan.graph().run;
-    const auto folder = model.empty() ? resolve_model("run:" + run.name, run.folder) : model;
-    const auto wanted = plan.models().describe(plan.learned_model()).spec.labels;
-    const auto read = load_checkpoint(folder, wanted);
-    const auto weights = std::make_shared<const transformer>(read.network(run.numerics));
-    nlohmann::json result = {{"model", folder.string()}};
+    const auto newest = model.empty() ? resolve_model("run:" + run.name, run.folder) : model;
+    nlohmann::json result = {{"model", newest.string()}};
     for (const auto &actor : plan.graph().actors) {
       if (!is_evaluator(actor)) continue;
+      const auto &learner = evaluated_learner(plan, actor);
+      const bool main = &learner == &plan.learner();
+      const auto folder = main || !model.empty()
+                              ? newest
+                              : run_paths(plan.graph().run_folder()).of(learner.name).checkpoints / "last";
+      const auto wanted = plan.models().describe(text_key(learner, "model")).spec.labels;
+      const auto read = load_checkpoint(folder, wanted);
+      const auto weights = std::make_shared<const transformer>(read.network(run.numerics));
       const auto work = begin_evaluation(plan, actor, weights);
       while (work->step()) {
       }

@@ -13,21 +13,21 @@ namespace {
 
 nlohmann::json describe(preflight &plan) {
   const auto &graph = plan.graph();
-  nlohmann::json result = {
-      {"file", graph.source.string()},
-      {"run", graph.run.name},
-      {"max_staleness", nullptr},
-      {"group", plan.group()},
-      {"order", graph.schedule.order},
-      {"ages", plan.samples_own_policy()},
-      {"admission_lead", plan.contract().lead.most},
-      {"admission_lead_least", plan.contract().lead.least},
-      {"why", plan.contract().why},
-      {"rollouts_in_flight_max", graph.schedule.batch * (plan.contract().lead.most + 1)}};
-  if (graph.schedule.max_in_flight > 0)
-    result["rollouts_in_flight_max"] =
-        std::min(graph.schedule.max_in_flight, result["rollouts_in_flight_max"].get<std::int64_t>());
+  nlohmann::json result = {{"file", graph.source.string()},
+                           {"run", graph.run.name},
+                           {"max_staleness", nullptr},
+                           {"group", plan.group()},
+                           {"order", graph.schedule.order},
+                           {"ages", plan.samples_own_policy()},
+                           {"admission_lead", plan.contract().lead.most},
+                           {"admission_lead_least", plan.contract().lead.least},
+                           {"why", plan.contract().why},
+                           {"rollouts_in_flight_max", plan.in_flight_bound()}};
   if (const auto bound = plan.staleness_bound()) result["max_staleness"] = *bound;
+  for (const auto &[model, bound] : plan.model_bounds()) {
+    result["model_staleness"][model] = nullptr;
+    if (bound) result["model_staleness"][model] = *bound;
+  }
   for (const auto &model : graph.models) {
     const auto parameters = parameter_count(plan.models().describe(model.name).spec);
     result["models"][model.name] = {{"parameters", parameters}, {"bytes", parameters * 4}};
@@ -50,6 +50,12 @@ void print(const nlohmann::json &checked) {
         "  admission lead: {}{} ({}): a group for batch b is drawn only while b <= the sampler's version + "
         "lead\n",
         least == lead ? "" : fmt::format("{} to ", least), lead, checked["why"].get<std::string>());
+  if (checked.contains("model_staleness"))
+    for (const auto &[model, bound] : checked["model_staleness"].items())
+      fmt::print("  staleness of {}: {}\n", model,
+                 bound.is_null()
+                     ? "no promise in this order"
+                     : fmt::format("its figures are at most {} of its versions old", bound.get<int>()));
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),
@@ -88,9 +94,9 @@ int graph_command(const topology_arguments &arguments, const std::string &format
     const auto box = [&](const actor_config &actor) {
       return static_cast<std::size_t>(&actor - plan.graph().actors.data());
     };
-    if (plan.samples_own_policy())
-      drawing.arrows.push_back(
-          {box(plan.learner()), box(*plan.upstream(plan.learner(), "sampler")), "weights", true});
+    for (const auto &actor : plan.graph().actors)
+      if (const auto *learner = followed_learner(plan, actor))
+        drawing.arrows.push_back({box(*learner), box(actor), "weights", true});
     fmt::print("{}", format == "dot"   ? to_dot(drawing)
                      : format == "svg" ? to_svg(drawing)
                                        : to_mermaid(drawing));

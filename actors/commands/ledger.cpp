@@ -15,18 +15,12 @@ using nlohmann::json;
 
 json totals_json(const run_history &history) {
   const auto totals = history.totals();
-  json result = {{"drawn", totals.drawn},
-                 {"waiting", totals.waiting},
-                 {"running", totals.running},
-                 {"partial", totals.partial},
-                 {"finished", totals.finished},
-                 {"buffered", totals.buffered},
-                 {"trained", totals.trained},
-                 {"dropped", totals.dropped},
-                 {"in_flight", totals.in_flight()},
-                 {"reissued", totals.reissued},
-                 {"closes", true},
-                 {"ended", history.closed}};
+  json result = {
+      {"drawn", totals.drawn},       {"waiting", totals.waiting},      {"running", totals.running},
+      {"partial", totals.partial},   {"finished", totals.finished},    {"buffered", totals.buffered},
+      {"trained", totals.trained},   {"dropped", totals.dropped},      {"in_flight", totals.in_flight()},
+      {"reissued", totals.reissued}, {"continued", history.continued}, {"closes", true},
+      {"ended", history.closed}};
   const bool whole = !history.damage || history.damage->torn;
   result["closes"] = whole && history.fault.empty() &&
                      totals.drawn == totals.trained + totals.dropped_total() + totals.in_flight();
@@ -41,7 +35,8 @@ void print_totals(const json &totals) {
     fmt::print("{:<10} {:>10}\n", state, totals[state].get<std::int64_t>());
   for (const auto &[reason, count] : totals["dropped"].items())
     fmt::print("{:<10} {:>10}  {}\n", "dropped", count.get<std::int64_t>(), reason);
-  fmt::print("{:<10} {:>10}\n", "reissued", totals["reissued"].get<std::int64_t>());
+  for (const char *again : {"reissued", "continued"})
+    fmt::print("{:<10} {:>10}\n", again, totals[again].get<std::int64_t>());
   fmt::print("{}{}\n", totals["closes"].get<bool>() ? "The sums close." : "The sums do NOT close.",
              totals["ended"].get<bool>() || !totals["closes"].get<bool>()
                  ? ""

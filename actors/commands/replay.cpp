@@ -23,10 +23,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 // The checkpoint as `run` would have written it, for its hash, and to stay where somebody asked for it.
-std::string store(const replay_arguments &arguments, const trainer &core, const model_description &model) {
-  const bool stays = !arguments.to.empty();
+std::string store(const fs::path &to, const trainer &core, const model_description &model) {
+  const bool stays = !to.empty();
   const fs::path folder =
-      stays ? arguments.to : fs::temp_directory_path() / fmt::format("slipstream-replay-{}", ::getpid());
+      stays ? to : fs::temp_directory_path() / fmt::format("slipstream-replay-{}", ::getpid());
   checkpoint result{core.model().spec(), core.model().flat().cpu(), model.text, {}};
   if (const auto *adapter = core.model().adapter())
     result.adapter = stored_adapter{*adapter, core.model().trainable().cpu(), model.adapter->base};
@@ -60,6 +60,12 @@ void print_text(const json &report) {
   fmt::print("\n");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());
+  if (report.contains("learners"))
+    for (const auto &[name, other] : report["learners"].items())
+      fmt::print("{}: {} updates replayed{}\n", name, other["updates"].get<std::int64_t>(),
+                 !other.contains("equal")     ? ""
+                 : other["equal"].get<bool>() ? ", equal to the bit"
+                                              : ", DIFFERENT");
   if (report.contains("damage")) fmt::print("{}\n", report["damage"].get<std::string>());
   fmt::print("sha256 {}\n", report["sha256"].get<std::string>());
 }
@@ -72,12 +78,32 @@ void check(const run_paths &paths, const replay_arguments &arguments) {
 }
 
 // What is asked to be otherwise, as overrides of the run's own topology.
-std::vector<std::string> what_if(const run_paths &paths, const replay_arguments &arguments) {
+std::vector<std::string> what_if(const run_paths &paths, const registry &kinds,
+                                 const replay_arguments &arguments) {
   auto overrides = arguments.overrides;
   if (arguments.loss.empty()) return overrides;
-  for (const auto &actor : read_topology(paths.topology).actors)
-    if (actor.kind == "learner") overrides.push_back("actors." + actor.name + ".loss=" + arguments.loss);
+  const preflight as_it_was(read_topology(paths.topology), kinds);
+  overrides.push_back("actors." + as_it_was.learner().name + ".loss=" + arguments.loss);
   return overrides;
+}
+
+// Trains a learner beside the main one again, on its own batches.
+json replay_other(preflight &plan, const run_paths &paths, const actor_config &learner,
+                  const replay_arguments &arguments) {
+  const auto model = text_key(learner, "model");
+  const auto initial = place(plan.models().load(model), learner.device, plan.graph().run.numerics);
+  at::set_num_threads(static_cast<int>(number_key(learner, "threads", 1)));
+  trainer core(learner_options(plan, learner), *initial);
+  const auto files = paths.of(learner.name);
+  replay_comparison compared(files.metrics, files.checkpoints, learner.name, arguments.overrides.empty());
+  replay_listeners listeners;
+  listeners.read = [&](const journal_record &record) { compared.read(record); };
+  listeners.made = [&](const trained_version &made) { compared.made(made, core); };
+  replay_journal(paths.journal, core, arguments.until, listeners, nullptr, learner.name);
+  json report = compared.result();
+  report["updates"] = core.version();
+  report["sha256"] = store({}, core, plan.models().describe(model));
+  return report;
 }
 
 // The run's rules, but for what is asked to be otherwise.
@@ -122,7 +148,7 @@ int replay_command(const replay_arguments &arguments) {
   check(paths, arguments);
   registry kinds;
   register_builtin(kinds);
-  const auto overrides = what_if(paths, arguments);
+  const auto overrides = what_if(paths, kinds, arguments);
   preflight plan(read_topology(paths.topology, overrides), kinds);
   at::set_num_threads(
       static_cast<int>(number_key(plan.learner(), "threads", 1)));  // as the run's learner had
@@ -130,10 +156,12 @@ int replay_command(const replay_arguments &arguments) {
   const auto initial =
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
   auto order = order_of(plan, kinds, arguments);
-  auto options = learner_options(plan);
-  if (order) options.staleness_bound.reset(), options.exact_lag.reset();  // counted, not promised
+  auto options = learner_options(plan, plan.learner());
+  if (order)
+    options.staleness_bound.reset(), options.exact_lag.reset(),
+        options.model_bounds.clear();  // counted, not promised
   trainer core(options, *initial);
-  comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
+  replay_comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
   std::optional<gradient_study> gradients;
   if (arguments.gradients) {
     plan.verify();
@@ -156,7 +184,13 @@ int replay_command(const replay_arguments &arguments) {
       replay_journal(paths.journal, core, arguments.until, listeners, order ? &*order : nullptr);
   json report = compared.result();
   report["updates"] = core.version();
-  report["sha256"] = store(arguments, core, description);
+  report["sha256"] = store(arguments.to, core, description);
+  bool others_equal = true;
+  for (const auto *learner : plan.learners()) {
+    if (learner == &plan.learner() || damage) continue;
+    auto &other = report["learners"][learner->name] = replay_other(plan, paths, *learner, arguments);
+    others_equal = others_equal && other.value("equal", true);
+  }
   if (gradients) report["gradients"] = gradients->result();
   if (order) report["order"] = told(*order, plan, arguments.order);
   if (damage) report["damage"] = to_string(*damage);
@@ -165,7 +199,7 @@ int replay_command(const replay_arguments &arguments) {
     fmt::print("{}\n", report.dump(2));
   else
     print_text(report);
-  return !damage && (!overrides.empty() || order || compared.equal()) ? 0 : 1;
+  return !damage && others_equal && (!overrides.empty() || order || compared.equal()) ? 0 : 1;
 }
 
 }  // namespace slipstream

@@ -146,8 +146,8 @@ void note_dropped(preflight &checks, const actor_config &self, const dataset &da
                 std::to_string(all) + " lines of " + data.file.string() + " are left out");
 }
 
-example_form form_for(const preflight &checks) {
-  switch (find_objective(text_key(checks.learner(), "loss")).kind) {
+example_form form_for(const actor_config &learner) {
+  switch (find_objective(text_key(learner, "loss")).kind) {
     case input_kind::score_pairs:
     case input_kind::preference_pairs:
       return example_form::pair;

@@ -42,6 +42,6 @@ void note_dropped(preflight &checks, const actor_config &self, const dataset &da
                   std::int64_t context);
 
 /// What the learner makes of a line when no sampler stands between, by its loss.
-example_form form_for(const preflight &checks);
+example_form form_for(const actor_config &learner);
 
 }  // namespace slipstream

@@ -36,6 +36,11 @@ evaluator_task task_of(const actor_config &actor) {
       ->task;
 }
 
+/// Whose versions an evaluator tries.
+const actor_config &learner_of(const preflight &checks, const actor_config &self) {
+  return *checks.givers(self).front();
+}
+
 struct evaluator_keys {
   evaluator_task task = evaluator_task::generation;
   dataset_keys data;
@@ -95,8 +100,9 @@ void check_prompts(const checked_lines &read, const evaluator_keys &keys, const 
 
 void make_samples(checked_lines &read, preflight &checks, const actor_config &self, too_long rule,
                   std::int64_t context) {
-  const auto form = form_for(checks);
-  if (find_objective(text_key(checks.learner(), "loss")).kind == input_kind::preference_pairs)
+  const auto &learner = learner_of(checks, self);
+  const auto form = form_for(learner);
+  if (find_objective(text_key(learner, "loss")).kind == input_kind::preference_pairs)
     fail_at(self.kind_at, "[actors." + self.name +
                               "] ranks pairs by a score head, which a model that learns by dpo has not; use "
                               "evaluator.generation");
@@ -119,7 +125,7 @@ void make_samples(checked_lines &read, preflight &checks, const actor_config &se
 
 checked_lines read_lines(preflight &checks, const actor_config &self, const evaluator_keys &keys) {
   checked_lines read{read_dataset(checks, keys.data), {}, {}};
-  const auto &learned = checks.models().describe(checks.learned_model());
+  const auto &learned = described_model(checks, learner_of(checks, self));
   if (!keys.model.empty()) described_model(checks, self);
   const auto &model = keys.task == evaluator_task::pairs ? described_model(checks, self) : learned;
   read.style = style_for(model, keys.data, read.data);
@@ -144,9 +150,10 @@ evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
   options.rows = read.data.rows;
   options.chat = read.style.chat;
   options.seed = checks.graph().run.seed ^ 0x6576616c;  // other numbers than training draws
-  const auto text = checks.models().describe(checks.learned_model()).text;
+  const auto &learner = learner_of(checks, self);
+  const auto text = described_model(checks, learner).text;
   const auto other = keys.model.empty() ? nullptr : checks.models().load(keys.model);
-  const auto form = form_for(checks);
+  const auto form = form_for(learner);
   return [=](const std::shared_ptr<const transformer> &model) {
     switch (keys.task) {
       case evaluator_task::pairs:
@@ -173,15 +180,20 @@ actor_kind evaluator_kind(const evaluator_row &row) {
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
-    plan.verify = [=](preflight &checks) { read_lines(checks, *checks.graph().find_actor(name), keys); };
+    plan.verify = [=](preflight &checks) {
+      const auto &self = *checks.graph().find_actor(name);
+      if (self.takes.size() > 1)
+        fail_at(self.takes[1].at,
+                "[actors." + name + "] takes two learners; give each an evaluator of its own");
+      read_lines(checks, self, keys);
+    };
     plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {
       auto &checks = context.plan;
       const auto &self = *checks.graph().find_actor(name);
       evaluator_setup setup;
       setup.share = context.share(name, keys.threads);
       setup.every = keys.every;
-      setup.last = checks.graph().run.updates;
-      setup.weights = context.weights;
+      setup.weights = context.weights_of(text_key(learner_of(checks, self), "model"));
       setup.begin = evaluation_of(checks, self);
       context.expected.insert(name);
       context.own(name, spawn_evaluator(context.system, context.detached, setup));
@@ -196,6 +208,10 @@ actor_kind evaluator_kind(const evaluator_row &row) {
 
 bool is_evaluator(const actor_config &actor) {
   return actor.kind.rfind("evaluator.", 0) == 0;
+}
+
+const actor_config &evaluated_learner(const preflight &checks, const actor_config &actor) {
+  return learner_of(checks, actor);
 }
 
 std::unique_ptr<evaluation> begin_evaluation(preflight &checks, const actor_config &actor,

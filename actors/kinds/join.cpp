@@ -25,16 +25,23 @@ std::map<std::string, double> read_weights(settings &s, const actor_config &conf
   return weights;
 }
 
-join_setup make_join(spawn_context &context, const std::string &name) {
+join_setup make_join(spawn_context &context, const std::string &name,
+                     const std::map<std::string, double> &weights) {
   join_setup setup;
   const auto &self = *context.plan.graph().find_actor(name);
   for (const auto *giver : context.plan.givers(self)) {
     if (giver->kind == "reference")
       setup.reference = true;
+    else if (giver->kind == "critic")
+      setup.values = true;
     else
       setup.scorers.insert(giver->name);
   }
   setup.sink = context.sinks<sample_sink>(name).front();
+  setup.services = context.services;
+  if (context.plan.learner().takes.front().name != name)
+    setup.services.journal = journal_actor();  // these are not the main learner's
+  setup.rewards = [weights](const joined_group &joined) { return combine_scores(joined, weights); };
   return setup;
 }
 
@@ -73,7 +80,7 @@ actor_kind advantage_kind(const advantage_row &row) {
                                   std::to_string(checks.group()));
     };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = finish;
       if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
       return context.own(name, spawn_join(context.system, std::move(setup)));
@@ -82,6 +89,53 @@ actor_kind advantage_kind(const advantage_row &row) {
       offline_part part;
       part.samples = finish;
       return part;
+    };
+    return plan;
+  };
+  return kind;
+}
+
+void check_gae(const preflight &checks, const actor_config &self, const gae_options &options) {
+  std::size_t critics = 0;
+  bool reference = false;
+  for (const auto *giver : checks.givers(self)) {
+    critics += giver->kind == "critic" ? 1 : 0;
+    reference = reference || giver->kind == "reference";
+  }
+  if (critics > 1) fail_at(self.at, "[actors." + self.name + "] takes from two critics; keep one of them");
+  if (options.kl_in_reward > 0 && !reference)
+    fail_at(self.node.find("kl_in_reward")->at,
+            "[actors." + self.name +
+                "] kl_in_reward needs a reference; add an actor of kind \"reference\" and " +
+                "name it in takes");
+}
+
+actor_kind gae_kind() {
+  actor_kind kind;
+  kind.name = "advantage.gae";
+  kind.summary = "advantages and returns of every token by a critic's values: arXiv:1506.02438";
+  kind.ports.accepts = ports<score_sink, value_sink, logprob_sink>();
+  kind.ports.needs = ports<score_sink, value_sink>();
+  kind.ports.gives = port_name<sample_sink>::value;
+  kind.read = [](actor_config &config) {
+    auto s = config.settings();
+    gae_options options;
+    options.gamma = s.number("gamma", options.gamma, 0, 1);
+    options.lambda = s.number("lambda", options.lambda, 0, 1);
+    options.kl_in_reward = s.number("kl_in_reward", 0, 0);
+    s.flag("whiten", true);  // read by the learner, which sees whole batches
+    const auto weights = read_weights(s, config);
+    s.finish();
+    config.node = s.resolved();
+    const auto name = config.name;
+    node_plan plan;
+    plan.verify = [=](preflight &checks) { check_gae(checks, *checks.graph().find_actor(name), options); };
+    plan.spawn = [=](spawn_context &context) {
+      auto setup = make_join(context, name, weights);
+      setup.finish = [weights, options](const joined_group &joined) {
+        return gae_samples(joined, combine_scores(joined, weights), options);
+      };
+      return context.own(name, spawn_join(context.system, std::move(setup)));
     };
     return plan;
   };
@@ -108,7 +162,7 @@ actor_kind pairs_kind() {
             "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
     };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = [weights](const joined_group &joined) {
         return pair_samples(joined, combine_scores(joined, weights));
       };
@@ -124,6 +178,7 @@ actor_kind pairs_kind() {
 void add_join_kinds(registry &kinds) {
   for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
   add_reinforce_pp_kind(kinds);
+  kinds.add(gae_kind());
   kinds.add(pairs_kind());
 }
 

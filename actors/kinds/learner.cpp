@@ -21,7 +21,6 @@ const objective_row &read_objective(settings &s) {
   const auto name = s.required_text("loss");
   std::vector<std::string> known;
   for (const auto &row : objective_rows()) {
-    if (row.kind == input_kind::values) continue;  // a critic needs parts that no topology can draw yet
     if (row.name == name) return row;
     known.emplace_back(row.name);
   }
@@ -52,6 +51,7 @@ objective_options read_loss(settings &s, const objective_row &row) {
   loss.beta = s.number("beta", loss.beta, 0);
   loss.label_smoothing = s.number("label_smoothing", loss.label_smoothing, 0, 0.5);
   loss.centring = s.number("centring", loss.centring, 0);
+  loss.value_clip = s.number("value_clip", loss.value_clip, 0);
   return loss;
 }
 
@@ -73,6 +73,7 @@ learner_keys read_keys(settings &s) {
   training.rate.rate = s.required_number("learning_rate", 0);
   training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
   keys.warmup = s.integer("warmup", 0, 0);
+  training.start_after = s.integer("start_after", 0, 0);
   training.rate.final_ratio = s.number("final_ratio", 0.1, 0, 1);
   training.optimizer.beta1 = s.number("beta1", 0.9, 0, 1);
   training.optimizer.beta2 = s.number("beta2", 0.95, 0, 1);
@@ -109,7 +110,10 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   const bool from_advantage = giver->kind.rfind("advantage.", 0) == 0;
   if (needs.advantages && !from_advantage)
     said("needs advantages; take from an advantage.* actor, not from \"" + giver->name + "\"");
-  if (!needs.advantages && from_advantage)
+  const bool values = row.kind == input_kind::values;
+  if (values && giver->kind != "advantage.gae")
+    said("learns returns; take from an advantage.gae actor, not from \"" + giver->name + "\"");
+  if (!needs.advantages && from_advantage && !values)
     said("makes no use of the advantages that \"" + giver->name +
          "\" gives; use a policy loss such as decoupled_ppo");
   const bool pairs = row.kind == input_kind::score_pairs || row.kind == input_kind::preference_pairs;
@@ -123,7 +127,7 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
     said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
          " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
          "\"");
-  const bool head = row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
+  const bool head = values || row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
   const auto labels = described_model(checks, self).spec.labels;
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
@@ -147,7 +151,13 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
     fail_at(self.at,
             "[actors." + self.name + "] mini_batches = " + std::to_string(keys.training.mini_batches) +
                 " cannot be cut from a batch of " + std::to_string(schedule.batch / group) + " groups");
-  if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.correction == "none" && !keys.i_know)
+  if (keys.training.start_after >= checks.graph().run.updates)
+    fail_at(self.node.find("start_after")->at,
+            "[actors." + self.name + "] start_after = " + std::to_string(keys.training.start_after) +
+                " leaves none of the run's " + std::to_string(checks.graph().run.updates) +
+                " updates to train in; lower it");
+  if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.kind == input_kind::tokens &&
+      row.correction == "none" && !keys.i_know)
     fail_at(self.node.find("loss")->at,
             "[actors." + self.name + "] loss = \"" + std::string(row.name) +
                 "\" corrects nothing for samples of older weights, but max_staleness is " +
@@ -159,15 +169,21 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   auto training = keys.training;
   const auto steps = training.mini_batches * training.epochs;
   training.rate.warmup = keys.warmup * steps;
-  training.rate.total = plan.graph().run.updates * steps;
+  training.rate.total = (plan.graph().run.updates - keys.training.start_after) * steps;
+  training.in_step = plan.in_step(self);
+  const auto *giver = plan.givers(self).front();
+  training.whiten = training.objective->needs.advantages && giver->kind == "advantage.gae" &&
+                    flag_key(*giver, "whiten", true);
+  if (training.in_step) training.model_bounds = plan.model_bounds();
+  for (const auto &[model, bound] : training.model_bounds)
+    if (plan.in_step(*plan.learner_of(model))) training.models_in_step.insert(model);
   if (const auto *sampler = plan.upstream(self, "sampler"))
     training.temperature = number_key(*sampler, "temperature", 1.0);
-  training.staleness_bound = plan.staleness_bound();
+  if (training.in_step) training.staleness_bound = plan.staleness_bound();
   const auto &rules = plan.rules();
-  if (rules.lag == lag_rule::exactly && plan.samples_own_policy())
+  if (training.in_step && rules.lag == lag_rule::exactly && plan.samples_own_policy())
     training.exact_lag = plan.contract().lead.first;
-  training.brakes = rules.brakes;
-  const auto *giver = plan.givers(self).front();
+  if (&self == &plan.learner()) training.brakes = rules.brakes;
   if (giver->kind == "advantage.reinforce_pp") training.whiten_over = whitening_scope::tokens;
   for (const auto &row : advantage_rows())
     if (row.whitened && giver->kind == "advantage." + std::string(row.name))
@@ -180,53 +196,84 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   return training;
 }
 
-caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &name, const learner_keys &keys) {
-  const auto &graph = context.plan.graph();
-  const auto &self = *graph.find_actor(name);
-  const auto model = text_key(self, "model");
-  const auto initial = place(context.first->model, self.device, graph.run.numerics);
-  auto groups = context.plan.buffer();
-  auto dials = context.plan.dials();
+/// The buffer of a learner's path: made for the first of its learners, shared by all.
+buffer_actor path_buffer(spawn_context &context, const actor_config &learner) {
+  const auto path = learner.takes.front().name;
+  auto &buffer = context.buffers[path];
+  if (buffer) return buffer;
+  const auto &plan = context.plan;
+  const auto &schedule = plan.graph().schedule;
+  const bool main = plan.in_step(learner);
+  std::map<std::string, shared_batches::place> learners;
+  for (const auto &each : plan.learner_places())
+    if (each.path == path) learners[each.learner] = {};
+  buffer_setup setup{shared_batches(main ? plan.buffer() : plan.side_buffer(), learners)};
+  setup.ledger = context.ledger;
+  setup.services = context.services;
+  setup.path = path;
+  setup.group = plan.group();
+  if (main) setup.least = (schedule.batch_least + setup.group - 1) / setup.group;
+  setup.patience = std::chrono::nanoseconds(static_cast<std::int64_t>(schedule.batch_after * 1e9));
   if (context.resumed) {
-    groups = restored_buffer(std::move(groups), context.resumed->history);
-    dials = restored_dials(std::move(dials), context.resumed->history, context.paths.metrics);
-    groups.set_window(dials.value("window"));
+    const auto &history = context.resumed->history;
+    setup.groups = restored_buffer(main ? plan.buffer() : plan.side_buffer(), history, path);
+    setup.heard_before = heard_before(history, path);
+    if (main)
+      setup.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
   }
-  const auto group = context.plan.group();
-  auto buffer =
-      spawn_buffer(context.system, std::move(groups),
-                   {context.ledger, context.services, group, (graph.schedule.batch_least + group - 1) / group,
-                    std::chrono::nanoseconds(static_cast<std::int64_t>(graph.schedule.batch_after * 1e9))});
-  context.own("buffer", buffer);
+  buffer = spawn_buffer(context.system, std::move(setup));
+  context.own(main ? "buffer" : "buffer." + path, buffer);
   caf::anon_send(context.ledger, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
+  return buffer;
+}
+
+caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &name, const learner_keys &keys) {
+  auto &plan = context.plan;
+  const auto &graph = plan.graph();
+  const auto &self = *graph.find_actor(name);
+  const bool main = &self == &plan.learner();
   learner_setup setup;
+  setup.model = text_key(self, "model");
+  setup.initial = place(context.first.at(setup.model)->model, self.device, graph.run.numerics);
   setup.share = context.share(name, keys.threads);
-  setup.core = std::make_shared<trainer>(finished_options(context.plan, self, keys), *initial);
-  if (context.resumed && !context.resumed->checkpoint.empty())
-    resume_from(context.resumed->checkpoint, *setup.core);
-  const auto &described = context.plan.models().describe(model);
+  const auto options = finished_options(plan, self, keys);
+  for (const auto &[model, bound] : options.model_bounds)
+    if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
+  setup.core = std::make_shared<trainer>(options, *setup.initial);
+  if (context.resumed && context.resumed->checkpoints.contains(name))
+    resume_from(context.resumed->checkpoints.at(name), *setup.core);
+  const auto &described = plan.models().describe(setup.model);
   setup.text = described.text;
   if (described.adapter) setup.base = described.adapter->base;
-  setup.buffer = buffer;
+  setup.buffer = path_buffer(context, self);
   setup.ledger = context.ledger;
-  setup.weights = context.weights;
-  setup.updates = graph.run.updates;
-  setup.batch = graph.schedule.batch;
-  setup.dials = std::move(dials);
+  setup.weights = context.weights_of(setup.model);
+  // who has a pace of its own goes on until the main learner is done
+  setup.updates = plan.in_step(self) ? graph.run.updates : 0;
+  // the others publish every version: what must wait for one may not wait longer
+  setup.dials = main ? plan.dials() : conductor({{"publish_every", dial_spec::constant(1)}}, {});
+  if (context.resumed) {
+    setup.consumed_before = context.resumed->history.learner(name).consumed;
+    if (main)
+      setup.dials = restored_dials(std::move(setup.dials), context.resumed->history, context.paths.metrics);
+  }
   setup.checkpoint_every = graph.run.checkpoint_every;
-  setup.checkpoints = context.paths.checkpoints;
+  if (!context.paths.checkpoints.empty()) setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;
   setup.journal = context.paths.journal;
-  context.learner = spawn_learner(context.system, context.detached, setup);
-  context.own(name, context.learner);
-  return caf::actor_cast<caf::strong_actor_ptr>(buffer);
+  context.learners[name] = spawn_learner(context.system, context.detached, setup);
+  context.own(name, context.learners.at(name));
+  return caf::actor_cast<caf::strong_actor_ptr>(setup.buffer);
 }
 
 }  // namespace
 
-trainer_options learner_options(preflight &plan) {
-  const auto &self = plan.learner();
+trainer_options learner_options(preflight &plan, const actor_config &self) {
   auto s = self.settings();
   return finished_options(plan, self, read_keys(s));
+}
+
+trainer_options learner_options(preflight &plan) {
+  return learner_options(plan, plan.learner());
 }
 
 void add_learner_kind(registry &kinds) {

@@ -67,11 +67,16 @@ void check_lengths(checked_data &all, too_long rule, std::int64_t context, prefl
 }
 
 checked_data read_checked(preflight &checks, const actor_config &self, const loader_keys &keys) {
-  const auto *taker = checks.takers(self.name).front();
+  const auto takers = checks.takers(self.name);
+  const auto *taker = takers.front();
   checked_data result;
   result.sampled = taker->kind == "sampler";
   result.truncate = keys.long_lines == too_long::truncate;
-  result.form = form_for(checks);
+  if (!result.sampled) result.form = form_for(*taker);
+  for (const auto *other : takers)
+    if ((other->kind == "sampler") != result.sampled || (!result.sampled && form_for(*other) != result.form))
+      fail_at(other->at, "[actors." + other->name + "] needs other lines than [actors." + taker->name +
+                             "], and both take from \"" + self.name + "\"; make two runs of them");
   result.data = read_dataset(checks, keys.data);
   const auto wanted = format_for(result.sampled, result.form);
   if (result.data.format != wanted && !(result.sampled && result.data.format == row_format::demonstrations))

@@ -38,7 +38,7 @@ void add_reinforce_pp_kind(registry &kinds) {
                     "and name it in takes");
     };
     plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name);
+      auto setup = make_join(context, name, weights);
       setup.finish = finish;
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };

@@ -28,6 +28,18 @@ sampler_keys read_keys(settings &s) {
   return keys;
 }
 
+weight_change change_of(new_weights rule) {
+  switch (rule) {
+    case new_weights::finish:
+      return weight_change::finish;
+    case new_weights::recompute:
+      return weight_change::recompute;
+    case new_weights::carry_on:
+      break;
+  }
+  return weight_change::keep_cache;
+}
+
 offline_part offline(preflight &checks, const actor_config &self, const sampler_keys &keys) {
   auto how = std::make_shared<offline_sampler>();
   how->engine.slots = keys.slots;
@@ -45,18 +57,19 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
   const auto name = text_key(self, "model");
   sampler_setup setup;
   setup.engine.slots = keys.slots;
-  setup.engine.on_new_weights = graph.schedule.on_new_weights == new_weights::finish
-                                    ? weight_change::finish
-                                    : weight_change::keep_cache;
+  setup.engine.on_new_weights = change_of(graph.schedule.on_new_weights);
   setup.request = keys.request;
   setup.request.seed = graph.run.seed;
   setup.mode = graph.run.numerics;
   setup.device = self.device;
   setup.text = checks.models().describe(name).text;
   setup.ledger = context.ledger;
-  setup.follows = name == checks.learned_model();
-  setup.weights = context.weights;
+  setup.weights = context.weights_of(name);
+  setup.follows = static_cast<bool>(setup.weights);
   if (!setup.follows) setup.fixed = std::make_shared<snapshot>(snapshot{0, checks.models().load(name)});
+  setup.exact_lag = graph.schedule.lag == lag_rule::exactly;
+  setup.lead = checks.contract().lead.most;
+  setup.notes_progress = checks.keeps_partial();
   setup.places = 2 * std::max<std::int64_t>(keys.slots / keys.group, 1);  // as many wait as run
   setup.sinks = context.sinks<rollout_sink>(self.name);
   return setup;

@@ -62,8 +62,59 @@ group_rule read_overlong(settings &s) {
 
 using model_spawner = caf::strong_actor_ptr (*)(caf::actor_system &, bool, const model_scorer_setup &);
 
+/// The kinds that run a model over rollouts differ in what they ask it. All but the reference, which stays as
+/// it was at the start, follow the learner of their model, if it has one.
+struct model_kind {
+  const char *name, *summary;
+  model_spawner spawn;
+  bool needs_head, follows;
+};
+constexpr model_kind model_kinds[] = {
+    {"scorer.reward_model", "the score of a reward model's head", spawn_reward_scorer, true, true},
+    {"critic", "a critic's estimate of the return before every token", spawn_critic, true, true},
+    {"reference", "log-probabilities of the answers under a fixed model, for KL", spawn_reference, false,
+     false},
+};
+
+void check_model(preflight &checks, const actor_config &self, const model_kind &kind) {
+  const auto &at = self.node.find("model")->at;
+  if (kind.needs_head && described_model(checks, self).spec.labels != 1)
+    fail_at(at, "[actors." + self.name + "] needs a model with a score head; give a reward model, or " +
+                    "head = \"score\" in its [models] table");
+  if (self.kind != "critic") return;
+  const auto *learner = followed_learner(checks, self);
+  if (!learner)
+    checks.note("[actors." + self.name +
+                "] values answers by a model that nobody trains; a learner with loss = " + "\"value\" would");
+  else if (!checks.in_step(*learner))
+    fail_at(at, "[actors." + self.name + "] follows [actors." + learner->name +
+                    "], which does not train on the policy's batches; let it take from \"" +
+                    checks.learner().takes.front().name + "\", as [actors." + checks.learner().name +
+                    "] does");
+}
+
+model_scorer_setup make_setup(spawn_context &context, const actor_config &self, const model_kind &kind,
+                              std::int64_t threads) {
+  auto &plan = context.plan;
+  model_scorer_setup setup;
+  setup.share = context.share(self.name, threads);
+  setup.device = self.device;
+  setup.mode = plan.graph().run.numerics;
+  setup.model_name = text_key(self, "model");
+  if (kind.follows) setup.weights = context.weights_of(setup.model_name);
+  if (setup.weights)
+    setup.in_step = plan.in_step(*plan.learner_of(setup.model_name));
+  else
+    setup.model = place(plan.models().load(setup.model_name), self.device, setup.mode);
+  setup.temperature = number_key(*plan.upstream(self, "sampler"), "temperature", 1.0);
+  return setup;
+}
+
 /// A fixed model's figures of a group.
 offline_part offline(preflight &checks, const actor_config &self, bool needs_head) {
+  if (followed_learner(checks, self))
+    fail_at(self.kind_at,
+            "[actors." + self.name + "] scored with a model that moved, and cannot be asked again");
   const auto model =
       place(checks.models().load(text_key(self, "model")), self.device, checks.graph().run.numerics);
   const auto temperature = number_key(*checks.upstream(self, "sampler"), "temperature", 1.0);
@@ -79,41 +130,43 @@ offline_part offline(preflight &checks, const actor_config &self, bool needs_hea
   return part;
 }
 
-/// The two kinds that run a fixed model over rollouts differ in what they ask it.
-node_plan read_model_scorer(actor_config &config, model_spawner spawn, bool needs_head) {
-  auto s = config.settings();
-  s.required_text("model");
-  const auto threads = s.integer("threads", 1, 1, 1024);
-  s.finish();
-  config.node = s.resolved();
-  const auto name = config.name;
-  node_plan plan;
-  plan.verify = [=](preflight &checks) {
-    const auto &self = *checks.graph().find_actor(name);
-    const auto labels = described_model(checks, self).spec.labels;
-    if (needs_head && labels != 1)
-      fail_at(self.node.find("model")->at, "[actors." + name +
-                                               "] needs a model with a score head; give a reward " +
-                                               "model, or head = \"score\" in its [models] table");
+actor_kind model_scorer_kind(const model_kind &row) {
+  actor_kind kind;
+  kind.name = row.name;
+  kind.summary = row.summary;
+  kind.ports.accepts = ports<rollout_sink>();
+  const bool critic = row.spawn == spawn_critic;
+  kind.ports.gives = critic           ? port_name<value_sink>::value
+                     : row.needs_head ? port_name<score_sink>::value
+                                      : port_name<logprob_sink>::value;
+  kind.read = [&row, critic](actor_config &config) {
+    auto s = config.settings();
+    s.required_text("model");
+    const auto threads = s.integer("threads", 1, 1, 1024);
+    s.finish();
+    config.node = s.resolved();
+    const auto name = config.name;
+    node_plan plan;
+    plan.verify = [=, &row](preflight &checks) {
+      check_model(checks, *checks.graph().find_actor(name), row);
+    };
+    plan.spawn = [=, &row](spawn_context &context) {
+      auto setup = make_setup(context, *context.plan.graph().find_actor(name), row, threads);
+      if (critic)
+        setup.value_sinks = context.sinks<value_sink>(name);
+      else if (row.needs_head)
+        setup.score_sinks = context.sinks<score_sink>(name);
+      else
+        setup.logprob_sinks = context.sinks<logprob_sink>(name);
+      return context.own(name, row.spawn(context.system, context.detached, setup));
+    };
+    if (!critic)
+      plan.offline = [=, &row](preflight &checks) {
+        return offline(checks, *checks.graph().find_actor(name), row.needs_head);
+      };
+    return plan;
   };
-  plan.spawn = [=](spawn_context &context) {
-    const auto &self = *context.plan.graph().find_actor(name);
-    const auto *sampler = context.plan.upstream(self, "sampler");
-    model_scorer_setup setup;
-    setup.share = context.share(name, threads);
-    setup.model = place(context.plan.models().load(text_key(self, "model")), self.device,
-                        context.plan.graph().run.numerics);
-    setup.temperature = number_key(*sampler, "temperature", 1.0);
-    if (needs_head)
-      setup.score_sinks = context.sinks<score_sink>(name);
-    else
-      setup.logprob_sinks = context.sinks<logprob_sink>(name);
-    return context.own(name, spawn(context.system, context.detached, setup));
-  };
-  plan.offline = [=](preflight &checks) {
-    return offline(checks, *checks.graph().find_actor(name), needs_head);
-  };
-  return plan;
+  return kind;
 }
 
 }  // namespace
@@ -125,20 +178,7 @@ void add_scorer_kinds(registry &kinds) {
   kinds.add(rule_kind("countdown", "1 when the answer's expression makes the target of the given numbers",
                       read_countdown));
   kinds.add(rule_kind("overlong", "0 for short answers, falling to -1 at the length limit", read_overlong));
-  actor_kind reward;
-  reward.name = "scorer.reward_model";
-  reward.summary = "the score of a reward model's head";
-  reward.ports.accepts = ports<rollout_sink>();
-  reward.ports.gives = port_name<score_sink>::value;
-  reward.read = [](actor_config &config) { return read_model_scorer(config, spawn_reward_scorer, true); };
-  kinds.add(std::move(reward));
-  actor_kind reference;
-  reference.name = "reference";
-  reference.summary = "log-probabilities of the answers under a fixed model, for KL";
-  reference.ports.accepts = ports<rollout_sink>();
-  reference.ports.gives = port_name<logprob_sink>::value;
-  reference.read = [](actor_config &config) { return read_model_scorer(config, spawn_reference, false); };
-  kinds.add(std::move(reference));
+  for (const auto &row : model_kinds) kinds.add(model_scorer_kind(row));
 }
 
 }  // namespace slipstream

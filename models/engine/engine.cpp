@@ -15,7 +15,8 @@
 namespace slipstream {
 namespace {
 
-/// A run and the sequences that draw their next token from the logits after it.
+/// A run and the sequences that draw their next token from the logits after it; none: only the keys and
+/// values are wanted.
 struct work {
   token_run run;
   std::size_t first = 0, count = 1;
@@ -26,11 +27,12 @@ struct work_list {
 };
 
 // Appends the token and says whether the answer ends with it.
-bool append(generation &answer, const drawn_token &drawn, std::int64_t version,
+bool append(generation &answer, const drawn_token &drawn, std::int64_t version, std::int64_t cache_version,
             const generation_request &request, std::span<const std::int64_t> end_tokens) {
   answer.tokens.push_back(drawn.token);
   answer.logprobs.push_back(drawn.logprob);
   answer.versions.push_back(version);
+  answer.cache_versions.push_back(cache_version);
   const bool stop = std::find(end_tokens.begin(), end_tokens.end(), drawn.token) != end_tokens.end();
   answer.reason = stop ? finish_reason::stop : finish_reason::length;
   return stop || static_cast<std::int64_t>(answer.tokens.size()) == request.max_new_tokens;
@@ -45,9 +47,17 @@ void draw(sequence &from, std::span<const float> logits, std::int64_t version,
                            static_cast<std::uint32_t>(from.position + 1));
   const auto forbidden = may_end ? std::span<const std::int64_t>() : end_tokens;
   const drawn_token drawn = draw_token(logits, request.sampling, forbidden, u);
-  from.ended = append(answer, drawn, version, request, end_tokens);
+  from.ended = append(answer, drawn, version, from.owner->prompt_version, request, end_tokens);
   from.token = drawn.token;
   ++from.position;
+}
+
+// One list for each set of weights in use.
+work_list &list_of(std::vector<work_list> &lists, const engine_weights &wanted) {
+  const auto list = std::find_if(lists.begin(), lists.end(), [&](const work_list &each) {
+    return each.weights.model == wanted.model && each.weights.version == wanted.version;
+  });
+  return list == lists.end() ? lists.emplace_back(work_list{wanted, {}}) : *list;
 }
 
 }  // namespace
@@ -59,41 +69,55 @@ struct engine::state {
   std::uint64_t decoded = 0, prefilled = 0;
 
   bool keeps() const { return options.on_new_weights == weight_change::finish; }
-  const engine_weights &weights_of(const sequence &each) const {
-    return keeps() ? each.owner->weights : weights;
+  const engine_weights &weights_of(const active_request &request) const {
+    return request.weights.model ? request.weights : weights;
   }
-  void add(std::vector<work_list> &lists, work item) const;
+  void require_fit(const transformer &model) const;
+  void add_prompts(std::vector<work_list> &lists, std::vector<bool> &at_prompt);
   std::vector<work_list> gather();
   void compute(const work_list &list);
 };
 
-// One list for each set of weights in use.
-void engine::state::add(std::vector<work_list> &lists, work item) const {
-  const engine_weights &wanted = weights_of(plan->running()[item.first]);
-  auto list = std::find_if(lists.begin(), lists.end(),
-                           [&](const work_list &each) { return each.weights.model == wanted.model; });
-  if (list == lists.end()) list = lists.insert(list, work_list{wanted, {}});
-  list->items.push_back(item);
+void engine::state::require_fit(const transformer &model) const {
+  const transformer &old = *weights.model;
+  if (!(old.spec() == model.spec()) || old.flat().options().device() != model.flat().options().device() ||
+      old.flat().scalar_type() != model.flat().scalar_type())
+    throw input_error("new weights must have the shape, the device and the type of the old ones");
 }
 
-// The prompts taken in now, and one token for each of the other running sequences.
+// The prompts taken in now. `at_prompt` marks the sequences that draw from their logits.
+void engine::state::add_prompts(std::vector<work_list> &lists, std::vector<bool> &at_prompt) {
+  const auto intakes = plan->take_in(keeps() ? weights : engine_weights{});
+  at_prompt.assign(plan->running().size(), false);
+  for (const prompt_intake &intake : intakes) {
+    active_request &request = *intake.request;
+    const engine_weights &used = weights_of(request);
+    request.prompt_version = used.version;
+    prefilled += static_cast<std::uint64_t>(intake.tokens);
+    const std::span ids(request.request.prompt.data(), static_cast<std::size_t>(intake.tokens));
+    if (!ids.empty())
+      list_of(lists, used).items.push_back({{&request.prompt_pages, 0, ids}, intake.first, intake.count});
+    std::fill_n(at_prompt.begin() + static_cast<std::ptrdiff_t>(intake.first), intake.count, true);
+  }
+}
+
+// Prompts, what sequences lack of tokens that they have, and one token for each of the others.
 std::vector<work_list> engine::state::gather() {
   std::vector<work_list> lists;
-  const std::vector<prompt_intake> intakes = plan->take_in(keeps() ? weights : engine_weights{});
+  std::vector<bool> at_prompt;
+  add_prompts(lists, at_prompt);
   std::vector<sequence> &running = plan->running();
-  auto intake = intakes.begin();
-  for (std::size_t i = 0; i < running.size();) {
+  for (std::size_t i = 0; i < running.size(); ++i) {
     sequence &next = running[i];
-    if (intake != intakes.end() && intake->first == i) {
-      const std::vector<std::int64_t> &prompt = next.owner->request.prompt;
-      add(lists, {{&next.pages, 0, prompt}, i, intake->count});
-      prefilled += prompt.size();
-      i += (intake++)->count;
-    } else {
+    if (at_prompt[i]) continue;
+    token_run run{&next.pages, next.position, {&next.token, 1}};
+    if (next.missing.empty()) {
       plan->cache().make_writable(next.pages, next.position, next.position + 1);
-      add(lists, {{&next.pages, next.position, {&next.token, 1}}, i, 1});
-      ++i;
+    } else {
+      run = {&next.pages, next.position + 1 - std::ssize(next.missing), next.missing};
+      prefilled += next.missing.size() - 1;
     }
+    list_of(lists, weights_of(*next.owner)).items.push_back({run, i, 1});
   }
   plan->cache().copy_pages();
   return lists;
@@ -107,8 +131,10 @@ void engine::state::compute(const work_list &list) {
   const float *row = logits.data_ptr<float>();
   const std::vector<std::int64_t> &end_tokens = list.weights.model->spec().eos_tokens;
   for (const work &item : list.items) {
-    for (std::size_t i = item.first; i < item.first + item.count; ++i)
+    for (std::size_t i = item.first; i < item.first + item.count; ++i) {
       draw(plan->running()[i], {row, width}, list.weights.version, end_tokens);
+      plan->running()[i].missing.clear();
+    }
     decoded += item.count;
     row += width;
   }
@@ -123,19 +149,18 @@ engine &engine::operator=(engine &&) noexcept = default;
 
 void engine::set_weights(std::shared_ptr<const transformer> model, std::int64_t version) {
   if (state_->plan) {
-    const transformer &old = *state_->weights.model;
-    if (!(old.spec() == model->spec()) || old.flat().options().device() != model->flat().options().device() ||
-        old.flat().scalar_type() != model->flat().scalar_type())
-      throw input_error("new weights must have the shape, the device and the type of the old ones");
+    state_->require_fit(*model);
+    if (state_->options.on_new_weights == weight_change::recompute) state_->plan->restart();
   } else {
     state_->plan.emplace(state_->options, model->spec(), model->flat().options());
   }
   state_->weights = {std::move(model), version};
 }
 
-void engine::submit(generation_request request) {
+void engine::submit(generation_request request, engine_weights own, std::vector<partial_generation> begun) {
   if (!state_->plan) throw std::logic_error("the engine takes requests once it has weights");
-  state_->plan->submit(std::move(request));
+  if (own.model) state_->require_fit(*own.model);
+  state_->plan->submit(std::move(request), std::move(own), std::move(begun));
 }
 
 std::vector<finished_request> engine::step() {
@@ -143,6 +168,33 @@ std::vector<finished_request> engine::step() {
   const at::NoGradGuard no_gradients;
   for (const work_list &list : state_->gather()) state_->compute(list);
   return state_->plan->retire();
+}
+
+std::vector<partial_generation> engine::progress(std::uint64_t id,
+                                                 const std::vector<std::int64_t> &since) const {
+  const active_request *request = state_->plan ? state_->plan->find(id) : nullptr;
+  if (!request) return {};
+  std::vector<partial_generation> result;
+  for (std::size_t i = 0; i < request->samples.size(); ++i) {
+    const auto &[answer, ended] = request->samples[i];
+    const std::int64_t from = i < since.size() ? since[i] : 0;
+    const auto rest = [from](const auto &all) {
+      return std::decay_t<decltype(all)>(all.begin() + from, all.end());
+    };
+    generation part;
+    part.tokens = rest(answer.tokens);
+    part.logprobs = rest(answer.logprobs);
+    part.versions = rest(answer.versions);
+    part.cache_versions = rest(answer.cache_versions);
+    part.reason = answer.reason;
+    result.push_back({std::move(part), ended});
+  }
+  return result;
+}
+
+std::int64_t engine::tokens_of(std::uint64_t id) const {
+  const active_request *request = state_->plan ? state_->plan->find(id) : nullptr;
+  return request ? token_count(request->samples) : 0;
 }
 
 finished_request engine::abort(std::uint64_t id) {

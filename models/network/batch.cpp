@@ -55,6 +55,16 @@ rows rows_of(const token_batch &batch, const model_spec &spec) {
   return {{length, length + batch.ids.size(0)}, indices(places, device), indices(positions, device)};
 }
 
+// Every row but each sequence's last, which foretells the token after it.
+at::Tensor foretellers(const rows &packed, at::Device device) {
+  std::vector<std::int64_t> readers;
+  std::int64_t row = 0;
+  for (const std::int64_t length : packed.lengths)
+    for (std::int64_t t = 0; t < length; ++t, ++row)
+      if (t + 1 < length) readers.push_back(row);
+  return indices(readers, device);
+}
+
 at::Tensor packed_hidden(const transformer &model, const token_batch &batch, const rows &packed) {
   causal how(packed.lengths, model.mode());
   return model.hidden(batch.ids.reshape({-1}).index_select(0, packed.places), packed.positions, how);
@@ -90,17 +100,20 @@ at::Tensor batch_hidden(const transformer &model, const token_batch &batch) {
   return spread(hidden, packed.places, {batch.ids.size(0), batch.ids.size(1), hidden.size(1)});
 }
 
+at::Tensor batch_values(const transformer &model, const token_batch &batch) {
+  const rows packed = rows_of(batch, model.spec());
+  const at::Tensor from = foretellers(packed, batch.ids.device());
+  const at::Tensor places = packed.places.index_select(0, from) + 1;
+  return spread(model.scores(packed_hidden(model, batch, packed).index_select(0, from)), places,
+                batch.ids.sizes());
+}
+
 token_scores batch_logprobs(const transformer &model, const token_batch &batch, double temperature,
                             bool with_entropy) {
   if (!(temperature > 0))
     throw std::invalid_argument("a temperature above 0 is needed for log-probabilities");
   const rows packed = rows_of(batch, model.spec());
-  std::vector<std::int64_t> readers;  // every row but each sequence's last foretells the token after it
-  std::int64_t row = 0;
-  for (const std::int64_t length : packed.lengths)
-    for (std::int64_t t = 0; t < length; ++t, ++row)
-      if (t + 1 < length) readers.push_back(row);
-  const at::Tensor from = indices(readers, batch.ids.device());
+  const at::Tensor from = foretellers(packed, batch.ids.device());
   const at::Tensor places = packed.places.index_select(0, from) + 1;
   const at::Tensor ids = batch.ids.reshape({-1}).index_select(0, places);
   const at::Tensor logits = model.logits(packed_hidden(model, batch, packed).index_select(0, from));

@@ -32,6 +32,10 @@ struct token_scores {
 token_scores batch_logprobs(const transformer &model, const token_batch &batch, double temperature,
                             bool with_entropy);
 
+/// A critic's values [B,T] by a model with a score head: position t is the value before token t, read at the
+/// token before it; position 0 is 0.
+at::Tensor batch_values(const transformer &model, const token_batch &batch);
+
 /// Sequence scores [B] of a model with a score head, read at each sequence's last token.
 at::Tensor batch_scores(const transformer &model, const token_batch &batch);
 

@@ -96,19 +96,43 @@ at::Tensor shared_scores(const transformer &model, const std::vector<std::int64_
   return model.scores(hidden.index_select(0, at::tensor(ends, at::kLong)));
 }
 
+// One after another, the hidden state before each of all answers' tokens.
+at::Tensor shared_before(const transformer &model, const std::vector<std::int64_t> &prompt,
+                         const std::vector<generation> &answers) {
+  std::vector<std::int64_t> readers;
+  auto row = static_cast<std::int64_t>(prompt.size());
+  for (const auto &answer : answers)
+    for (std::size_t t = 0; t < answer.tokens.size(); ++t, ++row)
+      readers.push_back(t == 0 ? static_cast<std::int64_t>(prompt.size()) - 1 : row - 1);
+  return shared_hidden(model, prompt, answers).index_select(0, at::tensor(readers, at::kLong));
+}
+
 // One after another, the log-probabilities of all answers' tokens.
 at::Tensor shared_logprobs(const transformer &model, const std::vector<std::int64_t> &prompt,
                            const std::vector<generation> &answers, double temperature) {
-  std::vector<std::int64_t> readers, ids;
-  auto row = static_cast<std::int64_t>(prompt.size());
-  for (const auto &answer : answers) {
-    for (std::size_t t = 0; t < answer.tokens.size(); ++t, ++row)
-      readers.push_back(t == 0 ? static_cast<std::int64_t>(prompt.size()) - 1 : row - 1);
-    ids.insert(ids.end(), answer.tokens.begin(), answer.tokens.end());
-  }
-  const at::Tensor hidden = shared_hidden(model, prompt, answers);
-  const at::Tensor logits = model.logits(hidden.index_select(0, at::tensor(readers, at::kLong)));
+  std::vector<std::int64_t> ids;
+  for (const auto &answer : answers) ids.insert(ids.end(), answer.tokens.begin(), answer.tokens.end());
+  const at::Tensor logits = model.logits(shared_before(model, prompt, answers));
   return ops::token_logprobs(logits, at::tensor(ids, at::kLong), 1.0 / temperature, model.mode());
+}
+
+// Figures of all answers' tokens, one after another (`shared`) or as a padded batch [B,T], as
+// [answer][token].
+std::vector<std::vector<float>> by_answer(const at::Tensor &figures, bool shared,
+                                          const std::vector<std::int64_t> &prompt,
+                                          const std::vector<generation> &answers) {
+  const at::Tensor all = figures.to(at::kCPU, at::kFloat).contiguous();
+  std::vector<std::vector<float>> result;
+  const float *next = all.data_ptr<float>();
+  for (std::size_t row = 0; row < answers.size(); ++row) {
+    const std::size_t count = answers[row].tokens.size();
+    const float *first = shared ? next
+                                : all.data_ptr<float>() + static_cast<std::int64_t>(row) * all.size(1) +
+                                      static_cast<std::int64_t>(prompt.size());
+    result.emplace_back(first, first + count);
+    next += count;
+  }
+  return result;
 }
 
 }  // namespace
@@ -122,26 +146,24 @@ std::vector<double> answer_scores(const transformer &model, const std::vector<st
   return {scores.data_ptr<double>(), scores.data_ptr<double>() + scores.numel()};
 }
 
+std::vector<std::vector<float>> answer_values(const transformer &model,
+                                              const std::vector<std::int64_t> &prompt,
+                                              const std::vector<generation> &answers) {
+  const at::NoGradGuard no_gradients;
+  const bool shared = shares_prompt(model, prompt);
+  return by_answer(shared ? model.scores(shared_before(model, prompt, answers))
+                          : batch_values(model, join(model, prompt, answers)),
+                   shared, prompt, answers);
+}
+
 std::vector<std::vector<float>> answer_logprobs(const transformer &model,
                                                 const std::vector<std::int64_t> &prompt,
                                                 const std::vector<generation> &answers, double temperature) {
   const at::NoGradGuard no_gradients;
   const bool shared = shares_prompt(model, prompt);
-  const auto all = (shared ? shared_logprobs(model, prompt, answers, temperature)
-                           : batch_logprobs(model, join(model, prompt, answers), temperature, false).logprobs)
-                       .to(at::kCPU, at::kFloat)
-                       .contiguous();
-  std::vector<std::vector<float>> result;
-  const float *next = all.data_ptr<float>();
-  for (std::size_t row = 0; row < answers.size(); ++row) {
-    const std::size_t count = answers[row].tokens.size();
-    const float *first = shared ? next
-                                : all.data_ptr<float>() + static_cast<std::int64_t>(row) * all.size(1) +
-                                      static_cast<std::int64_t>(prompt.size());
-    result.emplace_back(first, first + count);
-    next += count;
-  }
-  return result;
+  return by_answer(shared ? shared_logprobs(model, prompt, answers, temperature)
+                          : batch_logprobs(model, join(model, prompt, answers), temperature, false).logprobs,
+                   shared, prompt, answers);
 }
 
 }  // namespace slipstream

@@ -14,6 +14,11 @@ namespace slipstream {
 std::vector<double> answer_scores(const transformer &model, const std::vector<std::int64_t> &prompt,
                                   const std::vector<generation> &answers);
 
+/// A critic's values [answer][token], each before its token, by a model with a score head.
+std::vector<std::vector<float>> answer_values(const transformer &model,
+                                              const std::vector<std::int64_t> &prompt,
+                                              const std::vector<generation> &answers);
+
 /// Log-probabilities [answer][token] of the answers' tokens at `temperature`.
 std::vector<std::vector<float>> answer_logprobs(const transformer &model,
                                                 const std::vector<std::int64_t> &prompt,

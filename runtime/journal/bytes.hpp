@@ -49,6 +49,19 @@ class byte_writer {
       last = static_cast<std::int64_t>(value);
     }
   }
+  /// As stretches of equal values: the versions along an answer seldom change.
+  void runs(const std::vector<std::int64_t> &values) {
+    count(values.size());
+    std::int64_t last = 0;
+    for (std::size_t i = 0; i < values.size();) {
+      std::size_t end = i;
+      while (end < values.size() && values[end] == values[i]) ++end;
+      number(values[i] - last);
+      count(end - i);
+      last = values[i];
+      i = end;
+    }
+  }
   std::string take() { return std::move(bytes_); }
 
  private:
@@ -93,10 +106,25 @@ class byte_reader {
     for (T &value : values) value = static_cast<T>(last += number());
     return values;
   }
+  std::vector<std::int64_t> runs() {
+    const std::uint64_t size = count();
+    if (size > longest_runs) throw run_error("a list is longer than any that is written");
+    std::vector<std::int64_t> values;
+    for (std::int64_t value = 0; values.size() < size;) {
+      value += number();
+      const std::uint64_t length = count();
+      if (length == 0 || length > size - values.size())
+        throw run_error("a stretch of a list has a wrong length");
+      values.insert(values.end(), length, value);
+    }
+    return values;
+  }
   bool at_end() const { return bytes_.empty(); }
   std::string_view rest() const { return bytes_; }
 
  private:
+  static constexpr std::uint64_t longest_runs = std::uint64_t{1} << 27;
+
   // A count of items of at least `size` bytes each, which must still be there.
   std::size_t length(std::size_t size) {
     const std::uint64_t items = count();

@@ -61,19 +61,19 @@ std::string block(const json &updates, const std::vector<const char *> &shown, s
 
 }  // namespace
 
-comparison::comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints,
+replay_comparison::replay_comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints,
                        std::string learner, bool weights)
     : checkpoints_folder_(std::move(checkpoints)),
       learner_(std::move(learner)),
       weights_(weights),
       run_(read_metrics(metrics)) {}
 
-void comparison::differs(std::int64_t version, const std::string &tensor) {
+void replay_comparison::differs(std::int64_t version, const std::string &tensor) {
   if (!first_ || version < first_->version) first_ = difference{version, tensor};
 }
 
 // Either side may come first: after a resume a version is made, and told of, once more.
-void comparison::compare(std::int64_t version) {
+void replay_comparison::compare(std::int64_t version) {
   const auto told = told_.find(version), made = made_.find(version);
   if (!weights_ || told == told_.end() || made == made_.end()) return;
   ++fingerprints_;
@@ -83,14 +83,14 @@ void comparison::compare(std::int64_t version) {
   }
 }
 
-void comparison::read(const journal_record &record) {
+void replay_comparison::read(const journal_record &record) {
   const auto *told = std::get_if<version_made>(&record.event);
   if (!told || told->learner != learner_) return;
   told_[told->version] = told->tensors;
   compare(told->version);
 }
 
-void comparison::made(const trained_version &version, const trainer &core) {
+void replay_comparison::made(const trained_version &version, const trainer &core) {
   replayed_[version.version] = chosen_figures(version.metrics);
   if (!weights_) return;
   if (tensors_.empty())
@@ -104,11 +104,11 @@ void comparison::made(const trained_version &version, const trainer &core) {
   if (!tensor.empty()) differs(version.version, tensor);
 }
 
-bool comparison::equal() const {
+bool replay_comparison::equal() const {
   return checkpoints_ + fingerprints_ > 0 && !first_;
 }
 
-json comparison::result() const {
+json replay_comparison::result() const {
   json updates = json::array();
   for (const auto &[update, line] : replayed_) {
     const auto told = run_.find(update);

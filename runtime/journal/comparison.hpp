@@ -15,11 +15,11 @@ namespace slipstream {
 
 /// A replay beside the run that it repeats: figures of every update, and the weights, by the fingerprints of
 /// the journal and by every checkpoint that is there.
-class comparison {
+class replay_comparison {
  public:
   /// `learner` names the learner, whose figures and checkpoints the run has in `metrics` and `checkpoints`.
   /// `weights`: they should be the run's own, as nothing was changed.
-  comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints, std::string learner,
+  replay_comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints, std::string learner,
              bool weights);
 
   void read(const journal_record &record);

@@ -7,16 +7,30 @@
 namespace slipstream {
 namespace {
 
+void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
+  out.count(versions.size());
+  for (const auto &[name, version] : versions) {
+    out.text(name);
+    out.number(version);
+  }
+}
 void write(byte_writer &out, const run_opened &event) {
   out.text(event.name);
   out.put(event.seed);
   out.number(event.group);
+  out.put(static_cast<std::uint8_t>(event.keeps_partial));
+  out.count(event.learners.size());
+  for (const auto &each : event.learners) {
+    out.text(each.learner);
+    out.text(each.path);
+  }
 }
 void write(byte_writer &out, const prompt_drawn &event) {
   out.count(event.id);
   out.number(event.min_version);
   out.number(event.row);
   out.number(event.epoch);
+  write(out, event.model_versions);
 }
 void write(byte_writer &out, const prompt_moved &event) {
   out.count(event.id);
@@ -31,13 +45,14 @@ void write(byte_writer &out, const sample &each) {
   out.floats(each.advantages);
   out.floats(each.values);
   out.floats(each.returns);
-  out.numbers(each.versions);
-  out.numbers(each.cache_versions);
+  out.runs(each.versions);
+  out.runs(each.cache_versions);
   out.numbers(each.trained);
   out.put(each.score);
   out.put(static_cast<std::uint8_t>(each.truncated));
 }
 void write(byte_writer &out, const group_kept &event) {
+  out.text(event.path);
   out.count(event.group->id);
   out.number(event.group->rollouts);
   out.count(event.group->samples.size());
@@ -48,22 +63,30 @@ void write(byte_writer &out, const group_kept &event) {
     out.count(scores.size());
     for (const double score : scores) out.put(score);
   }
-  out.count(event.group->model_versions.size());
-  for (const auto &[model, version] : event.group->model_versions) {
-    out.text(model);
-    out.number(version);
-  }
+  write(out, event.group->model_versions);
 }
 void write(byte_writer &out, const batch_consumed &event) {
+  out.text(event.learner);
   out.number(event.version);
   out.numbers(event.ids);
 }
 void write(byte_writer &out, const run_resumed &event) {
-  out.number(event.version);
+  write(out, event.versions);
 }
 void write(byte_writer &out, const run_closed &event) {
   out.number(event.version);
   out.text(event.status);
+}
+void write(byte_writer &out, const path_dropped &event) {
+  out.count(event.id);
+  out.text(event.path);
+  out.text(event.reason);
+}
+void write(byte_writer &out, const answers_left_out &event) {
+  out.count(event.id);
+  out.numbers(event.lengths);
+  out.count(event.rewards.size());
+  for (const double reward : event.rewards) out.put(reward);
 }
 void write(byte_writer &out, const version_made &event) {
   out.text(event.learner);
@@ -73,6 +96,7 @@ void write(byte_writer &out, const version_made &event) {
 }
 
 void write(byte_writer &out, const batch_braked &event) {
+  out.text(event.learner);
   out.number(event.version);
   out.text(event.cause);
 }
@@ -82,17 +106,41 @@ void write(byte_writer &out, const dial_turned &event) {
   out.number(event.value);
   out.text(event.cause);
 }
+void write(byte_writer &out, const group_progress &event) {
+  out.count(event.id);
+  out.count(event.samples.size());
+  for (const auto &[answer, ended] : event.samples) {
+    out.numbers(answer.tokens);
+    out.floats(answer.logprobs);
+    out.runs(answer.versions);
+    out.runs(answer.cache_versions);
+    out.put(static_cast<std::uint8_t>(ended ? 1 + static_cast<int>(answer.reason) : 0));
+  }
+}
 
+void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    const auto name = in.text();
+    versions[name] = in.number();
+  }
+}
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
   event.group = in.number();
+  event.keeps_partial = in.get<std::uint8_t>() != 0;
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    auto &each = event.learners.emplace_back();
+    each.learner = in.text();
+    each.path = in.text();
+  }
 }
 void read(byte_reader &in, prompt_drawn &event) {
   event.id = in.count();
   event.min_version = in.number();
   event.row = in.number();
   event.epoch = in.number();
+  read(in, event.model_versions);
 }
 void read(byte_reader &in, prompt_moved &event) {
   event.id = in.count();
@@ -109,13 +157,14 @@ void read(byte_reader &in, sample &each) {
   each.advantages = in.floats();
   each.values = in.floats();
   each.returns = in.floats();
-  each.versions = in.numbers<std::int64_t>();
-  each.cache_versions = in.numbers<std::int64_t>();
+  each.versions = in.runs();
+  each.cache_versions = in.runs();
   each.trained = in.numbers<std::uint8_t>();
   each.score = in.get<double>();
   each.truncated = in.get<std::uint8_t>() != 0;
 }
 void read(byte_reader &in, group_kept &event) {
+  event.path = in.text();
   auto group = std::make_shared<sample_group>();
   group->id = in.count();
   group->rollouts = in.number();
@@ -124,22 +173,30 @@ void read(byte_reader &in, group_kept &event) {
     auto &scores = group->scores[in.text()];
     for (std::uint64_t more = in.count(); more > 0; --more) scores.push_back(in.get<double>());
   }
-  for (std::uint64_t left = in.count(); left > 0; --left) {
-    const auto model = in.text();
-    group->model_versions[model] = in.number();
-  }
+  read(in, group->model_versions);
   event.group = std::move(group);
 }
 void read(byte_reader &in, batch_consumed &event) {
+  event.learner = in.text();
   event.version = in.number();
   event.ids = in.numbers<std::uint64_t>();
 }
 void read(byte_reader &in, run_resumed &event) {
-  event.version = in.number();
+  read(in, event.versions);
 }
 void read(byte_reader &in, run_closed &event) {
   event.version = in.number();
   event.status = in.text();
+}
+void read(byte_reader &in, path_dropped &event) {
+  event.id = in.count();
+  event.path = in.text();
+  event.reason = in.text();
+}
+void read(byte_reader &in, answers_left_out &event) {
+  event.id = in.count();
+  event.lengths = in.numbers<std::int64_t>();
+  for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
 }
 void read(byte_reader &in, version_made &event) {
   event.learner = in.text();
@@ -148,6 +205,7 @@ void read(byte_reader &in, version_made &event) {
 }
 
 void read(byte_reader &in, batch_braked &event) {
+  event.learner = in.text();
   event.version = in.number();
   event.cause = in.text();
 }
@@ -156,6 +214,20 @@ void read(byte_reader &in, dial_turned &event) {
   event.version = in.number();
   event.value = in.number();
   event.cause = in.text();
+}
+void read(byte_reader &in, group_progress &event) {
+  event.id = in.count();
+  for (std::uint64_t left = in.count(); left > 0; --left) {
+    auto &[answer, ended] = event.samples.emplace_back();
+    answer.tokens = in.numbers<std::int64_t>();
+    answer.logprobs = in.floats();
+    answer.versions = in.runs();
+    answer.cache_versions = in.runs();
+    const auto end = in.get<std::uint8_t>();
+    if (end > 1 + static_cast<int>(finish_reason::aborted)) throw run_error("an unknown end of an answer");
+    ended = end > 0;
+    if (ended) answer.reason = static_cast<finish_reason>(end - 1);
+  }
 }
 
 // The kind of event is its place in the variant: new kinds go to the end.

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "runtime/schedule/ledger.hpp"
+#include "runtime/schedule/path_book.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -16,32 +18,40 @@ namespace slipstream {
 struct run_opened {
   std::string name;
   std::uint64_t seed = 0;
-  std::int64_t group = 1;  ///< rollouts of a prompt
+  std::int64_t group = 1;      ///< rollouts of a prompt
+  bool keeps_partial = false;  ///< a resume goes on with answers under way; else they are sampled anew
+  std::vector<learner_place> learners{};  ///< the main one first
 };
 struct prompt_drawn {
   std::uint64_t id = 0;
   std::int64_t min_version = 0;
   std::int64_t row = 0;    ///< of the dataset
   std::int64_t epoch = 0;  ///< how often the dataset was gone through before
+  /// The oldest version of each model that keeps no step with the main learner and may score the answers.
+  std::map<std::string, std::int64_t> model_versions{};
 };
 struct prompt_moved {
   std::uint64_t id = 0;
   rollout_state to = rollout_state::waiting;
   std::string cause;
 };
-/// A group reached the buffer: what a learner will see of it.
+/// A group reached the buffer of a path: what its learners will see of it.
 struct group_kept {
   sample_group_ptr group;
+  std::string path{};
 };
-/// The learner was given these groups, in this order, to make `version`.
+/// A learner was given these groups, in this order, to make `version`.
 struct batch_consumed {
   std::int64_t version = 0;
   std::vector<std::uint64_t> ids;
+  std::string learner{};
 };
-/// A brake: the batch that `version` was to be made of changed nothing, and its groups were not trained on.
+/// A brake: the batch that `version` was to be made of changed nothing, and the learner did not train on its
+/// groups.
 struct batch_braked {
   std::int64_t version = 0;
   std::string cause;
+  std::string learner{};
 };
 /// One of the schedule's numbers changed, from `version` on.
 struct dial_turned {
@@ -50,14 +60,27 @@ struct dial_turned {
   std::int64_t value = 0;
   std::string cause;
 };
-/// The run went on from the checkpoint of `version`: what was consumed for later ones is consumed again.
+/// The run went on from each learner's checkpoint: what was consumed for later versions is consumed again.
 struct run_resumed {
-  std::int64_t version = 0;
+  std::map<std::string, std::int64_t> versions;  ///< by learner
 };
 /// The run ended in order.
 struct run_closed {
   std::int64_t version = 0;
   std::string status;
+};
+/// A path will not give the group to its learners.
+struct path_dropped {
+  std::uint64_t id = 0;
+  std::string path;
+  std::string reason;
+};
+/// Scored answers of a group that no learner will see: all of one that is dropped, or what a pair does not
+/// take.
+struct answers_left_out {
+  std::uint64_t id = 0;
+  std::vector<std::int64_t> lengths;  ///< tokens generated, one an answer
+  std::vector<double> rewards;        ///< one an answer
 };
 
 /// A learner has made `version`: a CRC-32 of each tensor that it trains, so that a replay knows the first one
@@ -67,9 +90,15 @@ struct version_made {
   std::int64_t version = 0;
   std::vector<std::uint32_t> tensors;
 };
+/// What a prompt's samples have got since the last such record of it, one entry a sample.
+struct group_progress {
+  std::uint64_t id = 0;
+  std::vector<partial_generation> samples;
+};
 
-using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
-                                   run_resumed, run_closed, batch_braked, dial_turned, version_made>;
+using journal_event =
+    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
+                 batch_braked, dial_turned, version_made, answers_left_out, group_progress, path_dropped>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

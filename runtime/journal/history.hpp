@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "runtime/journal/journal.hpp"
@@ -15,32 +16,62 @@ namespace slipstream {
 struct prompt_place {
   std::int64_t min_version = 0;
   rollout_state state = rollout_state::waiting;
-  std::string reason;  ///< why it was dropped
+  std::string reason;                                    ///< why it was dropped
+  std::map<std::string, std::int64_t> model_versions{};  ///< as in prompt_drawn
 };
+
+/// What a journal says of one path: of the groups that one actor gives to its learners.
+struct path_history {
+  std::map<std::uint64_t, sample_group_ptr> groups;  ///< that a learner has still to train on
+  std::set<std::uint64_t> kept, consumed;            ///< all that ever were
+  std::vector<std::uint64_t> arrivals;               ///< groups in the order they reached the buffer
+  std::map<std::uint64_t, std::string> dropped;      ///< with the reason
+  /// Batches by the version they make, of versions that a learner has still to make.
+  std::map<std::int64_t, std::vector<std::uint64_t>> batches;
+};
+
+struct learner_history {
+  std::string name, path;
+  std::int64_t version = 0;                      ///< of the checkpoint gone on from
+  std::int64_t consumed = 0;                     ///< the newest version that it was ever given a batch for
+  std::map<std::uint64_t, std::int64_t> made{};  ///< the version that each group it consumed makes
+
+  std::map<std::int64_t, std::string> brakes{};  ///< versions whose batch changed nothing, and why
+
+  /// Whether the checkpoint is behind the batch of the group; and whether the group taught anything there.
+  bool has_passed(std::uint64_t id) const;
+  bool has_trained_on(std::uint64_t id) const;
+};
+
+using learner_versions = std::map<std::string, std::int64_t>;
 
 /// What a journal adds up to: where a run stands, as far as it is durable.
 struct run_history {
   run_opened opened;
   std::map<std::uint64_t, prompt_place> prompts;
-  std::map<std::uint64_t, sample_group_ptr>
-      groups;                             ///< in the buffer, or consumed for a version still to be made
-  std::vector<std::uint64_t> arrivals;    ///< groups in the order they reached the buffer
-  std::deque<batch_consumed> to_consume;  ///< consumed for versions after the checkpoint, in order
-  std::map<std::int64_t, std::int64_t> batch_groups;  ///< groups that each consumed batch trained on
-  std::map<std::string, std::int64_t> dials;          ///< the schedule's numbers in force
-  std::int64_t reissued = 0;                          ///< rollouts
-  std::int64_t version = 0;                           ///< of the checkpoint gone on from
+  std::vector<learner_history> learners;  ///< the main one first
+  std::map<std::string, path_history> paths;
+  std::map<std::uint64_t, std::vector<partial_generation>> begun;  ///< of prompts that are being sampled
+  std::map<std::string, std::int64_t> dials;                       ///< the schedule's numbers in force
+  std::int64_t reissued = 0;                                       ///< rollouts
+  std::int64_t continued = 0;  ///< rollouts of prompts that went on behind their journalled tokens
   bool closed = false;
-  std::string fault;  ///< the first move that no run may make, as a prompt trained twice; empty: none
+  std::string fault;  ///< the first thing no run may do, as to train a prompt twice or to generate a token
+                      ///< again; empty: none
   std::optional<journal_damage> damage;
 
   ledger_totals totals() const;
   std::uint64_t next_id() const { return prompts.empty() ? 0 : prompts.rbegin()->first + 1; }
+  std::int64_t version() const { return learners.front().version; }  ///< of the main learner
+  const learner_history &learner(const std::string &name) const;
+  std::vector<const learner_history *> learners_of(const std::string &path) const;
+  /// Whether the path will not give the prompt's group to its learners.
+  bool dropped_on(const std::string &path, std::uint64_t id) const;
 };
 
-/// Adds up a journal for a run that goes on from the checkpoint of `version`: what was trained later is put
-/// back, what was running is waiting again.
-run_history read_history(const std::filesystem::path &journal, std::int64_t version);
+/// Adds up a journal for a run that goes on from the learners' checkpoints: what was trained later is put
+/// back, what was running is partial where the journal has tokens of it that count, and else waiting again.
+run_history read_history(const std::filesystem::path &journal, const learner_versions &checkpoints);
 
 /// Adds up a journal as it stands, for `slipstream ledger`.
 run_history read_history(const std::filesystem::path &journal);

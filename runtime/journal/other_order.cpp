@@ -21,15 +21,20 @@ other_order::other_order(order_rule choose, schedule_rules rules, std::int64_t p
 void other_order::read(const journal_record &record) {
   const auto in_flight = [this](std::uint64_t id) { return pool_.in_flight().contains(id); };
   const auto ready = [&](std::uint64_t id) { return pool_.in_flight().at(id).ready(); };
+  if (const auto *opened = std::get_if<run_opened>(&record.event); opened && !opened->learners.empty())
+    main_ = opened->learners.front();
   if (const auto *drawn = std::get_if<prompt_drawn>(&record.event)) {
     pool_.draw(drawn->id, drawn->min_version);
   } else if (const auto *kept = std::get_if<group_kept>(&record.event)) {
-    if (in_flight(kept->group->id) && !ready(kept->group->id)) pool_.put(kept->group);
+    if (kept->path == main_.path && in_flight(kept->group->id) && !ready(kept->group->id))
+      pool_.put(kept->group);
+  } else if (const auto *gone = std::get_if<path_dropped>(&record.event)) {
+    if (gone->path == main_.path && in_flight(gone->id) && !ready(gone->id)) pool_.drop(gone->id);
   } else if (const auto *moved = std::get_if<prompt_moved>(&record.event)) {
     if (moved->to == rollout_state::dropped && in_flight(moved->id) && !ready(moved->id))
       pool_.drop(moved->id);
   } else if (const auto *batch = std::get_if<batch_consumed>(&record.event)) {
-    given_.insert(batch->version);
+    if (batch->learner == main_.learner) given_.insert(batch->version);
   }
 }
 

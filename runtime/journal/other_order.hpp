@@ -11,10 +11,10 @@
 
 namespace slipstream {
 
-/// Batches in another order of consumption, out of the rollouts of a run that was. It respects causality: the
-/// n-th batch is chosen when the run's own learner was given its n-th, or later where the order waits for
-/// more, and only among the groups that had reached the buffer by then. What the run dropped before it
-/// reached the buffer stays dropped; what it dropped later, as late, this order may take.
+/// Batches of the main learner in another order of consumption, out of the rollouts of a run that was. It
+/// respects causality: the n-th batch is chosen when the run's own learner was given its n-th, or later where
+/// the order waits for more, and only among the groups that had reached the buffer by then. What the run
+/// dropped before it reached the buffer stays dropped; what it dropped later, as late, this order may take.
 class other_order {
  public:
   /// `places`: groups a batch.
@@ -34,6 +34,7 @@ class other_order {
  private:
   void measure(const sample_group &group, std::int64_t version);
 
+  learner_place main_;
   order_rule choose_;
   schedule_rules rules_;
   group_pool pool_;

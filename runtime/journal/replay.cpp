@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
@@ -17,17 +18,30 @@ namespace {
 
 class replaying {
  public:
-  replaying(trainer &core, std::int64_t until, const replay_listeners &listeners, other_order *order)
-      : core_(core), until_(until), listeners_(listeners), order_(order) {}
+  replaying(trainer &core, std::int64_t until, const replay_listeners &listeners, other_order *order,
+            std::string learner)
+      : core_(core), until_(until), listeners_(listeners), order_(order), learner_(std::move(learner)) {}
 
   void add(const journal_record &record) {
     if (listeners_.read) listeners_.read(record);
+    if (const auto *opened = std::get_if<run_opened>(&record.event)) find_path(*opened);
     if (order_) return follow(record);
-    if (const auto *kept = std::get_if<group_kept>(&record.event)) groups_[kept->group->id] = kept->group;
-    if (const auto *batch = std::get_if<batch_consumed>(&record.event)) consume(*batch, record.time_ns);
+    if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->path == path_)
+      groups_[kept->group->id] = kept->group;
+    if (const auto *batch = std::get_if<batch_consumed>(&record.event); batch && batch->learner == learner_)
+      consume(*batch, record.time_ns);
   }
 
  private:
+  void find_path(const run_opened &opened) {
+    for (const auto &[learner, path] : opened.learners) {
+      if (!learner_.empty() && learner != learner_) continue;
+      learner_ = learner;
+      path_ = path;
+      return;
+    }
+  }
+
   bool ended() const { return until_ > 0 && core_.version() >= until_; }
 
   void follow(const journal_record &record) {
@@ -67,6 +81,7 @@ class replaying {
   std::int64_t until_;
   const replay_listeners &listeners_;
   other_order *order_;
+  std::string learner_, path_;
   std::map<std::uint64_t, sample_group_ptr> groups_;
 };
 
@@ -74,8 +89,8 @@ class replaying {
 
 std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
                                              std::int64_t until, const replay_listeners &listeners,
-                                             other_order *order) {
-  replaying again(core, until, listeners, order);
+                                             other_order *order, const std::string &learner) {
+  replaying again(core, until, listeners, order, learner);
   return read_journal(journal, [&](const journal_record &record) { again.add(record); });
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "runtime/journal/journal.hpp"
 #include "runtime/journal/other_order.hpp"
@@ -18,12 +19,12 @@ struct replay_listeners {
   std::function<void(const trained_version &)> made;
 };
 
-/// Trains `core` on the batches of a journal, in the order they were consumed (or in `order`), until it has
-/// made `until` versions (0: all). Returns where the journal is damaged, if it is. Throws run_error when a
-/// batch names a group that the journal does not hold.
+/// Trains `core` on the batches that a journal says `learner` (empty: the main one) consumed, in that order
+/// (or in `order`), until it has made `until` versions (0: all). Returns where the journal is damaged, if it
+/// is. Throws run_error when a batch names a group that the journal does not hold.
 std::optional<journal_damage> replay_journal(const std::filesystem::path &journal, trainer &core,
                                              std::int64_t until, const replay_listeners &listeners,
-                                             other_order *order = nullptr);
+                                             other_order *order = nullptr, const std::string &learner = "");
 
 /// The first tensor of `model` that differs, in any bit, from a checkpoint's; empty when none does.
 std::string first_difference(const transformer &model, const std::filesystem::path &checkpoint);

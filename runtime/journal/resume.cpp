@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <deque>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
+#include <tuple>
+#include <utility>
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
@@ -31,24 +35,47 @@ std::int64_t version_of(const fs::path &checkpoint) {
   return state.at("version").get<std::int64_t>();
 }
 
-std::set<std::uint64_t> consumed_ids(const run_history &history) {
-  std::set<std::uint64_t> ids;
-  for (const auto &batch : history.to_consume) ids.insert(batch.ids.begin(), batch.ids.end());
-  return ids;
+// The oldest weights that make tokens yet, where every prompt is made by those of its min_version.
+std::int64_t oldest_needed(const run_history &history) {
+  auto oldest = std::numeric_limits<std::int64_t>::max();
+  for (const auto &[id, min_version] : waiting_again(history)) oldest = std::min(oldest, min_version);
+  return oldest;
+}
+
+// The newest whole one of at most `most`; none: the initial weights.
+std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std::int64_t most) {
+  std::pair<fs::path, std::int64_t> newest{{}, 0};
+  for (const auto &entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("step-") || entry.path().has_extension() ||
+        !fs::exists(entry.path() / "slipstream.json"))
+      continue;
+    const auto version = version_of(entry.path());
+    if (version <= most && version > newest.second) newest = {fs::canonical(entry.path()), version};
+  }
+  return newest;
 }
 
 }  // namespace
 
-std::optional<resume_point> find_resume_point(const run_paths &paths) {
+std::optional<resume_point> find_resume_point(const run_paths &paths,
+                                              const std::vector<learner_place> &learners, bool exact_lag) {
   if (!holds_journal(paths.journal)) return {};
   resume_point point;
-  std::int64_t version = 0;
-  if (const auto last = paths.checkpoints / "last"; fs::is_directory(last)) {
-    point.checkpoint = fs::canonical(last);
-    version = version_of(point.checkpoint);
+  learner_versions versions;
+  for (const auto &each : learners) {
+    const auto last = paths.of(&each == &learners.front() ? "" : each.learner).checkpoints / "last";
+    if (!fs::is_directory(last)) continue;
+    point.checkpoints[each.learner] = fs::canonical(last);
+    versions[each.learner] = version_of(point.checkpoints.at(each.learner));
   }
-  point.history = read_history(paths.journal, version);
-  if (point.history.opened.name.empty()) return {};  // killed before its first word was written
+  point.history = read_history(paths.journal, versions);
+  if (point.history.opened.name.empty()) return {};  // killed before the first record
+  const auto &main = learners.front().learner;
+  if (const auto needed = oldest_needed(point.history); exact_lag && needed < versions[main]) {
+    std::tie(point.checkpoints[main], versions[main]) = newest_checkpoint(paths.checkpoints, needed);
+    if (point.checkpoints[main].empty()) point.checkpoints.erase(main);
+    point.history = read_history(paths.journal, versions);
+  }
   return point;
 }
 
@@ -69,40 +96,102 @@ void require_same_topology(const run_paths &paths, const std::string &resolved) 
 }
 
 ledger restored_books(ledger empty, std::int64_t batch, const run_history &history) {
-  for (const auto &[id, prompt] : history.prompts) empty.restore(id, prompt.state, prompt.reason);
+  const auto &main = history.learners.front();
+  std::map<std::int64_t, std::int64_t>
+      taken;  // rollouts of the main learner's batches, by the version they make
+  for (const auto &[id, prompt] : history.prompts) {
+    const bool dropped = prompt.state == rollout_state::dropped;
+    empty.restore(id, prompt.state, prompt.reason);
+    if (!dropped && history.dropped_on(main.path, id)) empty.excuse(id);
+    const auto made = main.made.find(id);
+    if (made == main.made.end()) continue;
+    taken[made->second] += history.opened.group;
+    if (dropped) empty.forfeit(history.opened.group);  // it had its place, and a brake left it untrained
+  }
+  for (const auto &[version, rollouts] : taken) empty.forfeit(batch - rollouts);
   empty.restore_reissued(history.reissued);
-  for (const auto &[version, groups] : history.batch_groups)
-    empty.forfeit(batch - groups * history.opened.group);
   empty.totals();
   return empty;
 }
 
-order_buffer restored_buffer(order_buffer empty, const run_history &history) {
-  const auto consumed = consumed_ids(history);
-  std::deque<std::vector<sample_group_ptr>> again;
-  for (const auto &each : history.to_consume) {
-    again.emplace_back();
-    for (const auto id : each.ids) again.back().push_back(history.groups.at(id));
+path_book restored_paths(const run_history &history) {
+  std::vector<learner_place> places;
+  for (const auto &learner : history.learners) places.push_back({learner.name, learner.path});
+  path_book book(places);
+  for (const auto &[id, prompt] : history.prompts) {
+    if (prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped) continue;
+    std::map<std::string, path_book::course> paths;
+    std::set<std::string> trained, skipped;
+    for (const auto &[name, path] : history.paths) {
+      if (path.dropped.contains(id))
+        paths[name] = path_book::course::dropped;
+      else if (path.kept.contains(id))
+        paths[name] = path_book::course::kept;
+    }
+    for (const auto &learner : history.learners)
+      if (learner.has_passed(id)) (learner.has_trained_on(id) ? trained : skipped).insert(learner.name);
+    book.restore(id, paths, trained, skipped, prompt.state == rollout_state::buffered);
+  }
+  return book;
+}
+
+shared_batches restored_buffer(order_buffer empty, const run_history &history, const std::string &path) {
+  const auto &left = history.paths.at(path);
+  std::map<std::string, shared_batches::place> learners;
+  for (const auto *learner : history.learners_of(path))
+    learners[learner->name] = {learner->version, std::max(learner->consumed, learner->version)};
+  std::deque<shared_batches::batch> composed;
+  for (const auto &[version, ids] : left.batches) {
+    std::vector<sample_group_ptr> groups;
+    for (const auto id : ids) groups.push_back(left.groups.at(id));
+    composed.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(groups)));
   }
   group_pool pool(empty.places());
   for (const auto &[id, prompt] : history.prompts) {
-    if (prompt.state == rollout_state::dropped) continue;
-    if (prompt.state == rollout_state::trained || consumed.contains(id))
+    if (left.consumed.contains(id))
       pool.consumed(id);
-    else
+    else if (!history.dropped_on(path, id))
       pool.draw(id, prompt.min_version);
   }
-  for (const auto id : history.arrivals)
-    if (history.prompts.at(id).state == rollout_state::buffered && !consumed.contains(id))
-      pool.put(history.groups.at(id));
-  empty.restore(std::move(again), std::move(pool));
-  return empty;
+  for (const auto id : left.arrivals)
+    if (!left.consumed.contains(id) && !history.dropped_on(path, id)) pool.put(left.groups.at(id));
+  empty.restore(std::move(pool));
+  return {std::move(empty), std::move(learners), std::move(composed)};
+}
+
+std::set<std::uint64_t> heard_before(const run_history &history, const std::string &path) {
+  const auto &left = history.paths.at(path);
+  std::set<std::uint64_t> ids;
+  for (const auto &[id, prompt] : history.prompts)
+    if ((prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial) &&
+        (left.kept.contains(id) || left.dropped.contains(id)))
+      ids.insert(id);
+  return ids;
 }
 
 std::map<std::uint64_t, std::int64_t> waiting_again(const run_history &history) {
   std::map<std::uint64_t, std::int64_t> waiting;
   for (const auto &[id, prompt] : history.prompts)
-    if (prompt.state == rollout_state::waiting) waiting.emplace(id, prompt.min_version);
+    if (prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial)
+      waiting.emplace(id, prompt.min_version);
+  return waiting;
+}
+
+std::map<std::uint64_t, begun_samples> begun_again(const run_history &history) {
+  std::map<std::uint64_t, begun_samples> begun;
+  for (const auto &[id, prompt] : history.prompts)
+    if (prompt.state == rollout_state::partial)
+      begun.emplace(id, std::make_shared<const std::vector<partial_generation>>(history.begun.at(id)));
+  return begun;
+}
+
+std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_again(
+    const run_history &history) {
+  std::map<std::uint64_t, std::map<std::string, std::int64_t>> waiting;
+  for (const auto &[id, prompt] : history.prompts)
+    if ((prompt.state == rollout_state::waiting || prompt.state == rollout_state::partial) &&
+        !prompt.model_versions.empty())
+      waiting.emplace(id, prompt.model_versions);
   return waiting;
 }
 

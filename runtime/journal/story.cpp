@@ -23,6 +23,17 @@ std::string versions_of(const sample_group &group) {
                           : fmt::format(", by versions {} to {}", oldest, newest);
 }
 
+std::string judges_of(const sample_group &group) {
+  std::string text;
+  for (const auto &[model, version] : group.model_versions)
+    text += fmt::format(", judged by version {} of \"{}\"", version, model);
+  return text;
+}
+
+std::string of(const std::string &learner) {
+  return learner.empty() ? "" : fmt::format(" of \"{}\"", learner);
+}
+
 class telling {
  public:
   explicit telling(std::uint64_t id) : id_(id) {}
@@ -37,11 +48,16 @@ class telling {
       tell(std::string(to_string(moved->to)), moved->cause);
     if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->group->id == id_)
       keep(*kept->group);
+    if (const auto *progress = std::get_if<group_progress>(&record.event); progress && progress->id == id_)
+      go_on(progress->samples);
     if (const auto *batch = std::get_if<batch_consumed>(&record.event))
       if (std::find(batch->ids.begin(), batch->ids.end(), id_) != batch->ids.end())
-        tell("consumed", fmt::format("for version {}", batch->version));
+        tell("consumed", fmt::format("for version {}{}", batch->version, of(batch->learner)));
     if (const auto *resumed = std::get_if<run_resumed>(&record.event); resumed && !story_.empty())
-      tell("resumed", fmt::format("the run went on from version {}", resumed->version));
+      for (const auto &[learner, version] : resumed->versions)
+        tell("resumed", fmt::format("the run went on from version {}{}", version, of(learner)));
+    if (const auto *dropped = std::get_if<path_dropped>(&record.event); dropped && dropped->id == id_)
+      tell("dropped", fmt::format("on the way from \"{}\": {}", dropped->path, dropped->reason));
   }
   std::vector<story_line> take() { return std::move(story_); }
 
@@ -49,7 +65,14 @@ class telling {
   void keep(const sample_group &group) {
     std::size_t tokens = 0;
     for (const auto &each : group.samples) tokens += each.tokens.size();
-    tell("kept", fmt::format("{} samples of {} tokens{}", group.samples.size(), tokens, versions_of(group)));
+    tell("kept", fmt::format("{} samples of {} tokens{}", group.samples.size(), tokens, versions_of(group)) +
+                     judges_of(group));
+  }
+  void go_on(const std::vector<partial_generation> &samples) {
+    const auto ended =
+        std::count_if(samples.begin(), samples.end(), [](const auto &each) { return each.ended; });
+    tell("progress", fmt::format("{} tokens more; {} of {} samples have ended", token_count(samples), ended,
+                                 samples.size()));
   }
   void tell(std::string state, std::string cause) {
     story_.push_back({static_cast<double>(now_ - begin_) / 1e9, std::move(state), std::move(cause)});

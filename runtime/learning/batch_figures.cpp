@@ -5,10 +5,41 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
 
 #include "models/error.hpp"
 
 namespace slipstream {
+namespace {
+
+/// 1 - Var(return - value) / Var(return) over all tokens; none where there are no returns, or all are equal.
+std::optional<double> explained_variance(const std::vector<sample_group_ptr> &batch) {
+  std::vector<double> returns, rest;
+  for (const auto &group : batch)
+    for (const auto &entry : group->samples)
+      for (std::size_t t = 0; t < entry.returns.size(); ++t) {
+        returns.push_back(entry.returns[t]);
+        rest.push_back(double{entry.returns[t]} - double{entry.values[t]});
+      }
+  const auto variance = [](const std::vector<double> &values) {
+    const auto count = static_cast<double>(values.size());
+    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+    double squares = 0;
+    for (const double value : values) squares += (value - mean) * (value - mean);
+    return squares / count;
+  };
+  if (returns.empty() || variance(returns) == 0) return {};
+  return 1 - variance(rest) / variance(returns);
+}
+
+/// The oldest weights that had a part in a token: those that made it, or those of a key or value it saw.
+std::int64_t oldest_of(const sample &entry, std::size_t token) {
+  const auto made_by = entry.versions[token];
+  return token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
+}
+
+}  // namespace
 
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version) {
   staleness_figures result;
@@ -16,9 +47,10 @@ staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, 
   double count = 0;
   for (const auto &group : batch)
     for (const auto &entry : group->samples)
-      for (const auto made_by : entry.versions) {
-        result.largest = std::max(result.largest, version - made_by);
-        sum += static_cast<double>(version - made_by);
+      for (std::size_t token = 0; token < entry.versions.size(); ++token) {
+        const auto age = version - oldest_of(entry, token);
+        result.largest = std::max(result.largest, age);
+        sum += static_cast<double>(age);
         ++count;
       }
   result.any = count > 0;
@@ -31,8 +63,7 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
     for (const auto &entry : group->samples)
       for (std::size_t token = 0; token < entry.versions.size(); ++token) {
         const auto made_by = entry.versions[token];
-        const auto oldest =
-            token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
+        const auto oldest = oldest_of(entry, token);
         const auto age = version - oldest;
         if (made_by <= version && age <= bound) continue;
         throw staleness_error(
@@ -44,6 +75,47 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
                 bound, fmt::join(entry.versions, " ")),
             group->id);
       }
+}
+
+std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const std::string &model,
+                              std::int64_t version, std::optional<std::int64_t> bound, bool in_step) {
+  std::int64_t oldest = 0;
+  for (const auto &group : batch) {
+    const auto found = group->model_versions.find(model);
+    if (found == group->model_versions.end()) continue;
+    const auto age = version - found->second;
+    if ((bound && age > *bound) || (in_step && age < 0))
+      throw staleness_error(fmt::format("the staleness contract is broken: prompt {} was judged by version "
+                                        "{} of \"{}\" and is trained on at its "
+                                        "version {}: age {}, promised {}",
+                                        group->id, found->second, model, version, age,
+                                        bound ? fmt::format("at most {}", *bound) : "0 or more"),
+                            group->id);
+    oldest = std::max(oldest, age);
+  }
+  return oldest;
+}
+
+std::vector<sample_group_ptr> whitened(const std::vector<sample_group_ptr> &batch) {
+  double sum = 0, squares = 0, count = 0;
+  const auto each = [&](const auto &act) {
+    for (const auto &group : batch)
+      for (const auto &entry : group->samples)
+        for (std::size_t t = 0; t < entry.advantages.size(); ++t)
+          if (entry.trained.empty() || entry.trained[t] != 0) act(entry.advantages[t]);
+  };
+  each([&](double value) { sum += value, ++count; });
+  const double mean = count > 0 ? sum / count : 0;
+  each([&](double value) { squares += (value - mean) * (value - mean); });
+  const double scale = count > 0 ? 1 / std::sqrt(squares / count + 1e-8) : 1;
+  std::vector<sample_group_ptr> result;
+  for (const auto &group : batch) {
+    auto copy = std::make_shared<sample_group>(*group);
+    for (auto &entry : copy->samples)
+      for (auto &value : entry.advantages) value = static_cast<float>((value - mean) * scale);
+    result.push_back(std::move(copy));
+  }
+  return result;
 }
 
 void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag) {
@@ -63,7 +135,7 @@ bool has_advantage(const sample &entry) {
                                                  [](float value) { return value != 0.0F; });
 }
 
-nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version) {
+nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version, bool ages) {
   double score_sum = 0, score_squares = 0, length_sum = 0, count = 0, zero_groups = 0;
   bool scored = true, advantages = false;
   for (const auto &group : batch) {
@@ -84,8 +156,9 @@ nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::in
     result["reward_std"] = std::sqrt(std::max(score_squares / count - mean * mean, 0.0));
   }
   if (advantages) result["zero_groups"] = zero_groups / static_cast<double>(batch.size());
+  if (const auto explained = explained_variance(batch)) result["explained_variance"] = *explained;
   const auto staleness = measure_staleness(batch, version);
-  if (staleness.any) {
+  if (ages && staleness.any) {
     result["staleness_mean"] = staleness.mean;
     result["staleness_max"] = staleness.largest;
   }

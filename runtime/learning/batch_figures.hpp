@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,8 @@
 
 namespace slipstream {
 
-/// Age in versions of the data of a batch trained at `version`: each token's version against it.
+/// Age in versions of the data of a batch trained at `version`: against it, for each token, the older of the
+/// version that made it and the oldest one in the cache that it saw.
 struct staleness_figures {
   double mean = 0;
   std::int64_t largest = 0;
@@ -32,9 +34,21 @@ void assert_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t v
 /// Throws run_error when a token was not made by version max(0, `version` - `lag`).
 void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag);
 
+/// The largest age of `model`'s figures in a batch against its `version`. Throws staleness_error when it is
+/// above `bound`, or (`in_step`) when figures are of a version that `version` comes before; a model with a
+/// pace of its own may have moved on before word of it came.
+std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const std::string &model,
+                              std::int64_t version, std::optional<std::int64_t> bound, bool in_step);
+
+/// The groups with their advantages whitened over all tokens of the batch that train; everything else as it
+/// was.
+std::vector<sample_group_ptr> whitened(const std::vector<sample_group_ptr> &batch);
+
 /// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose
-/// advantages are all zero), staleness_mean, staleness_max. Keys without data are absent.
-nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version);
+/// advantages are all zero), explained_variance (of the returns by the critic's values), and with `ages`
+/// staleness_mean, staleness_max. Keys without data are absent.
+nlohmann::json batch_figures(const std::vector<sample_group_ptr> &batch, std::int64_t version,
+                             bool ages = true);
 
 /// Whether any token of the sample has an advantage other than zero, or there are no advantages at all.
 bool has_advantage(const sample &entry);

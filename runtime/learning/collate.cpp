@@ -62,6 +62,8 @@ micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad
   result.inputs.behaviour = moved(place_responses(samples, width, &sample::behaviour), device);
   result.inputs.reference = moved(place_responses(samples, width, &sample::reference), device);
   result.inputs.advantages = moved(place_responses(samples, width, &sample::advantages), device);
+  result.inputs.old_values = moved(place_responses(samples, width, &sample::values), device);
+  result.inputs.returns = moved(place_responses(samples, width, &sample::returns), device);
   result.inputs.targets = moved(score_targets(samples), device);
   return result;
 }

@@ -12,7 +12,8 @@ namespace slipstream {
 /// Samples as the tensors that an objective takes; everything but what the model under training computes.
 struct micro_batch {
   token_batch tokens;
-  objective_inputs inputs;  ///< mask, behaviour, reference, advantages [B,T]; targets [B] from scores
+  objective_inputs
+      inputs;  ///< mask, behaviour, reference, advantages, old values, returns [B,T]; targets [B]
   std::int64_t token_count = 0;
 };
 

@@ -1,8 +1,11 @@
 #include "runtime/learning/samples.hpp"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "models/error.hpp"
+#include "models/objectives/returns.hpp"
 
 namespace slipstream {
 namespace {
@@ -25,6 +28,7 @@ sample_group group_frame(const joined_group &joined) {
   result.id = joined.group->source->id;
   result.rollouts = static_cast<std::int64_t>(joined.group->rollouts.size());
   result.scores = joined.scores;
+  result.model_versions = joined.model_versions;
   return result;
 }
 
@@ -106,6 +110,36 @@ sample_group advantage_samples(const joined_group &joined, const std::vector<dou
   return result;
 }
 
+sample_group gae_samples(const joined_group &joined, const std::vector<double> &rewards,
+                         const gae_options &options) {
+  auto result = group_frame(joined);
+  for (std::size_t i = 0; i < joined.group->rollouts.size(); ++i) {
+    auto entry = rollout_sample(*joined.group, i);
+    entry.score = rewards[i];
+    entry.values = joined.values[i];
+    if (!joined.reference.empty()) entry.reference = joined.reference[i];
+    const auto length = static_cast<std::int64_t>(entry.values.size());
+    std::vector<double> steps(entry.values.size(), 0.0);
+    if (options.kl_in_reward != 0)
+      for (std::size_t t = 0; t < steps.size(); ++t)
+        steps[t] = -options.kl_in_reward * (double{entry.behaviour[t]} - double{entry.reference[t]});
+    if (!steps.empty()) steps.back() += rewards[i];
+    const at::Tensor values =
+        at::tensor(std::vector<double>(entry.values.begin(), entry.values.end()), at::kDouble);
+    const auto made =
+        gae(at::tensor(steps, at::kDouble).view({1, length}), values.view({1, length}),
+            at::zeros({1}, at::kDouble), at::ones({1, length}, at::kDouble), options.gamma, options.lambda);
+    const auto put = [](std::vector<float> &to, const at::Tensor &from) {
+      const double *first = from.data_ptr<double>();
+      to.assign(first, first + from.numel());
+    };
+    put(entry.advantages, made.advantages);
+    put(entry.returns, made.returns);
+    result.samples.push_back(std::move(entry));
+  }
+  return result;
+}
+
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings) {
   auto result = group_frame(joined);
   const auto [worst, best] = std::minmax_element(ratings.begin(), ratings.end());
@@ -116,6 +150,29 @@ sample_group pair_samples(const joined_group &joined, const std::vector<double> 
   for (const auto pick : {best, worst}) {
     result.samples.push_back(rollout_sample(*joined.group, static_cast<std::size_t>(pick - ratings.begin())));
     result.samples.back().score = *pick;
+  }
+  return result;
+}
+
+answers_left_out left_out(const joined_group &joined, const sample_group &made,
+                          const std::vector<double> &rewards) {
+  answers_left_out result{made.id, {}, {}};
+  std::vector<bool> used(made.samples.size(), false);
+  for (std::size_t i = 0; i < joined.group->rollouts.size(); ++i) {
+    const auto &answer = joined.group->rollouts[i].tokens;
+    std::size_t at = 0;
+    for (; at < made.samples.size(); ++at) {
+      const auto &entry = made.samples[at];
+      if (!used[at] && std::equal(entry.tokens.begin() + entry.prompt_length, entry.tokens.end(),
+                                  answer.begin(), answer.end()))
+        break;
+    }
+    if (at < made.samples.size()) {
+      used[at] = true;
+    } else {
+      result.lengths.push_back(static_cast<std::int64_t>(answer.size()));
+      result.rewards.push_back(rewards[i]);
+    }
   }
   return result;
 }

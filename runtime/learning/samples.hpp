@@ -8,6 +8,7 @@
 
 #include "models/tokenizers/chat.hpp"
 #include "models/tokenizers/tokenizer.hpp"
+#include "runtime/journal/events.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -15,8 +16,10 @@ namespace slipstream {
 /// A finished group with everything that was computed for it.
 struct joined_group {
   group_ptr group;
-  std::map<std::string, std::vector<double>> scores;  ///< by scorer, one a rollout
-  std::vector<std::vector<float>> reference;          ///< [rollout][token]; empty without a reference
+  std::map<std::string, std::vector<double>> scores;     ///< by scorer, one a rollout
+  std::vector<std::vector<float>> reference;             ///< [rollout][token]; empty without a reference
+  std::vector<std::vector<float>> values{};              ///< [rollout][token]; empty without a critic
+  std::map<std::string, std::int64_t> model_versions{};  ///< of models that move and judged it
 };
 
 /// Weighted sum of the scores, one reward a rollout; a scorer without a weight counts 1.
@@ -29,9 +32,26 @@ using advantage_rule = std::function<std::vector<double>(const std::vector<doubl
 sample_group advantage_samples(const joined_group &joined, const std::vector<double> &rewards,
                                const advantage_rule &rule);
 
+struct gae_options {
+  double gamma = 1;
+  double lambda = 0.95;
+  double kl_in_reward =
+      0;  ///< weight of the KL term (k1 against the reference, by the sampler's log-probabilities)
+};
+
+/// One sample a rollout with the critic's values, and advantages and returns by generalised advantage
+/// estimation: the reward comes with the last token, after which the return is 0, whether the answer ended or
+/// reached its limit.
+sample_group gae_samples(const joined_group &joined, const std::vector<double> &rewards,
+                         const gae_options &options);
+
 /// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when
 /// all are rated alike.
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings);
+
+/// The answers of a group that are not among the samples made of it; `rewards` has one an answer.
+answers_left_out left_out(const joined_group &joined, const sample_group &made,
+                          const std::vector<double> &rewards);
 
 /// What a learner makes of a dataset's line.
 enum class example_form { demonstration, pair, rated };

@@ -49,6 +49,7 @@ void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
   version_ = state.at("version");
   tokens_ = state.at("tokens");
   staleness_max_ = state.at("staleness_max");
+  model_staleness_max_ = state.value("model_staleness_max", std::map<std::string, std::int64_t>{});
   if (options_.kl_target > 0)
     options_.loss.kl_coefficient = state.value("kl_coefficient", options_.loss.kl_coefficient);
   keep_state();
@@ -67,24 +68,47 @@ void trainer::keep_state() {
 }
 
 nlohmann::json trainer::state() const {
-  nlohmann::json result = {{"version", version_}, {"tokens", tokens_}, {"staleness_max", staleness_max_}};
+  nlohmann::json result = {{"version", version_},
+                           {"tokens", tokens_},
+                           {"staleness_max", staleness_max_},
+                           {"model_staleness_max", model_staleness_max_}};
   if (options_.kl_target > 0) result["kl_coefficient"] = options_.loss.kl_coefficient;
   return result;
 }
 
-void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns) {
+void trainer::check_ages(const std::map<std::string, std::int64_t> &judges) {
+  if (options_.in_step) {
+    if (options_.staleness_bound) assert_staleness(batch_, version_, *options_.staleness_bound);
+    if (options_.exact_lag) assert_lag(batch_, version_, *options_.exact_lag);
+    staleness_max_ = std::max(staleness_max_, measure_staleness(batch_, version_).largest);
+  }
+  model_staleness_.clear();
+  for (const auto &[model, bound] : options_.model_bounds) {
+    const auto judge = judges.find(model);
+    const bool in_step = options_.models_in_step.contains(model);
+    if (!in_step && judge == judges.end()) continue;
+    const auto age = in_step ? assert_model_age(batch_, model, version_, bound, true)
+                             : assert_model_age(batch_, model, judge->second, bound, false);
+    model_staleness_[model] = age;
+    auto &largest = model_staleness_max_[model];
+    largest = std::max(largest, age);
+  }
+}
+
+void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
+                    const std::map<std::string, std::int64_t> &judges) {
   batch_ = std::move(batch);
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
-  if (options_.staleness_bound) assert_staleness(batch_, version_, *options_.staleness_bound);
-  if (options_.exact_lag) assert_lag(batch_, version_, *options_.exact_lag);
-  staleness_max_ = std::max(staleness_max_, measure_staleness(batch_, version_).largest);
+  check_ages(judges);
+  if (options_.whiten) batch_ = whitened(batch_);
   batch_ = whitened(batch_, options_.whiten_over);
   metrics_.clear();
   braked_.clear();
   steps_ = 0;
   mini_batches_.clear();
   cursor_ = 0;
+  if (version_ < options_.start_after) return;
   const auto groups = static_cast<std::int64_t>(batch_.size());
   for (std::int64_t part = 0; part < options_.mini_batches; ++part) {
     std::vector<const sample *> samples;
@@ -175,6 +199,8 @@ objective_result trainer::add_gradient(micro_batch &part, const denominators &to
     inputs.logp =
         logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);
     complete_inputs(inputs, part);
+  } else if (row.kind == input_kind::values) {
+    inputs.values = batch_values(model_, part.tokens);
   } else {
     inputs.scores = batch_scores(model_, part.tokens);
   }
@@ -225,7 +251,8 @@ void trainer::optimizer_step() {
 trained_version trainer::complete(std::int64_t now_ns) {
   const at::NoGradGuard no_gradients;
   trained_version result;
-  auto figures = batch_figures(batch_, version_);
+  auto figures = batch_figures(batch_, version_, options_.in_step);
+  for (const auto &[model, age] : model_staleness_) figures["model_staleness"][model] = age;
   figures.update(sample_shares(batch_, version_));
   result.version = ++version_;
   result.metrics = {{"update", version_},
@@ -266,6 +293,12 @@ nlohmann::json trainer::summary() const {
   result["updates"] = version_;
   result["staleness_max"] = staleness_max_;
   result["tokens_trained"] = tokens_;
+  result.erase("model_staleness");
+  for (const auto &[model, largest] : model_staleness_max_) {
+    result["model_staleness"][model] = {{"max", largest}, {"bound", nullptr}};
+    if (const auto bound = options_.model_bounds.at(model))
+      result["model_staleness"][model]["bound"] = *bound;
+  }
   return result;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,13 @@ struct trainer_options {
   std::optional<std::int64_t> exact_lag;        ///< every token is that old (less only at the beginning)
   std::vector<brake_spec> brakes;               ///< judged before each optimizer step
   std::int64_t keep_every = 0;                  ///< versions between the states that a brake rolls back to
+  bool in_step = true;           ///< its versions are those that the tokens carry: it trains on every batch
+  std::int64_t start_after = 0;  ///< versions that pass the weights on as they are, while a critic warms up
+  bool whiten = false;           ///< advantages, over all tokens of a batch
+  /// How old other models' figures may be, in those models' versions, by model (none: not promised); asserted
+  /// on every group.
+  std::map<std::string, std::optional<std::int64_t>> model_bounds{};
+  std::set<std::string> models_in_step{};  ///< those of them whose versions count the same batches
   whitening_scope whiten_over = whitening_scope::none;  ///< of the advantages of a batch
   bool keep_zero = false;    ///< samples without advantage are passed through the model all the same
   bool interpolate = false;  ///< proximal log-probabilities by interpolation, not by a forward pass
@@ -69,8 +78,8 @@ class trainer {
 
   /// Goes on from a checkpoint: `initial` was its weights, `state` is what state() gave.
   void resume(adamw_state optimizer, const nlohmann::json &state);
-  /// What a checkpoint holds beside weights and optimizer: {"version", "tokens", "staleness_max"}, and
-  /// "kl_coefficient" where it is adapted.
+  /// What a checkpoint holds beside weights and optimizer: {"version", "tokens", "staleness_max",
+  /// "model_staleness_max"}, and "kl_coefficient" where it is adapted.
   nlohmann::json state() const;
 
   std::int64_t version() const { return version_; }
@@ -78,8 +87,11 @@ class trainer {
   const transformer &model() const { return model_; }
   const adamw_state &optimizer() const { return optimizer_; }
 
-  /// Takes a batch (any order: it is sorted by id). Throws run_error when a token breaks the staleness bound.
-  void begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns);
+  /// Takes a batch (any order: it is sorted by id). `judges`: the newest versions known of models that keep a
+  /// pace of their own; those missing are not checked. Throws run_error when a token, or another model's
+  /// figures, break their staleness bound.
+  void begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
+             const std::map<std::string, std::int64_t> &judges = {});
   /// One slice: a forward pass for proximal log-probabilities, or forward and backward of one micro-batch
   /// and, after the last of a mini-batch, the optimizer's step. False when the batch is done. Throws
   /// run_error with the batch's ids when a loss or gradient is not finite.
@@ -89,7 +101,8 @@ class trainer {
   /// What the batch would move, between two batches; nothing moves. Groups are passed one by one.
   batch_gradient gradient(const std::vector<sample_group_ptr> &batch);
 
-  /// {"updates", "staleness_max", "tokens_trained"} over the run so far, and the newest update's figures.
+  /// {"updates", "staleness_max", "tokens_trained", "model_staleness": {model: {"max", "bound"}}} over the
+  /// run so far, and the newest update's figures.
   nlohmann::json summary() const;
 
  private:
@@ -98,6 +111,7 @@ class trainer {
     denominators totals;
   };
 
+  void check_ages(const std::map<std::string, std::int64_t> &judges);
   void add_mini_batch(const std::vector<const sample *> &samples);
   bool needs_proximal_pass() const;
   bool may_leave_out() const;
@@ -127,6 +141,7 @@ class trainer {
   std::int64_t version_ = 0;
   std::int64_t tokens_ = 0;
   std::int64_t staleness_max_ = 0;
+  std::map<std::string, std::int64_t> model_staleness_, model_staleness_max_;  ///< of the batch; over the run
   std::int64_t begun_ns_ = 0;
   std::vector<sample_group_ptr> batch_;
   std::vector<mini_batch> mini_batches_;

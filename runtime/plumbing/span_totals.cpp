@@ -39,10 +39,12 @@ nlohmann::json span_totals::summary() const {
 }
 
 std::string trace_event(const std::string &actor, const std::string &what, std::int64_t begin_ns,
-                        std::int64_t end_ns) {
-  return fmt::format(R"({{"ph":"X","pid":"slipstream","tid":{},"name":{},"ts":{:.3f},"dur":{:.3f}}})",
+                        std::int64_t end_ns, std::int64_t tokens, std::int64_t queued_ns) {
+  return fmt::format(R"({{"ph":"X","pid":"slipstream","tid":{},"name":{},"ts":{:.3f},"dur":{:.3f},)"
+                     R"("args":{{"tokens":{},"queued":{:.3f}}}}})",
                      nlohmann::json(actor).dump(), nlohmann::json(what).dump(),
-                     static_cast<double>(begin_ns) / 1e3, static_cast<double>(end_ns - begin_ns) / 1e3);
+                     static_cast<double>(begin_ns) / 1e3, static_cast<double>(end_ns - begin_ns) / 1e3,
+                     tokens, static_cast<double>(queued_ns) / 1e3);
 }
 
 }  // namespace slipstream

@@ -29,8 +29,9 @@ class span_totals {
   std::int64_t last_ns_ = 0;
 };
 
-/// One complete event ("ph":"X", microseconds) of the trace event format that Chromium and Perfetto read.
+/// One complete event ("ph":"X", microseconds) of the trace event format that Chromium and Perfetto read,
+/// with "args": {"tokens" handled, "queued": microseconds that it waited for the run's cores before}.
 std::string trace_event(const std::string &actor, const std::string &what, std::int64_t begin_ns,
-                        std::int64_t end_ns);
+                        std::int64_t end_ns, std::int64_t tokens = 0, std::int64_t queued_ns = 0);
 
 }  // namespace slipstream

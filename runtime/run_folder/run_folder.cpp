@@ -100,6 +100,11 @@ run_paths::run_paths(const fs::path &run_folder)
       trace(folder / "trace.json"),
       lock(folder / "lock") {}
 
+run_paths::learner_files run_paths::of(const std::string &learner) const {
+  if (learner.empty()) return {metrics, checkpoints};
+  return {folder / ("metrics." + learner + ".jsonl"), checkpoints / learner};
+}
+
 bool holds_finished_run(const fs::path &folder) {
   const auto file = run_paths(folder).summary;
   if (!fs::is_regular_file(file)) return false;

@@ -12,6 +12,12 @@ struct run_paths {
   explicit run_paths(const std::filesystem::path &run_folder);
 
   std::filesystem::path folder, topology, metrics, journal, checkpoints, log, summary, trace, lock;
+
+  struct learner_files {
+    std::filesystem::path metrics, checkpoints;
+  };
+  /// Of a learner beside the main one: metrics.NAME.jsonl and checkpoints/NAME; of the main one with "".
+  learner_files of(const std::string &learner) const;
 };
 
 /// Tests, without making anything, that a run could begin in `folder`. Throws input_error naming the mend

@@ -39,6 +39,16 @@ std::optional<contract_fault> impossible(const schedule_rules &rules, const orde
   return {};
 }
 
+// What an exact lag needs of the keys that say how the lead changes.
+std::optional<contract_fault> inexact(const schedule_rules &rules, const dial_spec &lead, bool shrinks) {
+  if (rules.lag != lag_rule::exactly) return {};
+  if (lead.least != lead.most)
+    return contract_fault{"lead", "lag = \"exactly\" needs a lead that stays; give lead as a number"};
+  if (shrinks)
+    return contract_fault{"brakes", "a brake that shrinks the lead breaks lag = \"exactly\"; remove it"};
+  return {};
+}
+
 contract_fault starving(const schedule_rules &rules, const std::string &why) {
   const bool window = rules.order == "windowed";
   return {
@@ -101,6 +111,7 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
   if (rules.lead) why = fmt::format("as lead says; {} would be allowed: {}", limit, why);
   const bool shrinks = std::any_of(rules.brakes.begin(), rules.brakes.end(),
                                    [](const auto &each) { return each.act == brake_action::shrink; });
+  if ((result.fault = inexact(rules, contract.lead, shrinks))) return result;
   if (shrinks && contract.lead.how == dial_spec::kind::ramp) {
     result.fault = contract_fault{"brakes",
                                   "a brake that shrinks the lead and a lead that follows a ramp undo each "

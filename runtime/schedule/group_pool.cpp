@@ -14,14 +14,23 @@ namespace {
   throw run_error("buffer: group " + std::to_string(id) + " " + what);
 }
 
-}  // namespace
-
-std::int64_t oldest_version(const sample_group &group, std::int64_t otherwise) {
+template <class Entry>
+std::int64_t oldest_of(const std::vector<Entry> &entries, std::int64_t otherwise) {
   std::optional<std::int64_t> oldest;
-  for (const auto &entry : group.samples)
+  for (const auto &entry : entries)
     for (const auto *versions : {&entry.versions, &entry.cache_versions})
       for (const auto version : *versions) oldest = std::min(oldest.value_or(version), version);
   return oldest.value_or(otherwise);
+}
+
+}  // namespace
+
+std::int64_t oldest_version(const sample_group &group, std::int64_t otherwise) {
+  return oldest_of(group.samples, otherwise);
+}
+
+std::int64_t oldest_version(const rollout_group &group) {
+  return oldest_of(group.rollouts, group.min_version);
 }
 
 group_pool::group_pool(std::int64_t places) : places_(places) {}
@@ -29,6 +38,7 @@ group_pool::group_pool(std::int64_t places) : places_(places) {}
 void group_pool::draw(std::uint64_t id, std::int64_t min_version) {
   if (consumed_.contains(id) || !in_flight_.emplace(id, pooled_group{min_version, min_version, 0, {}}).second)
     defect(id, "was drawn twice");
+  ++ages_[min_version];
 }
 
 void group_pool::put(sample_group_ptr group) {
@@ -36,7 +46,9 @@ void group_pool::put(sample_group_ptr group) {
   const auto found = in_flight_.find(id);
   if (found == in_flight_.end()) defect(id, "arrived without having been drawn, or after it had gone");
   if (found->second.ready()) defect(id, "arrived twice");
+  forget_age(found->second.oldest);
   found->second.oldest = oldest_version(*group, found->second.min_version);
+  ++ages_[found->second.oldest];
   found->second.arrival = ++arrived_;
   found->second.group = std::move(group);
   arrivals_.emplace(arrived_, id);
@@ -46,6 +58,7 @@ void group_pool::drop(std::uint64_t id) {
   const auto found = in_flight_.find(id);
   if (found == in_flight_.end()) defect(id, "was dropped, but is not in flight");
   if (found->second.ready()) arrivals_.erase(found->second.arrival);
+  forget_age(found->second.oldest);
   in_flight_.erase(found);
   forget_before_oldest();
 }
@@ -57,6 +70,7 @@ std::vector<sample_group_ptr> group_pool::take(const std::vector<std::uint64_t> 
     if (found == in_flight_.end() || !found->second.ready()) defect(id, "was taken, but is not there");
     taken.push_back(std::move(found->second.group));
     arrivals_.erase(found->second.arrival);
+    forget_age(found->second.oldest);
     in_flight_.erase(found);
     consumed_.insert(id);
   }
@@ -75,6 +89,15 @@ void group_pool::forget_before_oldest() {
     consumed_.erase(consumed_.begin(), consumed_.lower_bound(in_flight_.begin()->first));
 }
 
+void group_pool::forget_age(std::int64_t oldest) {
+  const auto found = ages_.find(oldest);
+  if (--found->second == 0) ages_.erase(found);
+}
+
+std::int64_t group_pool::overtaken_by(std::uint64_t id) const {
+  return std::distance(consumed_.upper_bound(id), consumed_.end());
+}
+
 std::vector<std::uint64_t> group_pool::by_arrival() const {
   std::vector<std::uint64_t> ids;
   for (const auto &[arrival, id] : arrivals_) ids.push_back(id);
@@ -86,18 +109,24 @@ std::int64_t group_pool::position(std::uint64_t id) const {
          std::distance(consumed_.begin(), consumed_.lower_bound(id));
 }
 
-bool group_pool::feasible(std::int64_t version, const std::set<std::uint64_t> &taken,
+bool group_pool::feasible(std::int64_t version, const std::map<std::int64_t, std::int64_t> &ages,
                           std::int64_t places_left, std::int64_t late_after) const {
-  std::vector<std::int64_t> deadlines;
-  for (const auto &[id, group] : in_flight_)
-    if (!taken.contains(id)) deadlines.push_back(group.oldest + late_after);
-  std::sort(deadlines.begin(), deadlines.end());
-  // the n-th to be due must have a place in a batch up to its deadline
-  for (std::size_t i = 0; i < deadlines.size(); ++i) {
-    const auto until = deadlines[i] - version;
-    if (until < 0 || static_cast<std::int64_t>(i) >= places_left + until * places_) return false;
+  std::int64_t due = 0;  // up to a deadline, that many groups must have had a place
+  for (const auto &[oldest, groups] : ages) {
+    const auto until = oldest + late_after - version;
+    due += groups;
+    if (until < 0 || due > places_left + until * places_) return false;
   }
   return true;
+}
+
+bool group_pool::feasible(std::int64_t version, const std::set<std::uint64_t> &taken,
+                          std::int64_t places_left, std::int64_t late_after) const {
+  auto rest = ages_;
+  for (const auto id : taken)
+    if (const auto found = in_flight_.find(id); found != in_flight_.end()) --rest[found->second.oldest];
+  std::erase_if(rest, [](const auto &each) { return each.second == 0; });
+  return feasible(version, rest, places_left, late_after);
 }
 
 }  // namespace slipstream

@@ -41,24 +41,37 @@ class group_pool {
   /// How many groups were drawn since the oldest in flight and before `id`, dropped ones left out.
   std::int64_t position(std::uint64_t id) const;
 
-  /// Whether all that is in flight but `taken` can still be consumed by its deadline (the version that its
-  /// age allows at most), when the batch at `version` has `places_left` places and each later one all of
-  /// them. `late_after`: versions that a group may be old.
+  const std::set<std::uint64_t> &consumed_ids() const { return consumed_; }  ///< after the oldest in flight
+  /// How many consumed groups were drawn after `id`, which is in flight.
+  std::int64_t overtaken_by(std::uint64_t id) const;
+  /// How many groups in flight have their oldest token at each version.
+  const std::map<std::int64_t, std::int64_t> &ages() const { return ages_; }
+
+  /// Whether what is in flight with these ages can still be consumed by its deadline (the last version that
+  /// its age allows) if the order is free, when the batch at `version` has `places_left` places and each
+  /// later one all of them. `late_after`: versions that a group may be old.
+  bool feasible(std::int64_t version, const std::map<std::int64_t, std::int64_t> &ages,
+                std::int64_t places_left, std::int64_t late_after) const;
+  /// The same for all that is in flight but `taken`.
   bool feasible(std::int64_t version, const std::set<std::uint64_t> &taken, std::int64_t places_left,
                 std::int64_t late_after) const;
 
  private:
   void forget_before_oldest();
+  void forget_age(std::int64_t oldest);
 
   std::int64_t places_;
   std::map<std::uint64_t, pooled_group> in_flight_;
   std::map<std::uint64_t, std::uint64_t> arrivals_;  // id by arrival
   std::uint64_t arrived_ = 0;
   std::set<std::uint64_t> consumed_;  // those drawn after the oldest in flight
+  std::map<std::int64_t, std::int64_t> ages_;
 };
 
 /// The version of the oldest token, or cache entry that one attended to; `otherwise` where none has a
 /// version.
 std::int64_t oldest_version(const sample_group &group, std::int64_t otherwise);
+/// The same of a group just sampled; its `min_version` where none has a version.
+std::int64_t oldest_version(const rollout_group &group);
 
 }  // namespace slipstream

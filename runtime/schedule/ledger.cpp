@@ -83,6 +83,9 @@ void ledger::restore(std::uint64_t id, rollout_state state, const std::string &r
 void ledger::start(std::uint64_t id) {
   move(id, rollout_state::running);
 }
+void ledger::interrupt(std::uint64_t id) {
+  move(id, rollout_state::partial);
+}
 void ledger::finish(std::uint64_t id) {
   move(id, rollout_state::finished);
 }
@@ -91,11 +94,23 @@ void ledger::buffer(std::uint64_t id) {
 }
 void ledger::train(std::uint64_t id) {
   move(id, rollout_state::trained);
+  excused_in_flight_.erase(id);
 }
 
 void ledger::drop(std::uint64_t id, const std::string &reason) {
   move(id, rollout_state::dropped);
   totals_.dropped[reason] += group_;
+  if (excused_in_flight_.erase(id) > 0) excused_ -= group_;
+}
+
+void ledger::excuse(std::uint64_t id) {
+  if (in_flight_.contains(id) && !excused_in_flight_.insert(id).second) return;
+  excused_ += group_;
+}
+
+void ledger::give_up(std::uint64_t id, const std::string &reason) {
+  drop(id, reason);
+  forfeit(group_);
 }
 
 void ledger::reissue(std::uint64_t id) {

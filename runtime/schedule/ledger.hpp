@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "runtime/schedule/admission.hpp"
 
@@ -48,25 +49,32 @@ class ledger {
   /// Places that a batch left empty (or a batch that was not trained on) count as taken: versions go on.
   void forfeit(std::int64_t rollouts) { forfeited_ += rollouts; }
   std::int64_t forfeited() const { return forfeited_; }
+  std::int64_t group() const { return group_; }
   /// Books a prompt just drawn as waiting; returns the oldest version that may make its tokens.
   std::int64_t draw(std::uint64_t id);
 
   void start(std::uint64_t id);                            ///< waiting, partial → running
+  void interrupt(std::uint64_t id);                        ///< running → partial: what it has got is kept
   void finish(std::uint64_t id);                           ///< running → finished
   void buffer(std::uint64_t id);                           ///< finished → buffered
   void train(std::uint64_t id);                            ///< buffered → trained
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
-  void reissue(std::uint64_t id);                          ///< running → waiting: whoever ran it is gone
+  /// Drops a group out of a batch that changed nothing; the place that it had counts as taken.
+  void give_up(std::uint64_t id, const std::string &reason);
+  void reissue(std::uint64_t id);  ///< running → waiting: whoever ran it is gone
+  /// The main learner will not train on it, though another one may: it leaves the admission rule's count.
+  void excuse(std::uint64_t id);
 
   /// Books a prompt that an earlier part of the run drew, in the state it was left in.
   void restore(std::uint64_t id, rollout_state state, const std::string &reason = "");
   void restore_reissued(std::int64_t rollouts) { totals_.reissued = rollouts; }
 
+  const std::unordered_map<std::uint64_t, rollout_state> &in_flight() const { return in_flight_; }
   /// Throws run_error when the sums do not close (a defect, never a user's mistake).
   const ledger_totals &totals() const;
 
  private:
-  std::int64_t counted() const { return totals_.drawn - totals_.dropped_total() + forfeited_; }
+  std::int64_t counted() const { return totals_.drawn - totals_.dropped_total() + forfeited_ - excused_; }
   void move(std::uint64_t id, rollout_state to);
   std::int64_t &count(rollout_state state);
 
@@ -75,6 +83,8 @@ class ledger {
   std::int64_t limit_;
   ledger_caps caps_;
   std::int64_t forfeited_ = 0;
+  std::int64_t excused_ = 0;  ///< rollouts, dropped ones not among them
+  std::unordered_set<std::uint64_t> excused_in_flight_;
   std::unordered_map<std::uint64_t, rollout_state> in_flight_;
   ledger_totals totals_;
 };

@@ -2,30 +2,25 @@
 
 #include <utility>
 
+#include "models/error.hpp"
+
 namespace slipstream {
 
 order_buffer::order_buffer(order_row order, order_state settings, std::int64_t places)
     : order_(std::move(order)), settings_(settings), pool_(places) {}
 
-void order_buffer::restore(std::deque<std::vector<sample_group_ptr>> again, group_pool pool) {
-  again_ = std::move(again);
-  pool_ = std::move(pool);
-}
-
 batch_choice order_buffer::choose(std::int64_t version) const {
   auto state = settings_;
   state.version = version;
-  return order_.choose(pool_, state);
+  auto choice = order_.choose(pool_, state);
+  if (static_cast<std::int64_t>(choice.take.size()) > pool_.places())
+    throw run_error("order \"" + order_.name + "\" chose " + std::to_string(choice.take.size()) +
+                    " groups for a batch of " + std::to_string(pool_.places()));
+  return choice;
 }
 
 buffer_offer order_buffer::take(std::int64_t version) {
   buffer_offer offer;
-  if (!again_.empty()) {
-    offer.batch = std::move(again_.front());
-    offer.again = true;
-    again_.pop_front();
-    return offer;
-  }
   auto choice = choose(version);
   for (const auto id : choice.late) pool_.drop(id);
   offer.late = std::move(choice.late);
@@ -38,7 +33,7 @@ std::int64_t order_buffer::short_batch(std::int64_t version, std::int64_t least)
   state.version = version;
   const auto choice = order_.choose(pool_, state);
   const auto groups = static_cast<std::int64_t>(choice.take.size());
-  return groups >= least && may_go_short(pool_, state, choice) ? groups : 0;
+  return groups >= least && may_go_short(order_, pool_, state, choice) ? groups : 0;
 }
 
 std::vector<sample_group_ptr> order_buffer::take_short(std::int64_t version) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <utility>
 #include <vector>
 
 #include "runtime/schedule/group_pool.hpp"
@@ -13,7 +13,6 @@ namespace slipstream {
 struct buffer_offer {
   std::vector<sample_group_ptr> batch;  ///< empty: not yet a whole one
   std::vector<std::uint64_t> late;      ///< groups that the order gave up; they have left the buffer
-  bool again = false;                   ///< the batch was consumed before, and the run was interrupted since
 };
 
 /// Groups between draw and training, and the order that composes batches of them. Pure, and a value.
@@ -22,8 +21,8 @@ class order_buffer {
   /// `settings` holds all but the version. `places`: groups a batch.
   order_buffer(order_row order, order_state settings, std::int64_t places);
 
-  /// Batches that an earlier part of the run consumed for versions to be made again come first, in order.
-  void restore(std::deque<std::vector<sample_group_ptr>> again, group_pool pool);
+  /// Where an earlier part of the run left off.
+  void restore(group_pool pool) { pool_ = std::move(pool); }
 
   void draw(std::uint64_t id, std::int64_t min_version) { pool_.draw(id, min_version); }
   void put(sample_group_ptr group) { pool_.put(std::move(group)); }
@@ -45,7 +44,6 @@ class order_buffer {
   order_row order_;
   order_state settings_;
   group_pool pool_;
-  std::deque<std::vector<sample_group_ptr>> again_;
 };
 
 }  // namespace slipstream

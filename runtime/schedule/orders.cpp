@@ -45,18 +45,23 @@ bool is_late(const pooled_group &group, const order_state &state) {
   return state.version - group.oldest > state.late_after;
 }
 
+void forget(std::map<std::int64_t, std::int64_t> &ages, std::int64_t oldest) {
+  if (--ages[oldest] == 0) ages.erase(oldest);
+}
+
 // First come first served, as long as everything else can still meet its deadline.
 batch_choice choose_waiting(const group_pool &pool, const order_state &state) {
   batch_choice choice;
-  std::set<std::uint64_t> taken;
+  auto ages = pool.ages();
   for (const auto id : pool.by_arrival()) {
     if (full(choice, pool)) break;
-    taken.insert(id);
-    const auto left = pool.places() - static_cast<std::int64_t>(taken.size());
-    if (pool.feasible(state.version, taken, left, state.late_after))
+    const auto oldest = pool.in_flight().at(id).oldest;
+    forget(ages, oldest);
+    const auto left = pool.places() - static_cast<std::int64_t>(choice.take.size()) - 1;
+    if (pool.feasible(state.version, ages, left, state.late_after))
       choice.take.push_back(id);
     else
-      taken.erase(id);
+      ++ages[oldest];
   }
   return choice;
 }
@@ -70,6 +75,31 @@ batch_choice choose_completed(const group_pool &pool, const order_state &state) 
     (late ? choice.late : choice.take).push_back(id);
   }
   return choice;
+}
+
+// In the order of draws, before a group come the older ones in flight and as many younger ones as may still
+// overtake it, each with a place.
+bool older_and_overtakers_fit(const group_pool &pool, const order_state &state, const batch_choice &choice) {
+  const std::set<std::uint64_t> taken(choice.take.begin(), choice.take.end());
+  std::int64_t older = 0;
+  for (const auto &[id, group] : pool.in_flight()) {
+    if (taken.contains(id)) continue;
+    const auto younger_taken = std::distance(taken.upper_bound(id), taken.end());
+    const auto overtakers =
+        std::max<std::int64_t>(state.window_most - 1 - pool.overtaken_by(id) - younger_taken, 0);
+    const auto deadline = group.oldest + state.late_after;
+    if (older + overtakers >= (deadline - state.version) * pool.places()) return false;
+    ++older;
+  }
+  return true;
+}
+
+// The order is free: the earliest deadline first. What came too late is dropped, if that is the rule.
+bool deadlines_can_be_met(const group_pool &pool, const order_state &state, const batch_choice &choice) {
+  if (state.when_late != late_rule::wait) return true;
+  auto ages = pool.ages();
+  for (const auto id : choice.take) forget(ages, pool.in_flight().at(id).oldest);
+  return pool.feasible(state.version, ages, 0, state.late_after);
 }
 
 using lead_and_why = std::pair<std::int64_t, std::string>;
@@ -98,18 +128,20 @@ lead_and_why completion_lead(const schedule_rules &rules, std::int64_t) {
 
 std::span<const order_row> order_rows() {
   static const order_row rows[] = {
-      {"strict", "in the order of the draws", choose_strict, strict_lead, false},
-      {"windowed", "finished groups overtake within a window", choose_windowed, windowed_lead, true},
-      {"completion", "in the order of finishing", choose_completed, completion_lead, true},
+      {"strict", "in the order of the draws", choose_strict, strict_lead, false, older_and_overtakers_fit},
+      {"windowed", "finished groups overtake within a window", choose_windowed, windowed_lead, true,
+       older_and_overtakers_fit},
+      {"completion", "in the order of finishing", choose_completed, completion_lead, true,
+       deadlines_can_be_met},
   };
   return rows;
 }
 
-bool may_go_short(const group_pool &pool, const order_state &state, const batch_choice &choice) {
+bool may_go_short(const order_row &order, const group_pool &pool, const order_state &state,
+                  const batch_choice &choice) {
   if (choice.take.empty()) return false;
-  if (!state.promised) return true;
-  const std::set<std::uint64_t> taken(choice.take.begin(), choice.take.end());
-  return pool.feasible(state.version, taken, 0, state.late_after);
+  if (!state.promised || choice.take.size() == pool.in_flight().size()) return true;
+  return order.spares_places && order.spares_places(pool, state, choice);
 }
 
 }  // namespace slipstream

@@ -15,9 +15,10 @@ namespace slipstream {
 
 /// What an order may look at beside the groups.
 struct order_state {
-  std::int64_t version = 0;     ///< of the learner that waits for the batch
-  std::int64_t window = 1;      ///< groups
-  std::int64_t late_after = 0;  ///< versions
+  std::int64_t version = 0;      ///< of the learner that waits for the batch
+  std::int64_t window = 1;       ///< groups
+  std::int64_t window_most = 1;  ///< groups: the largest window of the whole run
+  std::int64_t late_after = 0;   ///< versions
   late_rule when_late = late_rule::wait;
   bool promised = true;  ///< max_staleness holds, and something ages
 };
@@ -39,6 +40,9 @@ struct order_row {
   /// negative when none does. Without it the order promises nothing.
   std::function<std::pair<std::int64_t, std::string>(const schedule_rules &, std::int64_t places)> lead;
   bool overtakes = false;  ///< whether a group may be consumed before an older one that is in flight
+  /// Whether every group that stays in flight still meets its deadline for certain when the choice goes as a
+  /// batch of fewer groups than there are places. Without it such a batch goes only when nothing stays.
+  std::function<bool(const group_pool &, const order_state &, const batch_choice &)> spares_places{};
 };
 
 /// "strict": in the order of the draws. "windowed": a finished group may overtake, within a window behind the
@@ -46,6 +50,7 @@ struct order_row {
 std::span<const order_row> order_rows();
 
 /// A batch with fewer groups, as much as is there of `choice`, keeps the promise.
-bool may_go_short(const group_pool &pool, const order_state &state, const batch_choice &choice);
+bool may_go_short(const order_row &order, const group_pool &pool, const order_state &state,
+                  const batch_choice &choice);
 
 }  // namespace slipstream

@@ -15,9 +15,9 @@ enum class late_rule { wait, drop, accept };
 /// Whether the lead is an upper bound, or every batch is made wholly by the version that many before it.
 enum class lag_rule { at_most, exactly };
 
-/// What running generations do when new weights arrive: keep the old ones, or go on with the new and the old
-/// cache.
-enum class new_weights { finish, carry_on };
+/// What running generations do when new weights arrive: keep the old ones, go on with the new and the old
+/// cache, or go on with the new and a cache rebuilt with them.
+enum class new_weights { finish, carry_on, recompute };
 
 /// A whole number of the schedule: a constant, a ramp over the versions, or the hands of a controller.
 struct dial_spec {

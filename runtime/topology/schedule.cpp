@@ -135,6 +135,18 @@ std::string brake_text(const brake_spec &brake) {
   return text + fmt::format(", act = \"{}\" }}", act);
 }
 
+const char *text_of(new_weights rule) {
+  switch (rule) {
+    case new_weights::finish:
+      return "finish";
+    case new_weights::recompute:
+      return "recompute";
+    case new_weights::carry_on:
+      break;
+  }
+  return "continue";
+}
+
 }  // namespace
 
 schedule_config read_schedule(const node &document) {
@@ -150,8 +162,9 @@ schedule_config read_schedule(const node &document) {
   read_order(s, schedule);
   if (s.has("lead")) schedule.lead = read_dial(s, "lead", 0, 0);
   schedule.lag = s.choice("lag", {"at_most", "exactly"}) == "exactly" ? lag_rule::exactly : lag_rule::at_most;
-  const auto rule = s.choice("on_new_weights", {"continue", "finish"});
-  schedule.on_new_weights = rule == "finish" ? new_weights::finish : new_weights::carry_on;
+  const auto rule = s.choice("on_new_weights", {"continue", "finish", "recompute"});
+  for (const auto each : {new_weights::finish, new_weights::carry_on, new_weights::recompute})
+    if (rule == text_of(each)) schedule.on_new_weights = each;
   schedule.publish_every = read_dial(s, "publish_every", 1, 1);
   schedule.batch_least = s.integer("batch_least", 0, 0, 1 << 24);
   schedule.batch_after = s.number("batch_after", 0, 0, 86400);
@@ -187,8 +200,7 @@ std::string write_schedule(const schedule_config &schedule) {
   if (schedule.lead) text += fmt::format("lead = {}\n", dial_text(*schedule.lead));
   text += fmt::format("lag = \"{}\"\non_new_weights = \"{}\"\npublish_every = {}\n",
                       schedule.lag == lag_rule::exactly ? "exactly" : "at_most",
-                      schedule.on_new_weights == new_weights::finish ? "finish" : "continue",
-                      dial_text(schedule.publish_every));
+                      text_of(schedule.on_new_weights), dial_text(schedule.publish_every));
   if (schedule.batch_least > 0)
     text += fmt::format("batch_least = {}\nbatch_after = {}\n", schedule.batch_least,
                         write_number(schedule.batch_after));

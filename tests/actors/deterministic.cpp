@@ -75,9 +75,9 @@ struct ledger_world {
   void train(const id_list &batch, std::int64_t version) {
     for (const auto id : batch) {
       caf::anon_send(books, finished_atom::value, id);
-      caf::anon_send(books, buffered_atom::value, id);
+      caf::anon_send(books, buffered_atom::value, std::string(), id);
     }
-    caf::anon_send(books, trained_atom::value, list(batch), version);
+    caf::anon_send(books, trained_atom::value, std::string(), list(batch), version);
     world.settle();
   }
   ledger_totals totals() {
@@ -156,7 +156,7 @@ TEST_CASE("a dropped group makes room for another, and a stopped ledger draws no
   ledger_world run(2, 0);
   run.credit(run.first, 10, 0);
   CHECK(ids(run.first_log) == id_list{0, 1});
-  caf::anon_send(run.books, dropped_atom::value, std::uint64_t{0}, std::string("tie"));
+  caf::anon_send(run.books, dropped_atom::value, std::string(), std::uint64_t{0}, std::string("tie"));
   run.world.settle();
   CHECK(ids(run.first_log) == id_list{0, 1, 2});
   caf::anon_send(run.books, stop_atom::value);
@@ -174,8 +174,8 @@ TEST_CASE("a buffer answers a pull with a whole batch only, and tells the ledger
   const auto services = test::make_services(world);
   const auto books = world.own(spawn_ledger(world.system(), ledger(admission(4, 1), 2, 100), true, services));
   auto log = std::make_shared<std::vector<work_ptr>>();
-  const auto buffer =
-      world.own(spawn_buffer(world.system(), order_buffer(order_rows()[0], {}, 2), {books, services, 2}));
+  const auto buffer = world.own(
+      spawn_buffer(world.system(), {order_buffer(order_rows()[0], {}, 2), books, services, "", {}, 2}));
   caf::anon_send(books, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
   caf::anon_send(books, subscribe_atom::value, make_loader(world, drawn), sample_sink());
   caf::anon_send(books, credit_atom::value, make_work_log(world, log), std::int64_t{10}, std::int64_t{0});
@@ -187,7 +187,8 @@ TEST_CASE("a buffer answers a pull with a whole batch only, and tells the ledger
     world.settle();
   };
   arrive(2);
-  const auto first = test::request<batch_ptr>(world, buffer, pull_atom::value, std::int64_t{0});
+  const auto first =
+      test::request<batch_ptr>(world, buffer, pull_atom::value, std::string(), std::int64_t{0});
   arrive(1, "tie");
   CHECK_FALSE(first->reply);
   arrive(0);
@@ -195,12 +196,14 @@ TEST_CASE("a buffer answers a pull with a whole batch only, and tells the ledger
   CHECK((**first->reply)[0]->id == 0);
   CHECK((**first->reply)[1]->id == 2);
   const auto totals = test::request<ledger_totals_ptr>(world, books, totals_atom::value);
-  const auto second = test::request<batch_ptr>(world, buffer, pull_atom::value, std::int64_t{1});
+  const auto second =
+      test::request<batch_ptr>(world, buffer, pull_atom::value, std::string(), std::int64_t{1});
   world.pass(60s);
   CHECK_FALSE(second->reply);
   CHECK((*totals->reply)->buffered == 4);
   CHECK((*totals->reply)->dropped.at("tie") == 2);
-  const auto third = test::request<batch_ptr>(world, buffer, pull_atom::value, std::int64_t{1});
+  const auto third =
+      test::request<batch_ptr>(world, buffer, pull_atom::value, std::string(), std::int64_t{1});
   world.settle();
   CHECK(third->error);  // one learner a buffer
 }
@@ -214,6 +217,7 @@ TEST_CASE("a join waits for all its figures, in whatever order they come") {
     join_setup setup;
     setup.scorers = {"exact", "style"};
     setup.reference = true;
+    setup.rewards = [](const joined_group &) { return std::vector<double>{}; };
     setup.finish = [](const joined_group &joined) {
       sample_group result;
       result.id = joined.group->source->id;
@@ -312,9 +316,9 @@ TEST_CASE("the recorder writes metrics and a trace, and adds up the time") {
   caf::anon_send(recorder, span{"learner", "train", 0, 1'000'000'000, 10});
   caf::anon_send(recorder, span{"sampler", "decode", 500'000'000, 2'000'000'000, 30});
   caf::anon_send(recorder, span{"heldout", "evaluate", 2'000'000'000, 9'000'000'000, 0});
-  caf::anon_send(recorder, update_atom::value,
+  caf::anon_send(recorder, update_atom::value, std::string("learner"),
                  json_ptr(std::make_shared<nlohmann::json>(nlohmann::json{{"update", 1}})));
-  caf::anon_send(recorder, update_atom::value,
+  caf::anon_send(recorder, update_atom::value, std::string("learner"),
                  json_ptr(std::make_shared<nlohmann::json>(nlohmann::json{{"update", 2}})));
   const auto totals = test::request<json_ptr>(world, recorder, flush_atom::value);
   world.settle();

@@ -63,7 +63,7 @@ struct ended_run {
 
 /// Replays beside the run; before the comparison sees a version, `touch` may change it.
 json compare(ended_run &again, bool weights, const std::function<void(const trained_version &)> &touch = {}) {
-  comparison compared(again.paths.metrics, again.paths.checkpoints, "learner", weights);
+  replay_comparison compared(again.paths.metrics, again.paths.checkpoints, "learner", weights);
   replay_listeners listeners;
   listeners.read = [&](const journal_record &record) { compared.read(record); };
   listeners.made = [&](const trained_version &made) {

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 #include "actors/buffer.hpp"
 #include "actors/ledger.hpp"
 #include "actors/weights.hpp"
+#include "tests/support/schedules.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/virtual_time.hpp"
 
@@ -19,16 +21,22 @@ using fake_sampler = caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<s
 using fake_learner = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<trained_atom, batch_ptr>>;
 
 /// A loop of the real ledger, buffer and weights with a sampler and a learner that only take time; all times
-/// are drawn by chance.
+/// are drawn by chance, and where the schedule has dials, so are their turns.
 struct loop {
   static constexpr std::int64_t batch = 4, updates = 6, places = 3;
 
-  loop(std::int64_t lead_of_rule, std::uint64_t seed) : lead(lead_of_rule), dice(seed) {
+  loop(const schedule_rules &schedule, std::uint64_t seed, double brakes_of = 0)
+      : plan(model_setup::of(schedule, test::order_named(schedule.order), 1, updates)),
+        brakes(brakes_of),
+        dice(seed) {
     services = test::make_services(world);
-    books = world.own(
-        spawn_ledger(world.system(), ledger(admission(batch, lead), 1, batch * updates), true, services));
-    buffer =
-        world.own(spawn_buffer(world.system(), order_buffer(order_rows()[0], {}, batch), {books, services}));
+    ledger empty(admission(batch, plan.contract.lead.first), 1, batch * updates,
+                 {schedule.max_running, schedule.max_in_flight});
+    books = world.own(spawn_ledger(world.system(), std::move(empty), true, services));
+    buffer_setup setup{order_buffer(plan.order, plan.buffer, batch), books, services};
+    setup.least = schedule.batch_least;
+    setup.patience = std::chrono::milliseconds(static_cast<std::int64_t>(schedule.batch_after * 1000));
+    buffer = world.own(spawn_buffer(world.system(), std::move(setup)));
     caf::anon_send(books, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
     weights = world.own(spawn_weights(world.system(), publish(0)));
     for (int i = 0; i < 2; ++i) make_sampler();
@@ -70,7 +78,8 @@ struct loop {
             too_old = too_old || *held < prompt->min_version;
             most_running = std::max(most_running, ++*running);
             (*begun)[prompt->source->id] = *held;
-            self->delayed_send(self, soon(80), finished_atom::value, prompt->source->id);
+            self->delayed_send(self, soon(80) * (dice() % 8 == 0 ? 4 : 1), finished_atom::value,
+                               prompt->source->id);
           },
           [=, this](const snapshot_ptr &published) {
             const auto first = *held < 0;
@@ -104,7 +113,7 @@ struct loop {
     return world.spawn<fake_learner>([this](fake_learner::pointer self) {
       return fake_learner::behavior_type{
           [=, this](step_atom) {
-            self->request(buffer, caf::infinite, pull_atom::value, version)
+            self->request(buffer, caf::infinite, pull_atom::value, std::string(), version)
                 .then([=, this](const batch_ptr &pulled) {
                   self->delayed_send(self, soon(60), trained_atom::value, pulled);
                 });
@@ -116,49 +125,143 @@ struct loop {
               oldest = std::max(oldest, version - group->samples.front().versions.front());
             }
             consumed.insert(consumed.end(), ids->begin(), ids->end());
+            missing += batch - static_cast<std::int64_t>(ids->size());
             ++version;
-            self->send(weights, publish(version));
-            self->send(books, trained_atom::value, ids_ptr(ids), version);
+            if (version - newest_out >= plan.rules.publish_every.first || version == updates) {
+              newest_out = version;
+              self->send(weights, publish(version));
+            }
+            turn(self);
+            if (static_cast<double>(dice() % 100) < brakes * 100) {
+              given_up += static_cast<std::int64_t>(ids->size());
+              self->send(books, brake_atom::value, std::string(), ids_ptr(ids), std::string("brake"));
+              ids = std::make_shared<std::vector<std::uint64_t>>();
+            }
+            self->send(books, trained_atom::value, std::string(), ids_ptr(ids), version);
             if (version < updates) self->send(self, step_atom::value);
           }};
     });
   }
 
+  /// Any value that the dials may have, at any version.
+  void turn(fake_learner::pointer self) {
+    const auto any = [&](const dial_spec &dial) {
+      return dial.least +
+             static_cast<std::int64_t>(dice() % static_cast<std::uint64_t>(dial.most - dial.least + 1));
+    };
+    const auto &lead = plan.contract.lead, &window = plan.rules.window;
+    if (lead.least != lead.most) self->send(books, turn_atom::value, any(lead));
+    if (window.least != window.most) self->send(buffer, turn_atom::value, any(window));
+  }
+
   virtual_time world;
-  std::int64_t lead;
+  model_setup plan;
+  double brakes;
   std::mt19937_64 dice;
   run_services services;
   ledger_actor books;
   buffer_actor buffer;
   weights_actor weights;
   std::uint64_t next = 0;
-  std::int64_t version = 0, oldest = 0, most_running = 0;
+  std::int64_t version = 0, newest_out = 0, oldest = 0, most_running = 0, missing = 0, given_up = 0;
   bool too_old = false;
   std::vector<std::uint64_t> consumed;
 };
 
 }  // namespace
 
+namespace {
+
+struct outcome {
+  std::int64_t oldest = 0, missing = 0, given_up = 0, late = 0, overtaken = 0;
+};
+
+/// Many runs of a schedule with other times: the promise, the books and the end are looked at in each.
+outcome run_many(const schedule_rules &schedule, std::uint64_t seeds, double brakes = 0) {
+  outcome all;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    INFO(schedule.order << " S " << schedule.max_staleness << " seed " << seed);
+    loop run(schedule, seed, brakes);
+    const auto made_all = [&] { return run.version == loop::updates; };
+    for (int step = 0; step < 10000 && !made_all(); ++step) run.world.pass(5ms, 5ms);
+    REQUIRE(made_all());
+    run.world.pass(1s);  // what is under way arrives
+    CHECK_FALSE(run.too_old);
+    CHECK(run.most_running <= loop::places);
+    if (run.plan.contract.bound) CHECK(run.oldest <= *run.plan.contract.bound);
+    CHECK(std::set<std::uint64_t>(run.consumed.begin(), run.consumed.end()).size() == run.consumed.size());
+    const auto answer = test::request<ledger_totals_ptr>(run.world, run.books, totals_atom::value);
+    run.world.settle();
+    const auto &totals = **answer->reply;
+    CHECK(totals.trained == loop::batch * loop::updates - run.missing - run.given_up);
+    CHECK((totals.in_flight() == 0 || run.missing > 0));
+    const auto of = [&](const char *reason) {
+      const auto found = totals.dropped.find(reason);
+      return found == totals.dropped.end() ? std::int64_t{0} : found->second;
+    };
+    CHECK(of("nothing") >= 1);
+    CHECK(of("brake") == run.given_up);
+    all.late += of("late");
+    all.oldest = std::max(all.oldest, run.oldest);
+    all.missing += run.missing;
+    all.given_up += run.given_up;
+    all.overtaken += std::is_sorted(run.consumed.begin(), run.consumed.end()) ? 0 : 1;
+  }
+  return all;
+}
+
+constexpr auto drop = late_rule::drop;
+
+}  // namespace
+
 TEST_CASE("whoever is slow, the actors keep the promise, the order and the books, and the run ends") {
   for (const std::int64_t lead : {0, 1, 2}) {
-    std::int64_t oldest = 0;
-    for (std::uint64_t seed = 0; seed < 100; ++seed) {
-      INFO("lead " << lead << " seed " << seed);
-      loop run(lead, seed);
-      REQUIRE(run.world.pass_until([&] { return run.version == loop::updates; }, 1min));
-      run.world.pass(1s);  // what is under way arrives
-      CHECK_FALSE(run.too_old);
-      CHECK(run.most_running <= loop::places);
-      CHECK(run.oldest <= lead);
-      CHECK(std::is_sorted(run.consumed.begin(), run.consumed.end()));
-      const auto answer = test::request<ledger_totals_ptr>(run.world, run.books, totals_atom::value);
-      run.world.settle();
-      const auto &totals = **answer->reply;
-      CHECK(totals.trained == loop::batch * loop::updates);
-      CHECK(totals.dropped_total() >= 3);
-      CHECK(totals.in_flight() == 0);
-      oldest = std::max(oldest, run.oldest);
-    }
-    CHECK(oldest == lead);  // the bound is tight
+    const auto all = run_many(test::rules_of("strict", loop::batch, lead), 100);
+    CHECK(all.oldest == lead);  // the bound is tight
+    CHECK(all.overtaken == 0);
+    CHECK(all.late + all.missing + all.given_up == 0);
   }
+}
+
+TEST_CASE("the actors keep the promise where groups overtake") {
+  const auto windowed = run_many(test::windowed(loop::batch, 2, 3), 100);
+  CHECK(windowed.oldest == 2);
+  CHECK(windowed.overtaken > 50);
+  auto waiting = test::rules_of("completion", loop::batch, 1);
+  waiting.lead = dial_spec::constant(1);
+  const auto waited = run_many(waiting, 100);
+  CHECK(waited.oldest == 1);
+  CHECK(waited.overtaken > 50);
+  CHECK(waited.late == 0);
+  auto dropping = test::rules_of("completion", loop::batch, 1, drop);
+  dropping.lead = dial_spec::constant(1);
+  const auto dropped = run_many(dropping, 100);
+  CHECK(dropped.oldest == 1);
+  CHECK(dropped.late > 0);
+  CHECK(run_many(test::rules_of("completion", loop::batch, 1, late_rule::accept), 100).oldest > 1);
+}
+
+TEST_CASE("the actors keep the promise with short batches, brakes, turning dials, rare publishing and caps") {
+  const auto impatient = [](schedule_rules rules) {
+    rules.batch_least = 2;
+    rules.batch_after = 0.02;
+    return rules;
+  };
+  for (const auto &rules :
+       {test::rules_of("strict", loop::batch, 2), test::windowed(loop::batch, 3, 2),
+        test::rules_of("completion", loop::batch, 2), test::rules_of("completion", loop::batch, 2, drop)}) {
+    CHECK(run_many(impatient(rules), 60, 0.3).missing > 0);
+    CHECK(run_many(rules, 30, 0.3).given_up > 0);
+    auto rare = rules;
+    rare.publish_every = dial_spec::constant(2);
+    run_many(rare, 30, 0.2);
+    auto capped = rules;
+    capped.max_in_flight = loop::batch + 1;
+    capped.max_running = 2;
+    run_many(capped, 30);
+  }
+  auto turning = test::windowed(loop::batch, 3, 1);
+  turning.window = test::ramp(1, 5, 0, 9);
+  turning.lead = test::ramp(2, 0, 0, 9);
+  run_many(impatient(turning), 100, 0.2);
 }

@@ -18,7 +18,7 @@ struct small_run {
   ledger_actor books =
       world.own(spawn_ledger(world.system(), ledger(admission(2, 0), 1, 100), true, services));
   buffer_actor buffer =
-      world.own(spawn_buffer(world.system(), order_buffer(order_rows()[0], {}, 2), {books, services}));
+      world.own(spawn_buffer(world.system(), {order_buffer(order_rows()[0], {}, 2), books, services}));
   std::shared_ptr<supervised_run> parts = std::make_shared<supervised_run>();
   std::shared_ptr<test::answer<json_ptr>> ended;
 
@@ -28,14 +28,15 @@ struct small_run {
       fail_with_text(self);
       ask<batch_ptr>(
           self, asks, from, {"learner", "a batch", "buffer"}, [](const batch_ptr &) {}, pull_atom::value,
-          std::int64_t{0});
+          std::string(), std::int64_t{0});
       return learner_actor::behavior_type{
           [](step_atom) { throw input_error("t.toml:1:2: error: the learner's own words"); },
           [=](stop_atom) {
             const json_ptr report = std::make_shared<const nlohmann::json>(nlohmann::json{{"updates", 3}});
             self->send(asks.supervisor, report_atom::value, "learner", report);
             self->send(asks.supervisor, done_atom::value, "learner");
-          }};
+          },
+          [](const snapshot_ptr &) {}};
     });
   }
 

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "actors/context.hpp"
 #include "actors/run.hpp"
 #include "models/engine/engine.hpp"
 #include "models/files/checkpoint.hpp"
@@ -15,6 +14,7 @@
 #include "runtime/learning/samples.hpp"
 #include "runtime/learning/trainer.hpp"
 #include "runtime/scoring/text_scores.hpp"
+#include "tests/support/delay.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
@@ -55,38 +55,12 @@ void write_prompts(const std::filesystem::path &file) {
     out << R"({"prompt":")" << i * 37 % 1000 << R"(=","answer":")" << i * 53 % 1000 << "\"}\n";
 }
 
-/// Holds every group for up to 30 ms, so that groups overtake each other.
-rollout_sink::behavior_type delay(rollout_sink::pointer self, const std::vector<rollout_sink> &sinks) {
-  return {[=](const group_ptr &late) {
-    const auto pause = std::chrono::milliseconds(late->source->id * 7919 % 31);
-    for (const auto &sink : sinks) self->delayed_send(sink, pause, late);
-  }};
-}
-
-registry test_kinds() {
-  registry kinds;
-  register_builtin(kinds);
-  actor_kind kind;
-  kind.name = "test.delay";
-  kind.ports.accepts = ports<rollout_sink>();
-  kind.ports.gives = port_name<rollout_sink>::value;
-  kind.read = [](actor_config &config) {
-    node_plan plan;
-    plan.spawn = [name = config.name](spawn_context &context) {
-      return context.own(name, context.system.spawn(delay, context.sinks<rollout_sink>(name)));
-    };
-    return plan;
-  };
-  kinds.add(std::move(kind));
-  return kinds;
-}
-
 topology make(const std::string &text) {
   return make_topology(parse_document(text, "test.toml"), "test.toml");
 }
 
 nlohmann::json run_actors(const std::string &text) {
-  preflight plan(make(text), test_kinds());
+  preflight plan(make(text), test::delaying_kinds());
   plan.verify();
   caf::actor_system_config config;
   configure(config);

@@ -20,23 +20,46 @@ marker = struct.pack("<I", 0x8a4a4c53)
 phases, damages = collections.Counter(), collections.Counter()
 
 
-def synced(data):
-    """Bytes that were on the disk when the journal's last record was written, as its records say."""
-    at, known = 4, 4
+def number(data, at):
+    """Seven bits a byte, least first; and where it ends."""
+    value, shift = 0, 0
+    while True:
+        value |= (data[at] & 0x7f) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 0x80:
+            return value, at
+
+
+def records(data):
+    """(place, bytes back to what was on the disk, payload or None where it is packed) of each whole record."""
+    at = 4
     while at + 12 <= len(data) and data[at:at + 4] == marker:
         size, checksum = struct.unpack_from("<II", data, at + 4)
         content = data[at + 12:at + 12 + size]
         if len(content) != size or zlib.crc32(content) != checksum:
-            break
-        behind, shift = 0, 0
-        for byte in content[1:]:
-            behind |= (byte & 0x7f) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        known = max(known, at - behind)
+            return
+        behind, start = number(content, 1)
+        yield at, behind, None if content[0] else content[start:]
         at += 12 + size
-    return known
+
+
+def synced(data):
+    """Bytes that were on the disk when the journal's last record was written, as its records say."""
+    return max([4] + [at - behind for at, behind, _ in records(data)])
+
+
+def is_training(data):
+    """Whether the learner was given a batch and has not made a version of it."""
+    consumed = made = 0
+    for _, _, payload in records(data):
+        if payload is None:
+            continue
+        _, at = number(payload, 1)  # behind kind and time
+        if payload[0] == 4:  # batch_consumed
+            consumed = max(consumed, number(payload, at)[0])
+        if payload[at:at + 8] == b"\x07learner":  # version_made
+            made = max(made, number(payload, at + 8)[0])
+    return consumed > made
 
 
 def version_of(run):
@@ -78,6 +101,14 @@ def writes_checkpoint(run):
     return folder.exists() and any(entry.name.startswith(".step") for entry in folder.iterdir())
 
 
+def phase_of(run, phase):
+    """Of a running program, what it was doing as it died."""
+    if phase != "running":
+        return phase
+    files = sorted((run / "journal").glob("*.journal"))
+    return "training" if files and is_training(files[-1].read_bytes()) else "sampling"
+
+
 def wait_for(process, run, phase):
     """Until the moment to kill at has come, or the run has ended; what the phase was."""
     goal = 0 if phase == "start" else runs.lines_of(run) + random.randrange(1, 12)
@@ -108,7 +139,7 @@ def killed_run(place, name, schedule, kills):
             break
         process.kill()
         process.communicate()
-        phases[phase] += 1
+        phases[phase_of(run, phase)] += 1
         damages[cut_power(run)] += 1
     code, message = program.run(file)
     checks.check(name + ": goes on and finishes", code == 0, message)

@@ -40,18 +40,39 @@ generation_request request_of(std::uint64_t id, std::int64_t prompt, std::int64_
 // What a step does to the pages, without a model: every sequence gets one token; some end.
 void pretend_step(scheduler &plan, std::mt19937 &random) {
   const auto intakes = plan.take_in({});
-  auto intake = intakes.begin();
   auto &running = plan.running();
+  std::vector<bool> at_prompt(running.size(), false);
+  for (const auto &intake : intakes)
+    std::fill_n(at_prompt.begin() + static_cast<std::ptrdiff_t>(intake.first), intake.count, true);
   for (std::size_t i = 0; i < running.size(); ++i) {
-    if (intake != intakes.end() && i == intake->first + intake->count) ++intake;
-    if (intake == intakes.end() || i < intake->first)
+    if (running[i].missing.empty() && !at_prompt[i])
       plan.cache().make_writable(running[i].pages, running[i].position, running[i].position + 1);
+    REQUIRE(std::ssize(running[i].pages) >= plan.cache().pages_for(running[i].position + 1));
+    running[i].missing.clear();
     ++running[i].position;
-    running[i].answer().tokens.push_back(0);
-    const auto length = static_cast<std::int64_t>(running[i].answer().tokens.size());
+    auto &answer = running[i].answer();
+    answer.tokens.push_back(0);
+    answer.logprobs.push_back(0);
+    answer.versions.push_back(0);
+    answer.cache_versions.push_back(0);
+    const auto length = std::ssize(answer.tokens);
     running[i].ended = length == running[i].owner->request.max_new_tokens || random() % 6 == 0;
   }
   plan.cache().copy_pages();
+}
+
+// Some samples have tokens, some have ended.
+std::vector<partial_generation> begun(const generation_request &request, std::mt19937 &random) {
+  std::vector<partial_generation> samples(static_cast<std::size_t>(request.samples));
+  for (auto &[answer, ended] : samples) {
+    const auto count = static_cast<std::size_t>(random() % static_cast<unsigned>(request.max_new_tokens));
+    answer.tokens.assign(count, 1);
+    answer.logprobs.assign(count, 0.0F);
+    answer.versions.assign(count, 0);
+    answer.cache_versions.assign(count, 0);
+    ended = count > 0 && random() % 4 == 0;
+  }
+  return samples;
 }
 
 }  // namespace
@@ -81,7 +102,8 @@ TEST_CASE("samples start as slots come free, first come, first served") {
   CHECK(plan.running()[1].position == 4);
 }
 
-TEST_CASE("whatever arrives, ends or is aborted, every page comes back and none runs short") {
+TEST_CASE(
+    "whatever arrives, goes on, ends, is aborted or starts anew, every page comes back and none runs short") {
   for (unsigned seed = 0; seed < 30; ++seed) {
     std::mt19937 random(seed);
     const auto number = [&](std::int64_t low, std::int64_t high) {
@@ -89,15 +111,18 @@ TEST_CASE("whatever arrives, ends or is aborted, every page comes back and none 
     };
     const std::int64_t page_size = number(1, 7);
     const std::int64_t least = (40 + page_size - 1) / page_size + 1;  // the largest request just fits
-    scheduler plan(sized(number(1, 6), page_size, number(0, 1) ? least + number(0, 9) : 0), tiny_spec(),
-                   at::kFloat);
+    auto options = sized(number(1, 6), page_size, number(0, 1) ? least + number(0, 9) : 0);
+    options.prefill_tokens = number(1, 100);
+    scheduler plan(options, tiny_spec(), at::kFloat);
     std::uint64_t next = 0, finished = 0, aborted = 0;
     for (int step = 0; step < 2000 && (step < 120 || plan.queued() + std::ssize(plan.running()) > 0);
          ++step) {
       if (step < 120 && random() % 2 == 0) {
         const std::int64_t prompt = number(1, 39);
-        plan.submit(request_of(next++, prompt, number(1, 5), number(1, 40 - prompt)));
+        const auto request = request_of(next++, prompt, number(1, 5), number(1, 40 - prompt));
+        plan.submit(request, {}, random() % 2 ? begun(request, random) : std::vector<partial_generation>());
       }
+      if (random() % 10 == 0) plan.restart();
       if (next > 0 && random() % 8 == 0) aborted += plan.abort(random() % next).samples.empty() ? 0 : 1;
       pretend_step(plan, random);
       for (const auto &done : plan.retire()) {

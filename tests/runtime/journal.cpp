@@ -57,6 +57,7 @@ std::vector<journal_event> a_run() {
     events.emplace_back(group_kept{group_of(id)});
     events.emplace_back(prompt_moved{id, s::buffered, "scored"});
   }
+  events.emplace_back(answers_left_out{4, {3, 2}, {0.5, 0.5}});
   events.emplace_back(prompt_moved{4, s::dropped, "tie"});
   for (const std::int64_t version : {1, 2}) {
     const auto first = static_cast<std::uint64_t>(2 * version - 2);
@@ -125,23 +126,53 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
   CHECK(as_it_stands.dropped.at("tie") == 2);
   CHECK(as_it_stands.drawn == as_it_stands.trained + 2 + as_it_stands.in_flight());
 
-  const auto history = read_history(folder.path(), 1);
+  const auto history = read_history(folder.path(), {{"", 1}});
   const auto totals = history.totals();
   CHECK(totals.trained == 4);
   CHECK(totals.buffered == 4);
   CHECK(totals.waiting == 4);
   CHECK(totals.reissued == 2);
-  REQUIRE(history.to_consume.size() == 1);
-  CHECK(history.to_consume.front().ids == std::vector<std::uint64_t>{2, 3});
+  using batches = std::map<std::int64_t, std::vector<std::uint64_t>>;
+  CHECK(history.paths.at("").batches == batches{{2, {2, 3}}});
   CHECK(waiting_again(history) == std::map<std::uint64_t, std::int64_t>{{5, 2}, {6, 3}});
   CHECK(history.fault.empty());
   restored_books(ledger(admission(4, 1), 2, 100), 4, history);  // throws unless the sums close
   auto buffer = restored_buffer(order_buffer(order_rows()[0], {}, 2), history);
-  const auto offer = buffer.take(1);
-  CHECK(offer.again);
-  CHECK(offer.batch.front()->id == 2);
-  CHECK(buffer.take(2).batch.empty());
-  CHECK(buffer.pool().in_flight().begin()->first == 5);
+  const auto batch = buffer.take("", 1);
+  REQUIRE(batch);
+  CHECK(batch->again);
+  CHECK(batch->groups->front()->id == 2);
+  CHECK(buffer.compose().empty());
+  CHECK_FALSE(buffer.take("", 2));
+}
+
+TEST_CASE(
+    "after a resume, what a brake gave up still counts among those that overtook, and its places as taken") {
+  const test::scratch folder;
+  using s = rollout_state;
+  std::vector<journal_event> events{run_opened{"a", 7, 2}};
+  for (std::uint64_t id = 0; id < 4; ++id) events.emplace_back(prompt_drawn{id, 0, 3, 1});
+  for (const std::uint64_t id : {1, 2}) {
+    events.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
+    events.emplace_back(group_kept{group_of(id)});
+  }
+  events.emplace_back(batch_consumed{1, {1}});  // a short one, which overtook 0
+  events.emplace_back(batch_braked{1, "ess 0.1 below 0.3"});
+  write(folder.path(), events);
+  const auto history = read_history(folder.path(), {{"", 1}});
+  CHECK(history.prompts.at(1).state == s::dropped);
+  CHECK(history.prompts.at(1).reason == "brake: ess 0.1 below 0.3");
+  const auto books = restored_books(ledger(admission(4, 1), 2, 100), 4, history);
+  CHECK(books.forfeited() == 4);  // a whole batch of rollouts
+  order_row windowed = order_rows()[1];
+  order_state state;
+  state.window = state.window_most = 2;
+  const auto batches = restored_buffer(order_buffer(windowed, state, 2), history);
+  const auto &buffer = batches.groups();
+  CHECK(buffer.pool().overtaken_by(0) == 1);
+  CHECK(buffer.pool().position(2) == 2);  // too far behind 0 for a window of 2
+  state.window = 3;
+  CHECK(windowed.choose(buffer.pool(), state).take == std::vector<std::uint64_t>{2});
 }
 
 TEST_CASE("after a kill behind any record the run can be gone on with, and every prompt is trained once") {
@@ -154,8 +185,8 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
     for (std::int64_t version = 0; version <= newest; ++version) {
       const test::scratch folder;
       write(folder.path(), {events.begin(), events.begin() + static_cast<std::ptrdiff_t>(left)});
-      const auto history = read_history(folder.path(), version);
-      std::vector<journal_event> rest{run_resumed{version}};
+      const auto history = read_history(folder.path(), {{"", version}});
+      std::vector<journal_event> rest{run_resumed{{{"", version}}}};
       for (const auto &[id, prompt] : history.prompts) {
         if (prompt.state == s::waiting) {
           rest.emplace_back(prompt_moved{id, s::running, "a sampler took it"});
@@ -163,7 +194,7 @@ TEST_CASE("after a kill behind any record the run can be gone on with, and every
           rest.emplace_back(group_kept{group_of(id)});
           rest.emplace_back(prompt_moved{id, s::buffered, "scored"});
         } else if (prompt.state == s::buffered) {
-          CHECK(history.groups.contains(id));
+          CHECK(history.paths.at("").groups.contains(id));
         }
         if (prompt.state != s::trained && prompt.state != s::dropped)
           rest.emplace_back(prompt_moved{id, s::trained, "made a version"});
@@ -184,11 +215,11 @@ TEST_CASE("a run that was killed before the journal's first record was whole nev
   const run_paths paths(folder.path());
   fs::create_directories(paths.journal);
   write(paths.journal, {});
-  CHECK_FALSE(find_resume_point(paths));
+  CHECK_FALSE(find_resume_point(paths, {{"", ""}}));
   write(paths.journal, {run_opened{"a", 7, 2}});
-  CHECK(find_resume_point(paths));
+  CHECK(find_resume_point(paths, {{"", ""}}));
   fs::resize_file(paths.journal / "000001.journal", fs::file_size(paths.journal / "000001.journal") - 1);
-  CHECK_FALSE(find_resume_point(paths));
+  CHECK_FALSE(find_resume_point(paths, {{"", ""}}));
 }
 
 TEST_CASE("a prompt trained twice, or out of nowhere, is a fault of the journal") {
@@ -219,9 +250,9 @@ TEST_CASE("a crash at any byte leaves a journal that can be read and gone on wit
       CHECK((!damage || damage->torn));
     }
     CHECK(kept < all);
-    write(folder.path(), {run_resumed{0}});
+    write(folder.path(), {run_resumed{{{"", 0}}}});
     CHECK(records(folder.path()) == kept + 1);
-    CHECK_NOTHROW(read_history(folder.path(), 0));
+    CHECK_NOTHROW(read_history(folder.path(), {{"", 0}}));
   }
 }
 
@@ -274,7 +305,7 @@ TEST_CASE("a flipped bit in what was synced is found and named, and not gone on 
     CHECK_FALSE(damage->torn);
     CHECK_THAT(to_string(*damage), test::Contains("000001.journal: damaged at byte "));
     CHECK_THROWS_AS(journal_writer(folder.path()), input_error);
-    CHECK_THROWS_AS(read_history(folder.path(), 0), input_error);
+    CHECK_THROWS_AS(read_history(folder.path(), {{"", 0}}), input_error);
   }
 }
 
@@ -305,8 +336,8 @@ TEST_CASE("whatever a power cut makes of the bytes behind the last sync, the run
     CHECK(kept >= run.records);
     CHECK((!damage || damage->torn));
     CHECK((!damage || damage->offset >= run.durable));
-    CHECK_NOTHROW(read_history(folder.path(), 0));
-    write(folder.path(), {run_resumed{0}});
+    CHECK_NOTHROW(read_history(folder.path(), {{"", 0}}));
+    write(folder.path(), {run_resumed{{{"", 0}}}});
     CHECK(readable(folder.path(), damage) == kept + 1);
     CHECK_FALSE(damage);
   }
@@ -318,7 +349,7 @@ TEST_CASE("a new file that a power cut left empty or full of zeros is begun agai
     write(folder.path(), a_run());
     const auto before = records(folder.path());
     folder.write("000002.journal", std::string(zeros, '\0'));
-    write(folder.path(), {run_resumed{0}});
+    write(folder.path(), {run_resumed{{{"", 0}}}});
     CHECK(records(folder.path()) == before + 1);
     std::optional<journal_damage> damage;
     readable(folder.path(), damage);
@@ -356,8 +387,8 @@ TEST_CASE("a whole record of a kind that this version does not know is no torn e
 TEST_CASE("a checkpoint newer than the journal is refused") {
   const test::scratch folder;
   write(folder.path(), a_run());
-  CHECK_NOTHROW(read_history(folder.path(), 2));
-  CHECK_THROWS_WITH(read_history(folder.path(), 3),
+  CHECK_NOTHROW(read_history(folder.path(), {{"", 2}}));
+  CHECK_THROWS_WITH(read_history(folder.path(), {{"", 3}}),
                     test::Contains("the checkpoint is of version 3, but the journal ends at 2"));
 }
 

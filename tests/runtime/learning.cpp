@@ -130,6 +130,20 @@ TEST_CASE("a broken staleness contract tells its history") {
                     test::Contains("response token 1 was made by version 5 over a cache of version 2"));
 }
 
+TEST_CASE("a token is as old as the oldest weights in the cache that it saw") {
+  auto entry = aged({5, 5, 5});
+  entry.cache_versions = {5, 2, 4};
+  const std::vector<sample_group_ptr> batch{group_of(9, {entry})};
+  CHECK(measure_staleness(batch, 5).largest == 3);
+  CHECK(measure_staleness(batch, 5).mean == Approx(4.0 / 3));
+  CHECK_NOTHROW(assert_staleness(batch, 5, 3));
+  CHECK_THROWS_WITH(assert_staleness(batch, 5, 2),
+                    test::Contains("response token 1 was made by version 5 over a cache of version 2") &&
+                        test::Contains("age 3, promised at most 2"));
+  CHECK_THROWS_AS(assert_staleness(batch, 4, 3),
+                  run_error);  // whatever the cache, version 5 does not exist yet
+}
+
 TEST_CASE("the figures of a batch come from its data, and only where there are data") {
   auto good = aged({1, 1, 1});
   good.score = 1;
@@ -192,6 +206,22 @@ TEST_CASE("a pair is the best and the worst answer, and a tie is dropped") {
   CHECK(tie.drop_reason == "tie");
   CHECK(tie.rollouts == 2);
   CHECK(tie.id == 11);
+}
+
+TEST_CASE("answers that no sample was made of are left out, each answer once") {
+  auto joined = two_rollouts();
+  const auto pair = pair_samples(joined, {0.2, 0.9});
+  CHECK(left_out(joined, pair, {0.2, 0.9}).lengths.empty());
+  const auto tie = left_out(joined, pair_samples(joined, {0.5, 0.5}), {0.5, 0.5});
+  CHECK(tie.id == 11);
+  CHECK(tie.lengths == std::vector<std::int64_t>{2, 1});
+  CHECK(tie.rewards == std::vector<double>{0.5, 0.5});
+  auto more = *joined.group;  // the same two answers again
+  for (std::size_t i = 0; i < 2; ++i) more.rollouts.push_back(joined.group->rollouts[i]);
+  joined.group = std::make_shared<rollout_group>(more);
+  const auto rest = left_out(joined, pair, {0.2, 0.9, 0.1, 0.7});
+  CHECK(rest.lengths == std::vector<std::int64_t>{2, 1});
+  CHECK(rest.rewards == std::vector<double>{0.1, 0.7});
 }
 
 TEST_CASE("a line of a dataset becomes closed answers") {

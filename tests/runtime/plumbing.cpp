@@ -63,13 +63,14 @@ TEST_CASE("span totals are shares of the time between the first begin and the la
 }
 
 TEST_CASE("a trace event is one JSON object in microseconds") {
-  const auto event = nlohmann::json::parse(trace_event("a \"b\"", "train", 1'500, 4'000));
+  const auto event = nlohmann::json::parse(trace_event("a \"b\"", "train", 1'500, 4'000, 7, 250));
   CHECK(event == nlohmann::json{{"ph", "X"},
                                 {"pid", "slipstream"},
                                 {"tid", "a \"b\""},
                                 {"name", "train"},
                                 {"ts", 1.5},
-                                {"dur", 2.5}});
+                                {"dur", 2.5},
+                                {"args", {{"tokens", 7}, {"queued", 0.25}}}});
 }
 
 TEST_CASE("the progress line shows what was reported and nothing else") {

@@ -46,6 +46,15 @@ class virtual_time {
     }
   }
 
+  /// Lets actors go on one by one until `done` holds, those that were woken last first, so that one that
+  /// sends itself messages shuts nobody out; false when all rest before.
+  template <class Condition>
+  bool settle_until(Condition done) {
+    while (!done())
+      if (!scheduler_.try_run_once_lifo()) return false;
+    return true;
+  }
+
   /// Lets time pass, in steps small enough for a chain of timers.
   void pass(std::chrono::milliseconds time, std::chrono::milliseconds step = std::chrono::milliseconds(100)) {
     for (settle(); time.count() > 0; time -= step) {

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/schedule/order_buffer.hpp"
+
+namespace slipstream {
+
+/// The batches of one path, for every learner that takes from it: the one for a version is composed when the
+/// first of them asks, and the others get the same. Pure.
+class shared_batches {
+ public:
+  using batch = std::shared_ptr<const std::vector<sample_group_ptr>>;
+  struct served {
+    batch groups;
+    bool again = false;  ///< this learner was given it before the run was interrupted
+  };
+  /// Where a learner goes on.
+  struct place {
+    std::int64_t version = 0;   ///< it holds
+    std::int64_t consumed = 0;  ///< the newest version that it was ever given a batch for
+  };
+
+  /// One learner, without a name.
+  shared_batches(order_buffer groups)
+      : shared_batches(std::move(groups), std::map<std::string, place>{{"", place{}}}) {}
+  /// `composed`: batches composed before, from the oldest version of `learners` on.
+  shared_batches(order_buffer groups, std::map<std::string, place> learners, std::deque<batch> composed = {});
+
+  void draw(std::uint64_t id, std::int64_t min_version) { groups_.draw(id, min_version); }
+  void put(sample_group_ptr group) { groups_.put(std::move(group)); }
+  void drop(std::uint64_t id) { groups_.drop(id); }
+  void set_window(std::int64_t groups) { groups_.set_window(groups); }
+
+  /// What `learner` trains on at `version`, if that is composed. Throws run_error when it is not its next
+  /// batch.
+  std::optional<served> take(const std::string &learner, std::int64_t version);
+  /// The version whose batch comes next.
+  std::int64_t next() const { return first_ + static_cast<std::int64_t>(composed_.size()); }
+  /// Composes the next batch, if it can be whole; returns groups that the order gave up.
+  std::vector<std::uint64_t> compose();
+  /// How many groups a batch of fewer, `least` or more, would have now; 0 when it must not go.
+  std::int64_t short_batch(std::int64_t least) const { return groups_.short_batch(next(), least); }
+  void compose_short() { keep(groups_.take_short(next())); }
+
+  std::int64_t places() const { return groups_.places(); }
+  const order_buffer &groups() const { return groups_; }
+  /// Batches kept for slower learners.
+  std::int64_t held() const { return static_cast<std::int64_t>(composed_.size()); }
+
+ private:
+  void keep(std::vector<sample_group_ptr> groups);
+
+  order_buffer groups_;
+  std::map<std::string, place> learners_;
+  std::deque<batch> composed_;
+  std::int64_t first_ = 0;  ///< the version that composed_.front() is trained on at
+};
+
+}  // namespace slipstream

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+#include "runtime/simulation/schedule_model.hpp"
+
+namespace slipstream::test {
+
+inline const order_row &order_named(const std::string &name) {
+  for (const auto &row : order_rows())
+    if (row.name == name) return row;
+  throw std::logic_error("no order " + name);
+}
+
+inline schedule_rules rules_of(const std::string &order, std::int64_t batch, std::int64_t staleness,
+                               late_rule late = late_rule::wait) {
+  schedule_rules rules;
+  rules.order = order;
+  rules.batch = batch;
+  rules.max_staleness = staleness;
+  rules.when_late = late;
+  rules.i_know = late == late_rule::accept;
+  return rules;
+}
+
+inline schedule_rules windowed(std::int64_t batch, std::int64_t staleness, std::int64_t window) {
+  auto rules = rules_of("windowed", batch, staleness);
+  rules.window = dial_spec::constant(window);
+  return rules;
+}
+
+inline schedule_rules with(schedule_rules rules, const std::function<void(schedule_rules &)> &change) {
+  change(rules);
+  return rules;
+}
+
+inline dial_spec ramp(std::int64_t from, std::int64_t to, std::int64_t begin, std::int64_t end) {
+  dial_spec dial;
+  dial.how = dial_spec::kind::ramp;
+  dial.first = from;
+  dial.last = to;
+  dial.begin = begin;
+  dial.end = end;
+  dial.least = std::min(from, to);
+  dial.most = std::max(from, to);
+  return dial;
+}
+
+inline dial_spec controller(const std::string &signal, double target, std::int64_t least, std::int64_t most,
+                            std::int64_t every = 1) {
+  dial_spec dial;
+  dial.how = dial_spec::kind::controller;
+  dial.signal = signal;
+  dial.target = target;
+  dial.tolerance = 0.05;
+  dial.every = every;
+  dial.least = dial.first = dial.last = least;
+  dial.most = most;
+  return dial;
+}
+
+}  // namespace slipstream::test
