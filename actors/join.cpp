@@ -60,7 +60,9 @@ join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
         finish_if_whole(self, scores->group->source->id);
       },
       [self](const group_logprobs_ptr &logprobs) {
-        open_group(self, logprobs->group).reference = logprobs->logprobs;
+        auto &joined = open_group(self, logprobs->group);
+        joined.reference = logprobs->logprobs;
+        if (logprobs->version >= 0) judged(joined, logprobs->model, logprobs->version);
         finish_if_whole(self, logprobs->group->source->id);
       },
       [self](const group_values_ptr &values) {

@@ -294,6 +294,11 @@ std::map<std::string, std::optional<std::int64_t>> preflight::model_bounds() con
   std::map<std::string, std::optional<std::int64_t>> bounds;
   for (const auto &actor : graph_.actors) {
     const auto model = text_key(actor, "model");
+    if (const auto every = static_cast<std::int64_t>(number_key(actor, "refresh_every", 0)); every > 0) {
+      bounds[actor.name] =
+          staleness_bound();  // its newest weights are as old as a token, and were kept since
+      if (bounds[actor.name]) *bounds[actor.name] += every - 1;
+    }
     const auto *trains = followed_learner(*this, actor);
     if (!trains || trains == main_ || !feeds(actor, *main_)) continue;
     auto bound = staleness_bound();

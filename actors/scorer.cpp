@@ -29,15 +29,11 @@ scorer_actor::behavior_type score_texts(scorer_actor::stateful_pointer<text_scor
   }};
 }
 
-struct model_scorer_state {
-  static inline const char *name = "model scorer";
-};
-using self_pointer = rollout_sink::stateful_pointer<model_scorer_state>;
-
 struct judge_state {
   static inline const char *name = "judge";
   model_scorer_setup setup;
-  std::int64_t version = -1;
+  std::int64_t version = -1;    ///< of the weights that judge
+  std::int64_t heard_of = -1;   ///< the newest version; a refreshed reference does not take every one
   std::vector<group_ptr> held;  ///< groups that may only be judged by a version still to come
 };
 using judge_pointer = model_scorer_actor::stateful_pointer<judge_state>;
@@ -55,24 +51,34 @@ std::int64_t oldest_allowed(const model_scorer_setup &setup, const rollout_group
   return found == group.model_versions.end() ? 0 : found->second;
 }
 
+/// A refreshed reference takes the first version of every `refresh_every` that it hears of.
+bool takes(const judge_state &state, std::int64_t version) {
+  const auto every = state.setup.refresh_every;
+  return every == 0 || version / every > state.version / every;
+}
+
 /// What a model that judges does beside judging: it follows its learner and holds back what must wait for it.
 template <class Judge>
 model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_scorer_setup &given,
                                              Judge judge) {
   fail_with_text(self);
   self->state.setup = given;
+  self->state.version = given.version;
   if (given.weights) self->send(given.weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   return {[=](const group_ptr &group) {
             auto &state = self->state;
             const bool moves = static_cast<bool>(state.setup.weights);
-            if (moves && (!state.setup.model || state.version < oldest_allowed(state.setup, *group)))
+            if (moves && (!state.setup.model || state.heard_of < oldest_allowed(state.setup, *group)))
               return state.held.push_back(group);
             judge(self, group);
           },
           [=](const snapshot_ptr &published) {
             auto &state = self->state;
-            state.setup.model = place(published->model, state.setup.device, state.setup.mode);
-            state.version = published->version;
+            state.heard_of = published->version;
+            if (takes(state, published->version)) {
+              state.setup.model = place(published->model, state.setup.device, state.setup.mode);
+              state.version = published->version;
+            }
             for (const auto &group : std::exchange(state.held, {})) self->send(self, group);
           }};
 }
@@ -114,19 +120,18 @@ model_scorer_actor::behavior_type value_with_model(judge_pointer self, const mod
   });
 }
 
-rollout_sink::behavior_type recompute_logprobs(self_pointer self, const model_scorer_setup &setup) {
-  fail_with_text(self);
-  return {[=](const group_ptr &group) {
-    auto result = std::make_shared<group_logprobs>();
-    result->group = group;
+model_scorer_actor::behavior_type recompute_logprobs(judge_pointer self, const model_scorer_setup &given) {
+  return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
+    const auto &setup = judge->state.setup;
+    auto result = open_result<group_logprobs>(judge, group);
     result->model = setup.share.actor;
-    compute(self, setup.share, "logprobs", [&] {
+    compute(judge, setup.share, "logprobs", [&] {
       result->logprobs =
           answer_logprobs(*setup.model, group->prompt_tokens, group->rollouts, setup.temperature);
       return token_count(*group);
     });
-    for (const auto &sink : setup.logprob_sinks) self->send(sink, group_logprobs_ptr(result));
-  }};
+    for (const auto &sink : setup.logprob_sinks) judge->send(sink, group_logprobs_ptr(result));
+  });
 }
 
 }  // namespace

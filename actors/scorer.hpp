@@ -30,6 +30,8 @@ struct model_scorer_setup {
   /// than made its oldest token, else by none that is older than its `model_versions` say. It waits here
   /// meanwhile.
   bool in_step = true;
+  std::int64_t refresh_every = 0;  ///< of a reference that follows the policy: versions between its changes
+  std::int64_t version = -1;       ///< of `model`, where it is refreshed
   std::string device = "cpu";
   numerics mode = numerics::fast;
 };
@@ -42,7 +44,8 @@ caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detach
 /// A critic's values before every token of a group's answers; one group is one forward pass.
 caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached, const model_scorer_setup &setup);
 
-/// Log-probabilities of every rollout under a fixed model; one group is one forward pass.
+/// Log-probabilities of every rollout under a model that is fixed or follows the policy in steps; one group
+/// is one forward pass.
 caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,
                                       const model_scorer_setup &setup);
 

@@ -58,6 +58,7 @@ struct group_logprobs {
   group_ptr group;
   std::string model;
   std::vector<std::vector<float>> logprobs;  ///< [rollout][token]
+  std::int64_t version = -1;  ///< of the weights that a refreshed reference had; -1: it never changes
 };
 
 /// A critic's estimates of the return, before each generated token.

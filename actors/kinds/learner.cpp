@@ -176,7 +176,8 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
                     flag_key(*giver, "whiten", true);
   if (training.in_step) training.model_bounds = plan.model_bounds();
   for (const auto &[model, bound] : training.model_bounds)
-    if (plan.in_step(*plan.learner_of(model))) training.models_in_step.insert(model);
+    if (const auto *learner = plan.learner_of(model); !learner || plan.in_step(*learner))
+      training.models_in_step.insert(model);  // a refreshed reference has the policy's own versions
   if (const auto *sampler = plan.upstream(self, "sampler"))
     training.temperature = number_key(*sampler, "temperature", 1.0);
   if (training.in_step) training.staleness_bound = plan.staleness_bound();

@@ -1,7 +1,10 @@
 #include "actors/scorer.hpp"
 
+#include <fmt/format.h>
+
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
+#include "models/files/checkpoint.hpp"
 #include "models/network/group_forward.hpp"
 #include "models/network/place.hpp"
 #include "runtime/scoring/countdown.hpp"
@@ -72,9 +75,41 @@ struct model_kind {
 constexpr model_kind model_kinds[] = {
     {"scorer.reward_model", "the score of a reward model's head", spawn_reward_scorer, true, true},
     {"critic", "a critic's estimate of the return before every token", spawn_critic, true, true},
-    {"reference", "log-probabilities of the answers under a fixed model, for KL", spawn_reference, false,
+    {"reference", "log-probabilities of the answers under a model that stays, for KL", spawn_reference, false,
      false},
 };
+
+/// What a refreshed reference needs: weights of the policy's shape, and, to go on with after a kill, a
+/// checkpoint of every version that it takes.
+void check_refresh(preflight &checks, const actor_config &self, std::int64_t every) {
+  if (every == 0) return;
+  const auto &at = self.node.find("refresh_every")->at;
+  const auto checkpoints = checks.graph().run.checkpoint_every;
+  if (checkpoints == 0 || every % checkpoints != 0)
+    fail_at(at,
+            "[actors." + self.name + "] takes the policy's weights every " + std::to_string(every) +
+                " versions, and a run that goes on needs them from a checkpoint; set checkpoint_every = " +
+                std::to_string(every) + " in [run], or to a divisor of it");
+  if (!checks.samples_own_policy())
+    fail_at(at, "[actors." + self.name + "] cannot be refreshed: the sampler's model is not being trained");
+  const auto &policy = checks.models().describe(checks.learned_model()).spec;
+  if (!(described_model(checks, self).spec == policy))
+    fail_at(at, "[actors." + self.name + "] takes the weights of \"" + checks.learned_model() +
+                    "\" from time to time, but its own model has another shape; use copy_of = \"" +
+                    checks.learned_model() + "\"");
+}
+
+/// The newest weights of the policy that the reference took before the run goes on.
+void take_up(spawn_context &context, model_scorer_setup &setup) {
+  setup.version = 0;
+  if (!context.resumed) return;
+  setup.version = context.resumed->history.version() / setup.refresh_every * setup.refresh_every;
+  if (setup.version == 0) return;
+  const auto folder = context.paths.checkpoints / fmt::format("step-{:06}", setup.version);
+  const auto weights =
+      std::make_shared<const transformer>(load_checkpoint(folder).network(context.plan.graph().run.numerics));
+  setup.model = place(weights, setup.device, setup.mode);
+}
 
 void check_model(preflight &checks, const actor_config &self, const model_kind &kind) {
   const auto &at = self.node.find("model")->at;
@@ -143,15 +178,24 @@ actor_kind model_scorer_kind(const model_kind &row) {
     auto s = config.settings();
     s.required_text("model");
     const auto threads = s.integer("threads", 1, 1, 1024);
+    const bool reference = row.spawn == spawn_reference;
+    const auto refresh = reference ? s.integer("refresh_every", 0, 0, 1 << 20) : 0;
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=, &row](preflight &checks) {
-      check_model(checks, *checks.graph().find_actor(name), row);
+      const auto &self = *checks.graph().find_actor(name);
+      check_model(checks, self, row);
+      check_refresh(checks, self, refresh);
     };
     plan.spawn = [=, &row](spawn_context &context) {
       auto setup = make_setup(context, *context.plan.graph().find_actor(name), row, threads);
+      if (refresh > 0) {
+        setup.refresh_every = refresh;
+        setup.weights = context.weights_of(context.plan.learned_model());
+        take_up(context, setup);
+      }
       if (critic)
         setup.value_sinks = context.sinks<value_sink>(name);
       else if (row.needs_head)
@@ -162,7 +206,10 @@ actor_kind model_scorer_kind(const model_kind &row) {
     };
     if (!critic)
       plan.offline = [=, &row](preflight &checks) {
-        return offline(checks, *checks.graph().find_actor(name), row.needs_head);
+        const auto &self = *checks.graph().find_actor(name);
+        if (refresh > 0)
+          fail_at(self.kind_at, "[actors." + name + "] changed during the run, and cannot be asked again");
+        return offline(checks, self, row.needs_head);
       };
     return plan;
   };
