@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/error.hpp"
+#include "runtime/learning/batch_figures.hpp"
 
 namespace slipstream {
 namespace {
@@ -16,7 +17,8 @@ answer_story tell(const sample &entry) {
   answer_story answer;
   answer.length = static_cast<std::int64_t>(entry.tokens.size()) - entry.prompt_length;
   answer.reward = entry.score;
-  for (const auto version : entry.versions) ++answer.versions[version];
+  for (std::size_t token = 0; token < entry.versions.size(); ++token)
+    ++answer.versions[oldest_of(entry, token)];
   return answer;
 }
 

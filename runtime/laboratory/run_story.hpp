@@ -31,7 +31,7 @@ class run_clock {
 struct answer_story {
   std::int64_t length = 0;                        ///< tokens of the answer
   double reward = 0;                              ///< NaN where there is none
-  std::map<std::int64_t, std::int64_t> versions;  ///< version to the tokens that it made
+  std::map<std::int64_t, std::int64_t> versions;  ///< tokens by the oldest weights that had a part in them
 };
 
 struct group_story {

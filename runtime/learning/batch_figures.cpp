@@ -33,13 +33,12 @@ std::optional<double> explained_variance(const std::vector<sample_group_ptr> &ba
   return 1 - variance(rest) / variance(returns);
 }
 
-/// The oldest weights that had a part in a token: those that made it, or those of a key or value it saw.
+}  // namespace
+
 std::int64_t oldest_of(const sample &entry, std::size_t token) {
   const auto made_by = entry.versions[token];
   return token < entry.cache_versions.size() ? std::min(made_by, entry.cache_versions[token]) : made_by;
 }
-
-}  // namespace
 
 staleness_figures measure_staleness(const std::vector<sample_group_ptr> &batch, std::int64_t version) {
   staleness_figures result;

@@ -11,6 +11,9 @@
 
 namespace slipstream {
 
+/// The oldest weights that had a part in a token: those that made it, or those of a key or value it saw.
+std::int64_t oldest_of(const sample &entry, std::size_t token);
+
 /// Age in versions of the data of a batch trained at `version`: against it, for each token, the older of the
 /// version that made it and the oldest one in the cache that it saw.
 struct staleness_figures {
