@@ -161,7 +161,8 @@ int replay_command(const replay_arguments &arguments) {
     options.staleness_bound.reset(), options.exact_lag.reset(),
         options.model_bounds.clear();  // counted, not promised
   trainer core(options, *initial);
-  replay_comparison compared(paths.metrics, paths.checkpoints, plan.learner().name, overrides.empty() && !order);
+  replay_comparison compared(paths.metrics, paths.checkpoints, plan.learner().name,
+                             overrides.empty() && !order);
   std::optional<gradient_study> gradients;
   if (arguments.gradients) {
     plan.verify();

@@ -62,7 +62,7 @@ std::string block(const json &updates, const std::vector<const char *> &shown, s
 }  // namespace
 
 replay_comparison::replay_comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints,
-                       std::string learner, bool weights)
+                                     std::string learner, bool weights)
     : checkpoints_folder_(std::move(checkpoints)),
       learner_(std::move(learner)),
       weights_(weights),

@@ -19,8 +19,8 @@ class replay_comparison {
  public:
   /// `learner` names the learner, whose figures and checkpoints the run has in `metrics` and `checkpoints`.
   /// `weights`: they should be the run's own, as nothing was changed.
-  replay_comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints, std::string learner,
-             bool weights);
+  replay_comparison(const std::filesystem::path &metrics, std::filesystem::path checkpoints,
+                    std::string learner, bool weights);
 
   void read(const journal_record &record);
   void made(const trained_version &version, const trainer &core);
