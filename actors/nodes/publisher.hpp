@@ -1,0 +1,15 @@
+#pragma once
+
+#include <caf/fwd.hpp>
+
+#include <memory>
+
+#include "actors/interfaces.hpp"
+#include "runtime/wire/weight_stream.hpp"
+
+namespace slipstream {
+
+/// Follows weights actors and offers every version that they hand out to the nodes.
+weights_sink spawn_publisher(caf::actor_system &system, const std::shared_ptr<weight_server> &server);
+
+}  // namespace slipstream
