@@ -120,6 +120,15 @@ struct node_arguments {
 /// A process that runs place actors on.
 int node_command(const node_arguments &arguments);
 
+struct certs_arguments {
+  std::filesystem::path to;        ///< folder of the authority and of the nodes' files
+  std::vector<std::string> names;  ///< of the nodes
+  std::int64_t days = 825;         ///< that the nodes' certificates are good for
+  bool json = false;
+};
+/// Makes a private authority, or takes the one that is there, and certificates for nodes.
+int certs_command(const certs_arguments &arguments);
+
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream
