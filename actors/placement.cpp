@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "models/error.hpp"
+#include "runtime/topology/suggest.hpp"
 #include "runtime/wire/endpoint.hpp"
 
 namespace slipstream {
@@ -37,6 +39,20 @@ void check_labels(const topology &graph) {
                               "\", one of them a replica; give this one another name");
 }
 
+void check_chaos(const topology &graph) {
+  std::set<std::string> placed;
+  for (const auto &actor : graph.actors)
+    for (std::int64_t i = 0; i < replica_count(actor); ++i)
+      if (!replica_node(actor, i).empty()) placed.insert(replica_label(actor, i));
+  const std::vector<std::string> names(placed.begin(), placed.end());
+  for (const auto &event : graph.chaos.events)
+    if (placed.count(event.replica) == 0)
+      fail_at(event.at, "[chaos] \"" + event.replica + "\" runs on no node." +
+                            did_you_mean(event.replica, names) + " On nodes run: " + listed(names));
+  if (graph.chaos.delay_weights_ms > 0 && placed.empty())
+    fail_at(graph.chaos.at, "[chaos] delay_weights holds back what goes to nodes, and no actor runs on one");
+}
+
 }  // namespace
 
 std::int64_t replica_count(const actor_config &actor) {
@@ -65,17 +81,21 @@ bool places_actors(const topology &graph) {
 void check_links(const topology &graph) {
   if (!places_actors(graph)) return;
   const auto &nodes = graph.nodes;
-  const auto what = to_string(nodes.at) + ": error: [nodes]";
   const wire_security security{nodes.certificate, nodes.key, nodes.authority, {}};
-  check_security(security, what);
-  check_place(parse_endpoint(nodes.listen, what + " listen"), security, what + " listen");
-  if (!nodes.weights.empty())
-    check_place(parse_endpoint(nodes.weights, what + " weights"), security, what + " weights");
-  for (const auto &node : nodes.places)
-    if (!node.address.empty()) {
-      const auto where = to_string(node.at) + ": error: [nodes." + node.name + "] address";
-      check_place(parse_endpoint(node.address, where), security, where);
+  const auto attempt = [](const source_position &at, const auto &check) {
+    try {
+      check();
+    } catch (const input_error &problem) {
+      fail_at(at, without_error_mark(problem.what()));
     }
+  };
+  const auto check = [&](const source_position &at, const std::string &what, const std::string &address) {
+    if (!address.empty()) attempt(at, [&] { check_place(parse_endpoint(address, what), security, what); });
+  };
+  attempt(nodes.at, [&] { check_security(security, "[nodes]"); });
+  check(nodes.at, "[nodes] listen", nodes.listen);
+  check(nodes.at, "[nodes] weights", nodes.weights);
+  for (const auto &node : nodes.places) check(node.at, "[nodes." + node.name + "] address", node.address);
 }
 
 void check_placement(const preflight &checks, const registry &kinds) {
@@ -83,6 +103,7 @@ void check_placement(const preflight &checks, const registry &kinds) {
   for (const auto &actor : graph.actors)
     if (!actor.nodes.empty()) check_actor(checks, actor, kinds);
   check_labels(graph);
+  check_chaos(graph);
 }
 
 }  // namespace slipstream

@@ -1,6 +1,7 @@
 #include "actors/nodes/host.hpp"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 #include <caf/all.hpp>
 
@@ -36,6 +37,7 @@ struct host_state {
   std::map<std::string, known_node> nodes;
   std::map<std::string, placed_replica> placed;
   bool ending = false;
+  bool heard = false;  ///< of a version
 };
 
 using self_pointer = caf::stateful_actor<host_state> *;
@@ -133,6 +135,28 @@ void check_patience(self_pointer self) {
   }
 }
 
+/// Mishaps on purpose, to processes of this machine.
+void make_trouble(self_pointer self, std::int64_t version) {
+  auto &state = self->state;
+  auto &events = state.setup.chaos;
+  const bool before = !std::exchange(state.heard, true);  // what came before a resume is not repeated
+  while (!events.empty() && events.front().update <= version) {
+    const auto event = events.front();
+    events.erase(events.begin());
+    const auto found = state.placed.find(event.replica);
+    if (found == state.placed.end() || (before && version > 0)) continue;
+    const auto &node = state.nodes.at(found->second.node);
+    const bool here = state.setup.plain || (node.config.launch == "local" && node.config.address.empty());
+    if (!here || node.pid <= 0) continue;
+    const int signal = event.what == chaos_event::action::kill   ? SIGKILL
+                       : event.what == chaos_event::action::stop ? SIGSTOP
+                                                                 : SIGCONT;
+    state.setup.say(fmt::format("chaos: signal {} to {} (process {}) at update {}", signal, event.replica,
+                                node.pid, version));
+    ::kill(static_cast<pid_t>(node.pid), signal);
+  }
+}
+
 void on_down(self_pointer self, const caf::down_msg &down) {
   auto &state = self->state;
   for (auto &[name, node] : state.nodes) {
@@ -195,6 +219,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
         self->state.setup.say(label + " is started again: " + why);
         send_order(self, label);
       },
+      [self](const snapshot_ptr &published) { make_trouble(self, published->version); },
       [self](tick_atom) { tick(self); },
       [self](end_atom) { self->quit(); },  // nodes that do not hang up
   };

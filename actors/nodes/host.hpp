@@ -7,7 +7,9 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "runtime/topology/chaos.hpp"
 #include "runtime/topology/nodes.hpp"
 
 namespace slipstream {
@@ -20,6 +22,7 @@ struct host_setup {
   std::string learner;                        ///< the name under which our own process is listed
   std::filesystem::path processes;            ///< file of names and process ids; empty: none
   bool plain = true;                          ///< no certificates: this machine only
+  std::vector<chaos_event> chaos;  ///< by update; done when the main learner's versions say so (snapshot_ptr)
   std::function<void(const std::string &)> say;  ///< one line on what became of a node
 };
 

@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include <caf/all.hpp>
 
+#include <algorithm>
+
 #include "actors/nodes/host.hpp"
 #include "actors/nodes/publisher.hpp"
 #include "actors/nodes/shipping.hpp"
@@ -33,7 +35,7 @@ std::shared_ptr<weight_server> open_streams(spawn_context &context) {
   const auto &nodes = plan.graph().nodes;
   const auto server = std::make_shared<weight_server>(weights_place(nodes), link_options_of(nodes).security);
   publish_fixed(plan, context.first, *server);
-  const auto publisher = spawn_publisher(context.system, server);
+  const auto publisher = spawn_publisher(context.system, server, plan.graph().chaos.delay_weights_ms);
   for (const auto &model : followed_models(plan))
     caf::anon_send(context.weights_of(model), subscribe_atom::value, publisher);
   context.own("publisher", publisher);
@@ -65,10 +67,16 @@ endpoint open_nodes(spawn_context &context, const std::function<void(const std::
   setup.say = [say](const std::string &line) {
     if (say) say(line);
   };
+  setup.chaos = plan.graph().chaos.events;
+  std::stable_sort(setup.chaos.begin(), setup.chaos.end(),
+                   [](const auto &a, const auto &b) { return a.update < b.update; });
   const auto listen = parse_endpoint(setup.nodes.listen, "[nodes] listen");
   const bool plain = setup.plain;
   context.nodes = spawn_node_host(context.system, setup);
   context.own("nodes", context.nodes);
+  if (!plan.graph().chaos.events.empty())
+    caf::anon_send(context.weights, subscribe_atom::value,
+                   caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(context.nodes)));
   auto join = open_port(context.system, context.nodes, listen, plain);
   if (is_any(join.host)) join.host = own_name();
   if (say) say("a node joins at " + to_string(join));

@@ -16,25 +16,33 @@ struct publisher_state {
   std::map<std::string, std::int64_t> newest;
 };
 
-weights_sink::behavior_type behave(weights_sink::stateful_pointer<publisher_state> self,
-                                   const std::shared_ptr<weight_server> &server) {
+using self_pointer = caf::stateful_actor<publisher_state> *;
+
+void publish(self_pointer self, const snapshot &next) {
+  auto &state = self->state;
+  const auto [known, fresh] = state.newest.emplace(next.name, next.version);
+  if (!fresh && next.version <= known->second) return;  // published again, as the last one
+  known->second = next.version;
+  state.server->publish({next.name, next.version,
+                         next.model->trainable().to(at::kCPU, at::kFloat).contiguous(), next.last});
+}
+
+caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &server, std::int64_t delay_ms) {
   fail_with_text(self);
   self->state.server = server;
-  return {[self](const snapshot_ptr &published) {
-    auto &state = self->state;
-    const auto [known, fresh] = state.newest.emplace(published->name, published->version);
-    if (!fresh && published->version <= known->second) return;  // published again, as the last one
-    known->second = published->version;
-    state.server->publish({published->name, published->version,
-                           published->model->trainable().to(at::kCPU, at::kFloat).contiguous(),
-                           published->last});
-  }};
+  return {[=](const snapshot_ptr &published) {
+            if (delay_ms == 0) return publish(self, *published);
+            self->delayed_send(self, std::chrono::milliseconds(delay_ms), check_atom::value, published);
+          },
+          [=](check_atom, const snapshot_ptr &held_back) { publish(self, *held_back); }};
 }
 
 }  // namespace
 
-weights_sink spawn_publisher(caf::actor_system &system, const std::shared_ptr<weight_server> &server) {
-  return system.spawn(behave, server);
+weights_sink spawn_publisher(caf::actor_system &system, const std::shared_ptr<weight_server> &server,
+                             std::int64_t delay_ms) {
+  const caf::actor made = system.spawn(behave, server, delay_ms);
+  return caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(made));
 }
 
 }  // namespace slipstream

@@ -268,7 +268,7 @@ void give_group(self_pointer self, const group_ptr &group) {
 caf::result<ids_ptr, ids_ptr> flush(self_pointer self) {
   auto &state = self->state;
   if (!state.agent) return {no_ids(), no_ids()};
-  state.flushing = self->make_response_promise<caf::typed_response_promise<ids_ptr, ids_ptr>>();
+  state.flushing = self->make_response_promise<ids_ptr, ids_ptr>();
   send_frame(self, state.agent, flush_frame{});
   return *state.flushing;
 }

@@ -23,7 +23,7 @@ void check_address(settings &s, const std::string &key, const std::string &addre
   try {
     if (!address.empty()) parse_endpoint(address, key);
   } catch (const input_error &problem) {
-    s.fail(key, problem.what());
+    s.fail(key, without_error_mark(problem.what()));
   }
 }
 
@@ -62,6 +62,12 @@ node_config read_node(const std::string &name, const node &table) {
 const node_config *nodes_config::find(const std::string &name) const {
   const auto found = std::find_if(places.begin(), places.end(), [&](const auto &p) { return p.name == name; });
   return found == places.end() ? nullptr : &*found;
+}
+
+std::string without_error_mark(std::string message) {
+  constexpr std::string_view mark = ": error: ";
+  if (const auto found = message.find(mark); found != std::string::npos) message.replace(found, mark.size(), ": ");
+  return message;
 }
 
 nodes_config read_nodes(const node &document) {

@@ -39,6 +39,9 @@ struct nodes_config {
 /// Reads [nodes] of a topology document. Throws input_error at the key to blame.
 nodes_config read_nodes(const node &document);
 
+/// "WHAT: error: TEXT" as a part of a message that says "error:" before.
+std::string without_error_mark(std::string message);
+
 /// [nodes] as TOML with all defaults; empty where there are none.
 std::string write_nodes(const nodes_config &nodes);
 

@@ -175,7 +175,7 @@ std::string write_resolved(const topology &graph) {
   out.text += "\n" + write_schedule(graph.schedule);
   for (const auto &model : graph.models) write_model(out, model);
   write_data(out, graph.data);
-  out.text += write_nodes(graph.nodes);
+  out.text += write_nodes(graph.nodes) + write_chaos(graph.chaos);
   for (const auto &actor : graph.actors) write_actor(out, actor);
   return out.text;
 }

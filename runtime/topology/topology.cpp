@@ -15,7 +15,7 @@ namespace slipstream {
 
 namespace {
 
-const std::vector<std::string> tables{"run", "schedule", "models", "data", "nodes", "actors"};
+const std::vector<std::string> tables{"run", "schedule", "models", "data", "nodes", "chaos", "actors"};
 
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && name.front() != '.' &&
@@ -167,6 +167,7 @@ topology make_topology(const node &document, const std::filesystem::path &source
   graph.models = read_models(document);
   graph.data = read_data(document);
   graph.nodes = read_nodes(document);
+  graph.chaos = read_chaos(document);
   graph.actors = read_actors(document, file);
   check_structure(graph);
   return graph;

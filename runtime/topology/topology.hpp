@@ -9,6 +9,7 @@
 #include "models/network/transformer.hpp"
 #include "models/types.hpp"
 #include "runtime/schedule/rules.hpp"
+#include "runtime/topology/chaos.hpp"
 #include "runtime/topology/document.hpp"
 #include "runtime/topology/nodes.hpp"
 #include "runtime/topology/settings.hpp"
@@ -88,6 +89,7 @@ struct topology {
   std::vector<model_config> models;
   data_config data;
   nodes_config nodes;
+  chaos_config chaos;
   std::vector<actor_config> actors;  ///< in the order of the file
 
   const actor_config *find_actor(std::string_view name) const;  ///< null when there is none

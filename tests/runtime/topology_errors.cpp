@@ -74,6 +74,8 @@ const std::vector<bad_input> table{
     {run + schedule + "[nodes]\ncertificate = ^\"a.pem\"\n" + actors, {"go together"}},
     {run + schedule + "[nodes]\nheartbeat = 2\ntimeout = ^3\n" + actors, {"two heartbeats"}},
     {run + schedule + "[nodes]\n^patients = 3\n" + actors, {"Did you mean \"patience\"?"}},
+    {run + schedule + "[chaos]\nevents = [^{ update = 3 }]\n" + actors, {"names what it does to whom"}},
+    {run + schedule + "[chaos]\nevents = ^3\n" + actors, {"events is a list"}},
     {run + schedule + "[nodes.b]\n^adress = \"h:1\"\n" + actors, {"Did you mean \"address\"?"}},
     {run + schedule + "^[actors.learner]\ntakes = \"a\"\n", {"[actors.learner] has no kind", "kind = "}},
     {run + schedule + "[actors.learner]\nkind = ^\"\"\n", {"kind is empty", "quotes"}},
