@@ -9,6 +9,7 @@
 #include "actors/commands/commands.hpp"
 #include "actors/commands/interrupts.hpp"
 #include "actors/commands/results_table.hpp"
+#include "actors/nodes/links.hpp"
 #include "actors/placement.hpp"
 #include "actors/run.hpp"
 #include "models/error.hpp"
@@ -47,11 +48,9 @@ std::unique_ptr<node_launcher> launch_nodes(const topology &graph, run_options &
   return launcher;
 }
 
-nlohmann::json run_on_nodes(preflight &stage, const run_options &options) {
-  caf::actor_system_config config;
-  configure(config, stage.graph());
-  caf::actor_system system{config};
-  return run_topology(system, stage, options);
+nlohmann::json run_here_and_on_nodes(preflight &stage, const run_options &options) {
+  const linked_system linked([&](caf::actor_system_config &config) { configure(config, stage.graph()); });
+  return run_topology(*linked, stage, options);
 }
 
 int run_stage(preflight &stage, bool resume, bool launch, stage_results &results) {
@@ -70,7 +69,7 @@ int run_stage(preflight &stage, bool resume, bool launch, stage_results &results
   options.say = [name = stage.graph().run.name](const std::string &line) { fmt::print(stderr, "{}: {}\n", name, line); };
   std::unique_ptr<node_launcher> nodes;
   if (launch && places_actors(stage.graph())) nodes = launch_nodes(stage.graph(), options);
-  const auto summary = run_on_nodes(stage, options);
+  const auto summary = run_here_and_on_nodes(stage, options);
   if (nodes) nodes->finish(std::chrono::seconds(5));
   results.push_back(summary);
   const auto code = summary.at("exit_code").get<int>();

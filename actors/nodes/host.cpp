@@ -164,7 +164,7 @@ void on_down(self_pointer self, const caf::down_msg &down) {
     node.peer = nullptr;
     node.away_since_ns = now_ns(self);
     if (!state.ending) {
-      state.setup.say(fmt::format("node \"{}\" (process {}) is gone; what it held goes to others", name, node.pid));
+      state.setup.say(fmt::format("node \"{}\" (process {}) is gone", name, node.pid));
       write_processes(state);
     }
   }
@@ -219,6 +219,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
         self->state.setup.say(label + " is started again: " + why);
         send_order(self, label);
       },
+      [self](lost_atom, const std::string &what) { self->state.setup.say(what); },
       [self](const snapshot_ptr &published) { make_trouble(self, published->version); },
       [self](tick_atom) { tick(self); },
       [self](end_atom) { self->quit(); },  // nodes that do not hang up

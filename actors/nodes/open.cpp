@@ -77,7 +77,7 @@ endpoint open_nodes(spawn_context &context, const std::function<void(const std::
   if (!plan.graph().chaos.events.empty())
     caf::anon_send(context.weights, subscribe_atom::value,
                    caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(context.nodes)));
-  auto join = open_port(context.system, context.nodes, listen, plain);
+  auto join = open_port(context.nodes, listen, plain);
   if (is_any(join.host)) join.host = own_name();
   if (say) say("a node joins at " + to_string(join));
   return join;

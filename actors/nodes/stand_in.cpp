@@ -59,6 +59,9 @@ void wait_for_node(self_pointer self) {
 /// Gives back what the actor had.
 void give_back(self_pointer self, const std::string &cause) {
   auto &state = self->state;
+  if (const auto held = state.works.size() + state.groups.size(); held > 0)
+    self->send(state.setup.nodes, lost_atom::value, fmt::format("{}; {} that it held are given out again", cause, held));
+  state.groups.clear();
   if (state.setup.spread) return self->send(state.setup.spread, lost_atom::value, state.setup.replica);
   auto held = std::make_shared<lost_work>();
   held->cause = cause;
@@ -75,7 +78,6 @@ void lose(self_pointer self, const std::string &cause) {
   if (state.agent) self->demonitor(state.agent);
   state.agent = nullptr;
   state.pieces.take();
-  state.groups.clear();
   give_back(self, cause);
   if (auto promise = std::exchange(state.flushing, {})) promise->deliver(no_ids(), no_ids());
   wait_for_node(self);
@@ -260,8 +262,8 @@ void give_work(self_pointer self, const work_ptr &prompt) {
 
 void give_group(self_pointer self, const group_ptr &group) {
   auto &state = self->state;
-  if (!state.agent) return give_back(self, "");
   state.groups[group->source->id] = group;
+  if (!state.agent) return give_back(self, place_of(state) + " is gone");
   send_frame(self, state.agent, group_frame{group});
 }
 

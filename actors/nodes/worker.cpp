@@ -194,15 +194,16 @@ caf::behavior behave(self_pointer self, const registry *kinds, const worker_opti
 }  // namespace
 
 int run_worker(const registry &kinds, const worker_options &options) {
-  caf::actor_system_config config;
-  config.set("scheduler.max-threads", std::size_t{2});
-  configure_links(config, options.link);
-  caf::actor_system system{config};
+  const linked_system linked([&](caf::actor_system_config &config) {
+    config.set("scheduler.max-threads", std::size_t{2});
+    configure_links(config, options.link);
+  });
+  auto &system = *linked;
   caf::scoped_actor self{system};
   const auto node = system.spawn(behave, &kinds, options);
   self->monitor(node);
   if (options.listen) {
-    const auto place = open_port(system, node, *options.listen, options.link.security.plain());
+    const auto place = open_port(node, *options.listen, options.link.security.plain());
     options.say(fmt::format("node \"{}\" listens at {}", options.name, to_string(place)));
   }
   caf::error reason;

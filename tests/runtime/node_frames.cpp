@@ -180,7 +180,14 @@ TEST_CASE("an order names everything that a model is") {
   model.text = {{"tokenizer.json", "{\"a\":1}"}, {"merges.txt", ""}};
   model.adapter = adapter_spec{8, 16.5, true, {"q_proj", "v_proj"}};
   model.moves = true;
-  const place_order order{"sampler-2", "sampler", "[run]\nname = \"x\"\n", {"::1", 4711}, {model}, 3};
+  place_order order;
+  order.label = "sampler-2";
+  order.actor = "sampler";
+  order.topology = "[run]\nname = \"x\"\n";
+  order.weights.host = "::1";
+  order.weights.port = 4711;
+  order.models.push_back(model);
+  order.threads = 3;
   const auto back = decode_order(encode_order(order));
   CHECK(back.label == "sampler-2");
   CHECK(back.actor == "sampler");
