@@ -25,6 +25,8 @@ struct learner_state {
   std::vector<dial_turn> turns;                ///< that the version just made calls for
   std::shared_ptr<const transformer> newest;   ///< of a learner without a number of updates
   std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
+  std::map<std::int64_t, snapshot_ptr> targets;  ///< versions of the target from the one on that is due
+  batch_ptr early;                               ///< a batch that the target's version is waited for with
 };
 
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
@@ -153,24 +155,49 @@ void tell_story(self_pointer self, const staleness_error &broken) {
                   flush_atom::value);
 }
 
+/// Begins with a batch, once the version of the target that it is judged by is there: its learner has made
+/// that before it could be given this batch, so the wait ends.
+void begin(self_pointer self, batch_ptr batch) {
+  auto &state = self->state;
+  auto &core = *state.setup.core;
+  state.early = nullptr;
+  if (!state.setup.target.empty()) {
+    const auto due = state.targets.find(core.version());
+    if (due == state.targets.end()) {
+      state.early = batch;
+      return;
+    }
+    core.target(due->second->model);
+    state.targets.erase(state.targets.begin(), due);
+  }
+  // what was consumed before the run was interrupted was checked then; the judges have moved on since
+  const bool again = core.version() < state.setup.consumed_before;
+  try {
+    core.begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges);
+  } catch (const staleness_error &broken) {
+    return tell_story(self, broken);
+  }
+  self->send(self, step_atom::value);
+}
+
 void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
-    auto &state = self->state;
-    state.pulling = false;
+    self->state.pulling = false;
     if (!batch) return finish(self);
-    // what was consumed before the run was interrupted was checked then; the judges have moved on since
-    const bool again = state.setup.core->version() < state.setup.consumed_before;
-    try {
-      state.setup.core->begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges);
-    } catch (const staleness_error &broken) {
-      return tell_story(self, broken);
-    }
-    self->send(self, step_atom::value);
+    begin(self, batch);
   };
   self->state.pulling = true;
   ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
                  pull_atom::value, setup.share.actor, setup.core->version());
+}
+
+void hear(self_pointer self, const snapshot_ptr &published) {
+  auto &state = self->state;
+  state.judges[published->name] = published->version;
+  if (published->name != state.setup.target) return;
+  state.targets[published->version] = published;
+  if (state.early) begin(self, state.early);
 }
 
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
@@ -191,7 +218,7 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
         state.stopping = true;  // a batch under way is finished first
         if (state.pulling) self->send(state.setup.buffer, stop_atom::value, state.setup.share.actor);
       },
-      [self](const snapshot_ptr &published) { self->state.judges[published->name] = published->version; },
+      [self](const snapshot_ptr &published) { hear(self, published); },
   };
 }
 

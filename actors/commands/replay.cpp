@@ -99,7 +99,14 @@ json replay_other(preflight &plan, const run_paths &paths, const actor_config &l
   replay_listeners listeners;
   listeners.read = [&](const journal_record &record) { compared.read(record); };
   listeners.made = [&](const trained_version &made) { compared.made(made, core); };
-  replay_journal(paths.journal, core, arguments.until, listeners, nullptr, learner.name);
+  if (core.needs_target()) {
+    const auto begun = place(plan.models().load(plan.learned_model()), plan.learner().device,
+                             plan.graph().run.numerics);
+    trainer main(learner_options(plan), *begun);
+    replay_beside(paths.journal, core, learner.name, main, begun, arguments.until, listeners);
+  } else {
+    replay_journal(paths.journal, core, arguments.until, listeners, nullptr, learner.name);
+  }
   json report = compared.result();
   report["updates"] = core.version();
   report["sha256"] = store({}, core, plan.models().describe(model));

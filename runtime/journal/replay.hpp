@@ -19,6 +19,13 @@ struct replay_listeners {
   std::function<void(const trained_version &)> made;
 };
 
+/// Trains a critic that learns by V-trace, beside the main learner whose versions it needs: `core` on the
+/// batches of `learner`, `main` on those of the main learner. As replay_journal otherwise.
+std::optional<journal_damage> replay_beside(const std::filesystem::path &journal, trainer &core,
+                                            const std::string &learner, trainer &main,
+                                            std::shared_ptr<const transformer> initial, std::int64_t until,
+                                            const replay_listeners &listeners);
+
 /// Trains `core` on the batches that a journal says `learner` (empty: the main one) consumed, in that order
 /// (or in `order`), until it has made `until` versions (0: all). Returns where the journal is damaged, if it
 /// is. Throws run_error when a batch names a group that the journal does not hold.

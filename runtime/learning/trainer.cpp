@@ -101,7 +101,6 @@ void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
   check_ages(judges);
-  if (options_.whiten) batch_ = whitened(batch_);
   batch_ = whitened(batch_, options_.whiten_over);
   metrics_.clear();
   braked_.clear();
@@ -150,21 +149,23 @@ at::Tensor trainer::logprobs(const micro_batch &part, bool with_entropy, at::Ten
   return scores.logprobs;
 }
 
-/// Proximal log-probabilities: those of the weights as the batch found them.
+/// Proximal log-probabilities: those of the weights as the batch found them, or of the policy that a critic
+/// values.
 void trainer::anchor(micro_batch &part) const {
   const at::NoGradGuard no_gradients;
-  at::Tensor unused;
-  part.inputs.proximal = logprobs(part, false, unused);
+  const auto &policy = needs_target() ? *target_ : model_;
+  part.inputs.proximal = batch_logprobs(policy, part.tokens, options_.temperature, false).logprobs;
+  if (options_.vtrace) set_vtrace_targets(part.inputs, *options_.vtrace);
 }
 
 bool trainer::slice() {
   auto position = cursor_++;
-  if (needs_proximal_pass()) {
+  if (needs_first_pass()) {
     for (auto &group : mini_batches_) {
       if (position < group.parts.size()) {
         anchor(group.parts[position]);
         const bool last = position + 1 == group.parts.size() && &group == &mini_batches_.back();
-        if (last && options_.loss.m2po_tau > 0) mask_second_moment();
+        if (last) end_first_pass();
         return true;
       }
       position -= group.parts.size();

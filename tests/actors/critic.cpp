@@ -103,7 +103,7 @@ trainer_options policy_options() {
   options.micro_batch = 10;
   options.mini_batches = 2;
   options.start_after = warm;
-  options.whiten = true;
+  options.whiten_over = whitening_scope::tokens;
   return options;
 }
 
