@@ -22,16 +22,19 @@ struct learner_state {
   bool stopping = false;
   bool finished = false;
   bool pulling = false;
-  std::vector<dial_turn> turns;                ///< that the version just made calls for
-  std::shared_ptr<const transformer> newest;   ///< of a learner without a number of updates
-  std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
+  std::vector<dial_turn> turns;                  ///< that the version just made calls for
+  std::shared_ptr<const transformer> newest;     ///< of a learner without a number of updates
+  std::map<std::string, std::int64_t> judges;    ///< newest version of each other learned model heard of
   std::map<std::int64_t, snapshot_ptr> targets;  ///< versions of the target from the one on that is due
-  batch_ptr early;                               ///< a batch that the target's version is waited for with
+  batch_ptr early;                               ///< a batch that something is waited for with
+  loader_actor loader;                           ///< of demonstrations
+  std::vector<sample_group_ptr> shown;           ///< those of the batch that is begun next
 };
 
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
 
 void pull(self_pointer self);
+void begin(self_pointer self, batch_ptr batch);
 
 bool is_enough(const learner_setup &setup, std::int64_t version) {
   return setup.updates > 0 && version >= setup.updates;
@@ -155,25 +158,49 @@ void tell_story(self_pointer self, const staleness_error &broken) {
                   flush_atom::value);
 }
 
-/// Begins with a batch, once the version of the target that it is judged by is there: its learner has made
-/// that before it could be given this batch, so the wait ends.
+/// A version's demonstrations are draws that its number alone decides, so a run that goes on has the same.
+void ask_for_demonstrations(self_pointer self) {
+  auto &state = self->state;
+  const auto &setup = state.setup;
+  auto ids = std::make_shared<std::vector<std::uint64_t>>();
+  const auto first = setup.core->version() * setup.demonstrations;
+  for (std::int64_t i = 0; i < setup.demonstrations; ++i)
+    ids->push_back(static_cast<std::uint64_t>(first + i));
+  const auto on_reply = [self](const drawn_batch_ptr &lines) {
+    for (const auto &line : *lines) self->state.shown.push_back(line.samples);
+    begin(self, std::exchange(self->state.early, nullptr));
+  };
+  ask<drawn_batch_ptr>(self, setup.share.services, state.loader,
+                       {setup.share.actor, "demonstrations", "loader"}, on_reply, draw_atom::value,
+                       ids_ptr(ids));
+}
+
+/// Gives the trainer the version of the target that a batch is judged by. False when it is not there yet: its
+/// learner has made it before it could be given this batch, so the wait ends.
+bool set_target(learner_state &state) {
+  if (state.setup.target.empty()) return true;
+  const auto due = state.targets.find(state.setup.core->version());
+  if (due == state.targets.end()) return false;
+  state.setup.core->target(due->second->model);
+  state.targets.erase(state.targets.begin(), due);
+  return true;
+}
+
+/// Begins with a batch, once all is there that belongs to it.
 void begin(self_pointer self, batch_ptr batch) {
   auto &state = self->state;
   auto &core = *state.setup.core;
-  state.early = nullptr;
-  if (!state.setup.target.empty()) {
-    const auto due = state.targets.find(core.version());
-    if (due == state.targets.end()) {
-      state.early = batch;
-      return;
-    }
-    core.target(due->second->model);
-    state.targets.erase(state.targets.begin(), due);
+  const bool incomplete = state.setup.demonstrations > 0 && state.shown.empty();
+  if (!set_target(state) || incomplete) {
+    state.early = std::move(batch);
+    if (incomplete && state.loader) ask_for_demonstrations(self);
+    return;
   }
   // what was consumed before the run was interrupted was checked then; the judges have moved on since
   const bool again = core.version() < state.setup.consumed_before;
   try {
-    core.begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges);
+    core.begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges,
+               std::exchange(state.shown, {}));
   } catch (const staleness_error &broken) {
     return tell_story(self, broken);
   }
@@ -197,7 +224,7 @@ void hear(self_pointer self, const snapshot_ptr &published) {
   state.judges[published->name] = published->version;
   if (published->name != state.setup.target) return;
   state.targets[published->version] = published;
-  if (state.early) begin(self, state.early);
+  if (state.early) begin(self, std::exchange(state.early, nullptr));
 }
 
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
@@ -219,6 +246,10 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
         if (state.pulling) self->send(state.setup.buffer, stop_atom::value, state.setup.share.actor);
       },
       [self](const snapshot_ptr &published) { hear(self, published); },
+      [self](subscribe_atom, const loader_actor &loader) {
+        self->state.loader = loader;
+        if (self->state.early) ask_for_demonstrations(self);
+      },
   };
 }
 

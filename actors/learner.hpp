@@ -25,6 +25,7 @@ struct learner_setup {
   weights_actor weights;
   std::string model;                           ///< its name
   std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
+  std::int64_t demonstrations = 0;             ///< an update, from a loader that subscribes; 0: none
   std::int64_t updates = 0;                    ///< 0: until it is told to stop
   std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
   std::string target;                 ///< a judge whose every version the trainer needs; empty: none

@@ -61,6 +61,7 @@ struct learner_keys {
   std::int64_t warmup = 0;  ///< updates
   std::int64_t threads = 1;
   bool i_know = false;
+  std::set<std::string> given;  ///< keys that stand in the file and are of use in some topologies only
 };
 
 learner_keys read_keys(settings &s) {
@@ -74,6 +75,10 @@ learner_keys read_keys(settings &s) {
   training.rate.rate = s.required_number("learning_rate", 0);
   training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
   keys.warmup = s.integer("warmup", 0, 0);
+  for (const auto *key : {"sft_weight", "sft_batch"})
+    if (s.has(key)) keys.given.insert(key);
+  training.sft_weight = s.number("sft_weight", 1, 0);
+  training.sft_batch = s.integer("sft_batch", 32, 1);
   training.start_after = s.integer("start_after", 0, 0);
   training.rate.final_ratio = s.number("final_ratio", 0.1, 0, 1);
   training.optimizer.beta1 = s.number("beta1", 0.9, 0, 1);
@@ -117,9 +122,10 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
     said("learns returns; take from an advantage.gae or advantage.vtrace actor, not from \"" + giver->name +
          "\"");
   if (!values && vtrace != (row.correction == "vtrace"))
-    said(vtrace ? "weights what V-trace has weighted already; write loss = \"vtrace\""
-                : "takes the advantages that V-trace makes; take from an advantage.vtrace actor, not from \"" +
-                      giver->name + "\"");
+    said(vtrace
+             ? "weights what V-trace has weighted already; write loss = \"vtrace\""
+             : "takes the advantages that V-trace makes; take from an advantage.vtrace actor, not from \"" +
+                   giver->name + "\"");
   if (!needs.advantages && from_advantage && !values)
     said("makes no use of the advantages that \"" + giver->name +
          "\" gives; use a policy loss such as decoupled_ppo");
@@ -139,6 +145,25 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
               : "trains a language model, but [models." + text_key(self, "model") + "] has a score head");
+}
+
+/// Demonstrations beside the samples are of use to a policy.
+void check_demonstrations(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  const auto *loader = checks.demonstrations(self);
+  const auto &training = keys.training;
+  if (loader && training.objective->kind != input_kind::tokens)
+    fail_at(self.takes[1].at, "[actors." + self.name + "] loss = \"" + std::string(training.objective->name) +
+                                  "\" trains no language model, so that demonstrations from \"" +
+                                  loader->name + "\" are of no use to it; take from one actor");
+  if (loader && training.sft_batch < training.mini_batches)
+    fail_at(self.at, "[actors." + self.name + "] sft_batch = " + std::to_string(training.sft_batch) +
+                         " leaves some of its " + std::to_string(training.mini_batches) +
+                         " mini_batches without a demonstration; raise it");
+  for (const auto *key : {"sft_weight", "sft_batch"})
+    if (const auto *given = self.node.find(key); !loader && keys.given.contains(key))
+      fail_at(given->at,
+              "[actors." + self.name + "] " + key +
+                  " is of use where a loader gives demonstrations beside the samples; add it to takes");
 }
 
 /// A critic that learns by V-trace must see every version of the policy.
@@ -189,6 +214,7 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   const auto steps = training.mini_batches * training.epochs;
   training.rate.warmup = keys.warmup * steps;
   training.rate.total = (plan.graph().run.updates - keys.training.start_after) * steps;
+  if (!plan.demonstrations(self)) training.sft_batch = 0;
   training.in_step = plan.in_step(self);
   const auto *giver = plan.givers(self).front();
   const bool vtrace = giver->kind == "advantage.vtrace";
@@ -267,7 +293,8 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   for (const auto &[model, bound] : options.model_bounds)
     if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
   setup.core = std::make_shared<trainer>(options, *setup.initial);
-  if (setup.core->needs_target()) setup.target = plan.learned_model(), setup.judges.push_back(context.weights);
+  if (setup.core->needs_target())
+    setup.target = plan.learned_model(), setup.judges.push_back(context.weights);
   if (context.resumed && context.resumed->checkpoints.contains(name))
     resume_from(context.resumed->checkpoints.at(name), *setup.core);
   const auto &described = plan.models().describe(setup.model);
@@ -276,6 +303,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.buffer = path_buffer(context, self);
   setup.ledger = context.ledger;
   setup.weights = context.weights_of(setup.model);
+  setup.demonstrations = options.sft_batch;
   // who has a pace of its own goes on until the main learner is done
   setup.updates = plan.in_step(self) ? graph.run.updates : 0;
   // the others publish every version: what must wait for one may not wait longer
@@ -329,6 +357,7 @@ void add_learner_kind(registry &kinds) {
       const auto &self = *checks.graph().find_actor(name);
       check_inputs(checks, self, keys);
       check_target(checks, self, keys);
+      check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);
     };
     plan.spawn = [=](spawn_context &context) { return spawn_parts(context, name, keys); };

@@ -1,9 +1,9 @@
 // The advantages that a critic's values are part of.
+#include "actors/kinds/valued.hpp"
 #include "actors/context.hpp"
 #include "actors/join.hpp"
 #include "actors/kinds/join_keys.hpp"
 #include "actors/kinds/kinds.hpp"
-#include "actors/kinds/valued.hpp"
 #include "runtime/learning/samples.hpp"
 
 namespace slipstream {
@@ -55,7 +55,9 @@ actor_kind gae_kind() {
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
-    plan.verify = [=](preflight &checks) { check_inputs(checks, *checks.graph().find_actor(name), options.kl_in_reward); };
+    plan.verify = [=](preflight &checks) {
+      check_inputs(checks, *checks.graph().find_actor(name), options.kl_in_reward);
+    };
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
       setup.finish = [weights, options](const joined_group &joined) {
@@ -71,7 +73,8 @@ actor_kind gae_kind() {
 actor_kind vtrace_kind() {
   actor_kind kind;
   kind.name = "advantage.vtrace";
-  kind.summary = "what V-trace makes advantages and returns of when the batch is trained on: arXiv:1802.01561";
+  kind.summary =
+      "what V-trace makes advantages and returns of when the batch is trained on: arXiv:1802.01561";
   kind.ports.accepts = ports<score_sink, value_sink, logprob_sink>();
   kind.ports.needs = ports<score_sink, value_sink>();
   kind.ports.gives = port_name<sample_sink>::value;

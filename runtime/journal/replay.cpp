@@ -81,7 +81,9 @@ class replaying {
 
   void train(std::vector<sample_group_ptr> groups, std::int64_t now_ns) {
     if (listeners_.meets) listeners_.meets(groups);
-    core_.begin(std::move(groups), now_ns);
+    std::vector<sample_group_ptr> shown;
+    if (listeners_.demonstrations) shown = listeners_.demonstrations(core_.version());
+    core_.begin(std::move(groups), now_ns, {}, shown);
     while (core_.slice()) {
     }
     const auto made = core_.complete(now_ns);

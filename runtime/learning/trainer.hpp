@@ -48,6 +48,8 @@ struct trainer_options {
   double kl_target = 0;      ///< mean KL a token that the coefficient is adapted to; 0: it stays
   double kl_gain = 0.1;      ///< how fast it is
   std::optional<vtrace_options> vtrace{};  ///< advantages and returns are made of the batch as it arrives
+  double sft_weight = 0;       ///< of the cross entropy of demonstrations beside the loss (PPO-ptx)
+  std::int64_t sft_batch = 0;  ///< demonstrations an update
   /// Gives reference log-probabilities where the samples bring none; may be null.
   std::shared_ptr<const transformer> reference;
 };
@@ -89,10 +91,11 @@ class trainer {
   const adamw_state &optimizer() const { return optimizer_; }
 
   /// Takes a batch (any order: it is sorted by id). `judges`: the newest versions known of models that keep a
-  /// pace of their own; those missing are not checked. Throws run_error when a token, or another model's
-  /// figures, break their staleness bound.
+  /// pace of their own; those missing are not checked. `demonstrations`: those of this version. Throws
+  /// run_error when a token, or another model's figures, break their staleness bound.
   void begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
-             const std::map<std::string, std::int64_t> &judges = {});
+             const std::map<std::string, std::int64_t> &judges = {},
+             const std::vector<sample_group_ptr> &demonstrations = {});
   /// Whether begin() must be preceded by target() with the policy of this version: of a critic that learns by
   /// V-trace.
   bool needs_target() const;
@@ -114,6 +117,10 @@ class trainer {
   struct mini_batch {
     std::vector<micro_batch> parts;
     denominators totals;
+    std::vector<micro_batch> demonstrations;
+    denominators demonstrated;
+
+    std::size_t slices() const { return parts.size() + demonstrations.size(); }
   };
 
   void check_ages(const std::map<std::string, std::int64_t> &judges);
@@ -130,7 +137,9 @@ class trainer {
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
   void anchor(micro_batch &part) const;
   std::vector<micro_batch *> parts();
-  void train(mini_batch &group, micro_batch &part, bool last);
+  void add_demonstrations(const std::vector<sample_group_ptr> &given);
+  void imitate(const mini_batch &group, const micro_batch &part);
+  void train(mini_batch &group, std::size_t part);
   objective_result add_gradient(micro_batch &part, const denominators &totals);
   void optimizer_step();
   bool brake();
@@ -154,8 +163,9 @@ class trainer {
   std::vector<sample_group_ptr> batch_;
   std::vector<mini_batch> mini_batches_;
   std::shared_ptr<const transformer> target_;  ///< whose policy a critic's returns are of
-  std::size_t cursor_ = 0;  ///< slices done of this batch
+  std::size_t cursor_ = 0;                     ///< slices done of this batch
   metric_totals metrics_;
+  metric_totals imitated_;                    ///< of the demonstrations
   std::vector<at::Tensor> weights_;           ///< importance weights of the update, a micro-batch each
   std::vector<at::Tensor> sequence_weights_;  ///< their logarithms by sequence, of one optimizer step
   double scale_ = 1;                          ///< of the newest step, by the effective sample size

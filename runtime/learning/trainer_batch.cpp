@@ -93,6 +93,32 @@ void trainer::complete_inputs(objective_inputs &inputs, micro_batch &part) {
   inputs.reference = part.inputs.reference;
 }
 
+/// Demonstrations beside the samples (PPO-ptx, arXiv:2203.02155, eq. 2): each mini-batch has its part of
+/// them, weighted against the rest by tokens within that part.
+void trainer::add_demonstrations(const std::vector<sample_group_ptr> &given) {
+  const auto count = given.size(), parts = mini_batches_.size();
+  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
+  for (std::size_t i = 0; i < parts; ++i) {
+    std::vector<const sample *> samples;
+    for (auto at = count * i / parts; at < count * (i + 1) / parts; ++at)
+      for (const auto &entry : given[at]->samples) samples.push_back(&entry);
+    for (const auto &part : split_by_length(samples, 1, options_.micro_batch)) {
+      mini_batches_[i].demonstrations.push_back(collate(part, pad, parameters_.device()));
+      mini_batches_[i].demonstrated += count_tokens(mini_batches_[i].demonstrations.back().inputs.mask);
+    }
+  }
+}
+
+void trainer::imitate(const mini_batch &group, const micro_batch &part) {
+  const auto &row = find_objective("sft");
+  tokens_ += part.token_count;
+  auto inputs = part.inputs;
+  inputs.logp = batch_logprobs(model_, part.tokens, 1.0, false).logprobs;
+  const auto result = evaluate(row, inputs, row.defaults, group.demonstrated);
+  (result.loss * options_.sft_weight).backward();
+  add_metrics(imitated_, result);
+}
+
 void trainer::keep_weights(const objective_result &result) {
   if (!result.weights.defined()) return;
   weights_.push_back(result.weights);
@@ -113,6 +139,9 @@ void trainer::finish_update(nlohmann::json &metrics) {
   weights_.clear();
   sequence_weights_.clear();
   if (options_.ess_scaling) metrics["step_scale"] = scale_;
+  if (!imitated_.empty())
+    metrics["sft_loss"] =
+        finish_metrics(imitated_).at("loss") / static_cast<double>(options_.mini_batches * options_.epochs);
   if (options_.kl_target <= 0) return;
   auto &coefficient = options_.loss.kl_coefficient;
   metrics["kl_coefficient"] = coefficient;
