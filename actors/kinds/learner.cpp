@@ -61,7 +61,6 @@ struct learner_keys {
   std::int64_t warmup = 0;  ///< updates
   std::int64_t threads = 1;
   bool i_know = false;
-  std::set<std::string> given;  ///< keys that stand in the file and are of use in some topologies only
 };
 
 learner_keys read_keys(settings &s) {
@@ -75,9 +74,7 @@ learner_keys read_keys(settings &s) {
   training.rate.rate = s.required_number("learning_rate", 0);
   training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
   keys.warmup = s.integer("warmup", 0, 0);
-  for (const auto *key : {"sft_weight", "sft_batch"})
-    if (s.has(key)) keys.given.insert(key);
-  training.sft_weight = s.number("sft_weight", 1, 0);
+  training.sft_weight = s.number("sft_weight", 0, 0);
   training.sft_batch = s.integer("sft_batch", 32, 1);
   training.start_after = s.integer("start_after", 0, 0);
   training.rate.final_ratio = s.number("final_ratio", 0.1, 0, 1);
@@ -159,11 +156,15 @@ void check_demonstrations(preflight &checks, const actor_config &self, const lea
     fail_at(self.at, "[actors." + self.name + "] sft_batch = " + std::to_string(training.sft_batch) +
                          " leaves some of its " + std::to_string(training.mini_batches) +
                          " mini_batches without a demonstration; raise it");
-  for (const auto *key : {"sft_weight", "sft_batch"})
-    if (const auto *given = self.node.find(key); !loader && keys.given.contains(key))
-      fail_at(given->at,
-              "[actors." + self.name + "] " + key +
-                  " is of use where a loader gives demonstrations beside the samples; add it to takes");
+  if (loader && training.sft_weight == 0)
+    fail_at(self.takes[1].at,
+            "[actors." + self.name + "] takes demonstrations from \"" + loader->name +
+                "\" and gives them no weight; write sft_weight = 0.1, or leave them out of takes");
+  if (!loader && training.sft_weight > 0)
+    fail_at(self.node.find("sft_weight")->at,
+            "[actors." + self.name +
+                "] sft_weight is of use where a loader gives demonstrations beside the " +
+                "samples; add one to takes");
 }
 
 /// A critic that learns by V-trace must see every version of the policy.

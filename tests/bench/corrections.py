@@ -10,15 +10,15 @@ at_most.svg beside it. Several CPU hours; run it from the root of the tree, afte
     python3 tests/bench/corrections.py --jobs 2
 """
 import argparse
-import json
-import math
 import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 
-PROGRAM = "build/release/slipstream"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from experiment import PROGRAM, interval, mean_of, once, overrides, read_run, results, run_missing  # noqa: E402
+from experiment import with_interval  # noqa: E402
+
 GROUP, CRITIC, VTRACE = (f"configs/{name}.toml" for name in
                          ("quickstart/rlhf-checker", "algorithms/ppo", "algorithms/vtrace"))
 # What the plot calls it, the topology, and the keys in which it differs.
@@ -32,8 +32,7 @@ CORRECTIONS = {
     "critic": ("critic and GAE, clipped around the behaviour policy", CRITIC, ["loss=ppo"]),
     "vtrace": ("critic and V-trace", VTRACE, []),
 }
-# Student's t at 95 % for 1, 2, ... degrees of freedom.
-STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
+FIELDS = ("lag", "correction", "eta", "seed", "updates", "batch", "rate")
 
 
 def arguments():
@@ -71,24 +70,13 @@ def plan(given):
                            "updates": given.updates, "batch": given.batch, "rate": given.rate}
 
 
-def key(entry):
-    return tuple(entry[name] for name in ("lag", "correction", "eta", "seed", "updates", "batch", "rate"))
-
-
-def read_results(file):
-    if not file.exists():
-        return {}
-    lines = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
-    return {key(entry): entry for entry in lines}
-
-
 def name_of(run):
     return "{lag}-{correction}-eta{eta}-seed{seed}-{updates}x{batch}-{rate}".format(**run)
 
 
-def command(run, given, sft):
+def command(run, folder, sft):
     _, topology, keys = CORRECTIONS[run["correction"]]
-    sets = [f"run.name={name_of(run)}", f"run.folder={given.folder}", "run.threads=1", f"run.seed={run['seed']}",
+    sets = [f"run.name={name_of(run)}", f"run.folder={folder}", "run.threads=1", f"run.seed={run['seed']}",
             f"run.updates={run['updates']}", f"schedule.batch={run['batch']}", f"schedule.max_staleness={run['eta']}",
             f"schedule.lag={run['lag']}", "schedule.on_new_weights=finish", f"models.policy.from={sft}",
             "actors.learner.decay=constant", f"actors.learner.learning_rate={run['rate']}",
@@ -96,79 +84,24 @@ def command(run, given, sft):
     if topology != GROUP:
         sets += [f"models.critic.from={sft}", "actors.teacher.decay=constant", "actors.teacher.learning_rate=5e-4",
                  "actors.learner.start_after=8"]
-    return [PROGRAM, "run", topology, "--resume"] + [part for each in sets for part in ("--set", each)]
+    return [topology, *overrides(sets)]
 
 
 def figures(folder):
-    summary = json.loads((folder / "summary.json").read_text())
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-    def mean(name, some):
-        values = [line[name] for line in some if name in line]
-        return sum(values) / len(values) if values else math.nan
-
+    summary, lines = read_run(folder)
     tail = lines[-max(len(lines) // 10, 1):]
-    figure = {"age": mean("staleness_mean", lines[len(lines) // 10:]), "reward": mean("reward_mean", tail),
-              "ess": mean("ess", lines), "kl_behaviour": mean("kl_behaviour", lines),
-              "clip_fraction": mean("clip_fraction", lines), "entropy": mean("entropy", tail)}
+    figure = {"age": mean_of("staleness_mean", lines[len(lines) // 10:]), "reward": mean_of("reward_mean", tail),
+              "ess": mean_of("ess", lines), "kl_behaviour": mean_of("kl_behaviour", lines),
+              "clip_fraction": mean_of("clip_fraction", lines), "entropy": mean_of("entropy", tail)}
     figure.update({name: summary["eval"].get(name) for name in ("accuracy_greedy", "accuracy_sampled")})
-    return {name: None if value is None or math.isnan(value) else round(value, 5) for name, value in figure.items()}
+    return figure
 
 
-def work(queue, lock, given, sft, count):
-    while True:
-        with lock:
-            if not queue:
-                return
-            run = queue.pop(0)
-        folder = given.folder / name_of(run)
-        log = given.folder / "logs" / (name_of(run) + ".txt")
-        with open(log, "a") as out:
-            code = subprocess.run(command(run, given, sft), stdout=out, stderr=out).returncode
-        if code not in (0, 1):
-            raise SystemExit(f"{name_of(run)} ended with exit code {code}; see {log}")
-        entry = dict(run, failed=code != 0, **(figures(folder) if code == 0 else {}))
-        with lock:
-            with open(given.results, "a") as out:
-                out.write(json.dumps(entry) + "\n")
-            shutil.rmtree(folder / "journal", ignore_errors=True)
-            print(f"{count - len(queue)}/{count} {name_of(run)}: " +
-                  ("failed" if code else f"sampled {entry['accuracy_sampled']:.3f}, mean age {entry['age']}"),
-                  file=sys.stderr, flush=True)
-
-
-def run_all(given):
-    given.folder.joinpath("logs").mkdir(parents=True, exist_ok=True)
-    given.results.parent.mkdir(parents=True, exist_ok=True)
-    done = read_results(given.results)
-    queue = [run for run in plan(given) if key(run) not in done]
-    sft = given.folder / "sft" / "quickstart-sft" / "checkpoints" / "last"
-    if queue and not (given.folder / "sft" / "quickstart-sft" / "summary.json").exists():
-        print("instruction tuning first", file=sys.stderr)
-        subprocess.run([PROGRAM, "run", "configs/quickstart/sft.toml", "--resume", "--set",
-                        f"run.folder={given.folder / 'sft'}"], check=True, stdout=subprocess.DEVNULL)
-    lock, count = threading.Lock(), len(queue)
-    workers = [threading.Thread(target=work, args=(queue, lock, given, sft, count)) for _ in range(given.jobs)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-
-
-def interval(values):
-    """Mean and half of the 95 % interval."""
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return mean, 0.0
-    variance = sum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean, STUDENT[min(len(values) - 1, len(STUDENT)) - 1] * math.sqrt(variance / len(values))
-
-
-def cells(given):
+def cells(given, kept):
     """(lag, correction, eta) to the finished runs of all seeds."""
-    done, found = read_results(given.results), {}
+    found = {}
     for run in plan(given):
-        entry = done.get(key(run))
+        entry = kept.find(run)
         if entry:
             found.setdefault((run["lag"], run["correction"], run["eta"]), []).append(entry)
             if run["eta"] == 0:
@@ -180,8 +113,7 @@ def text_of(runs, figure):
     finished = [run[figure] for run in runs if run.get(figure) is not None]
     if not finished:
         return "failed" if runs else ""
-    mean, half = interval(finished)
-    text = f"{mean:.3f} ± {half:.3f}" if len(finished) > 1 else f"{mean:.3f} (one seed)"
+    text = with_interval(finished)
     failed = len(runs) - len(finished)
     return text + (f", {failed} failed" if failed else "")
 
@@ -231,9 +163,14 @@ def plot(given, found, lag):
 
 def main():
     given = arguments()
+    if not pathlib.Path(PROGRAM).exists():
+        raise SystemExit(f"{PROGRAM} is missing: run ./dev build first")
+    kept = results(given.results, FIELDS)
     if not given.report:
-        run_all(given)
-    found = cells(given)
+        sft = once("configs/quickstart/sft.toml", given.folder / "sft")
+        run_missing(plan(given), kept, given.folder, given.jobs, name_of,
+                    lambda run: command(run, given.folder, sft), figures)
+    found = cells(given, kept)
     text = table(given, found)
     (given.results.parent / "table.md").write_text(text)
     for lag in given.lags:
