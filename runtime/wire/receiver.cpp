@@ -94,44 +94,51 @@ task<void> receiver::run() {
   }
 }
 
+/// A connection to a server that has said who it is.
+task<void> receiver::reach(endpoint place, connection_ptr &connection, welcome_text &welcome) {
+  tcp_protocol::resolver resolver(context_);
+  const auto found =
+      co_await resolver.async_resolve(place.host, std::to_string(place.port), asio::use_awaitable);
+  wire_stream::socket_variant socket{tcp_protocol::socket(context_)};
+  if (tls_) socket = std::make_unique<secured_socket>(tcp_protocol::socket(context_), *tls_);
+  connection = std::make_shared<parent_connection>(*this, std::move(socket), connection_number_++);
+  connection->watch();
+  auto &tcp = connection->stream().tcp();
+  co_await asio::async_connect(tcp, found, asio::use_awaitable);
+  tcp.set_option(tcp_protocol::no_delay(true));
+  co_await connection->stream().handshake(asio::ssl::stream_base::client);
+  welcome = co_await connection->greet();
+}
+
+/// Goes over to the local socket of a server on this machine. False: it cannot be reached, as from another
+/// network namespace; the connection is as it was.
+task<bool> receiver::go_local(connection_ptr &connection, welcome_text &welcome) {
+  const bool here = !welcome.local_name.empty() && welcome.machine == machine_;
+  if (!here || !options_.limits.shared_memory || local_failed_) co_return false;
+  auto local =
+      std::make_shared<parent_connection>(*this, local_protocol::socket(context_), connection_number_++);
+  error_code failed;
+  const local_protocol::endpoint name(std::string(1, '\0') + welcome.local_name);
+  co_await local->stream().unix_socket().async_connect(name,
+                                                       asio::redirect_error(asio::use_awaitable, failed));
+  if (failed) co_return false;
+  connection->close("shared memory is nearer");
+  connection = local;
+  connection->watch();
+  welcome = co_await connection->greet();
+  co_return true;
+}
+
 /// One connection, from its beginning to its end; returns why it ended.
 task<std::string> receiver::serve(endpoint place) {
   std::string why;
-  std::shared_ptr<parent_connection> connection;
-  bool trying_local = false;
+  connection_ptr connection;
   try {
-    tcp_protocol::resolver resolver(context_);
-    const auto found =
-        co_await resolver.async_resolve(place.host, std::to_string(place.port), asio::use_awaitable);
-    wire_stream::socket_variant socket{tcp_protocol::socket(context_)};
-    if (tls_) socket = std::make_unique<secured_socket>(tcp_protocol::socket(context_), *tls_);
-    connection = std::make_shared<parent_connection>(*this, std::move(socket), connection_number_++);
-    connection->watch();
-    auto &tcp = connection->stream().tcp();
-    co_await asio::async_connect(tcp, found, asio::use_awaitable);
-    tcp.set_option(tcp_protocol::no_delay(true));
-    co_await connection->stream().handshake(asio::ssl::stream_base::client);
-    auto welcome = co_await connection->greet();
-    unique_id token{};
-    if (options_.limits.shared_memory && !local_failed_ && !welcome.local_name.empty() &&
-        welcome.machine == machine_) {
-      auto local =
-          std::make_shared<parent_connection>(*this, local_protocol::socket(context_), connection_number_++);
-      error_code failed;  // another network namespace of the same machine, say
-      const local_protocol::endpoint name(std::string(1, '\0') + welcome.local_name);
-      co_await local->stream().unix_socket().async_connect(name,
-                                                           asio::redirect_error(asio::use_awaitable, failed));
-      if (!failed) {
-        connection->close("shared memory is nearer");
-        connection = local;
-        connection->watch();
-        trying_local = true;
-        token = welcome.token;
-        welcome = co_await connection->greet();
-      }
-    }
-    co_await connection->join(welcome, token);
-    trying_local = false;
+    welcome_text welcome;
+    co_await reach(place, connection, welcome);
+    const auto token = welcome.token;
+    const bool local = co_await go_local(connection, welcome);
+    co_await connection->join(welcome, local ? token : unique_id{});
     parent_ = connection;
     joined_ = true;
     count([&](tallies &all) { ++all.connections, all.connected = true, all.parent = to_string(place); });
@@ -147,8 +154,10 @@ task<std::string> receiver::serve(endpoint place) {
   } catch (const std::exception &problem) {
     why = problem.what();
   }
-  if (connection) connection->close(why);
-  local_failed_ = local_failed_ || trying_local;  // next time over TCP
+  if (connection) {
+    connection->close(why);
+    local_failed_ = local_failed_ || (connection->stream().local() && !joined_);  // next time over TCP
+  }
   co_return why;
 }
 

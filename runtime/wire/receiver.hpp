@@ -44,7 +44,10 @@ class receiver {
     change(tallies_);
   }
   task<void> run();
+  using connection_ptr = std::shared_ptr<parent_connection>;
   task<std::string> serve(endpoint place);
+  task<void> reach(endpoint place, connection_ptr &connection, welcome_text &welcome);
+  task<bool> go_local(connection_ptr &connection, welcome_text &welcome);
   void deliver(weight_version value, wire_clock::time_point since);
 
   boost::asio::io_context &context_;

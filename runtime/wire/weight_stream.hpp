@@ -93,7 +93,8 @@ class weight_client {
  public:
   /// Connects in the background. `arrived` gets each version, `failed` (once, at the end) why no more will
   /// come: no parent within `patience`, or one that refused us. Both are called by the client's thread and
-  /// must be quick (send a message); neither after the destructor. Throws like weight_server for what is
+  /// must be quick (send a message), throw nothing, and leave the client alone; neither is called after the
+  /// destructor. Throws like weight_server for what is
   /// wrong here.
   weight_client(weight_client_options options, std::function<void(weight_version)> arrived,
                 std::function<void(const std::string &)> failed);

@@ -218,6 +218,7 @@ TEST_CASE("a reader that breaks the rules after it has joined is let go") {
             frame(frame_kind::join, 2, 0, "")};
   };
   for (std::size_t i = 0; i < wrong({}).size(); ++i) {
+    const auto before = server.figures()["refused"].get<int>();
     raw_peer peer(server.address());
     peer.say(frame(frame_kind::hello, 0, 0, wire::pack_hello(nonce)));
     const auto head = peer.exactly(wire::head_bytes);
@@ -231,6 +232,7 @@ TEST_CASE("a reader that breaks the rules after it has joined is let go") {
     peer.exactly(wire::head_bytes);  // the offer comes: we are in
     peer.say(wrong(welcome.nonce)[i]);
     CHECK(peer.rest().has_value());
+    CHECK(eventually([&] { return server.figures()["refused"] == before + 1; }));  // not for its silence
   }
   serves(server, 2);
 }
