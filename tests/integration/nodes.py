@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -115,6 +116,12 @@ def alive(pid):
         return False
 
 
+def spans_of(folder, replica):
+    """How often the replica has computed."""
+    trace = folder / "trace.json"
+    return trace.read_text().count('"%s"' % replica) if trace.exists() else 0
+
+
 def wait_for_end(process):
     try:
         return process.wait(limit)
@@ -189,6 +196,11 @@ def kill_a_node(place):
             checks.check(name + ": begins", begun(run, folder), run.said())
             while "given out again" not in run.said() and run.poll() is None:
                 victim = processes(folder)["sampler-1"]
+                worked = spans_of(folder, "sampler-1")
+                until(lambda: spans_of(folder, "sampler-1") > worked, run)
+                time.sleep(random.uniform(0, 0.1))
+                if run.poll() is not None:
+                    break
                 os.kill(victim, signal.SIGKILL)
                 checks.check(name + ": is started again",
                              until(lambda: processes(folder).get("sampler-1", victim) != victim, run), run.said())
@@ -233,8 +245,8 @@ def chaos(place):
     """Mishaps that a topology asks for."""
     file = place.write("chaos", 1, True, timeout=1)
     file.write_text(file.read_text() + """[chaos]
-events = [{ update = 20, kill = "sampler-1" }, { update = 60, stop = "sampler-2" }, { update = 120, kill = "sampler-1" },
-          { update = 160, kill = "sampler-2" }]
+events = [{ update = 20, kill = "sampler-1" }, { update = 60, stop = "sampler-2" }, { update = 100, kill = "sampler-1" },
+          { update = 130, kill = "sampler-2" }]
 delay_weights = 0.005
 """)
     with started("launch", file) as run:
