@@ -81,8 +81,8 @@ using ledger_actor = caf::typed_actor<
     caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
                                                                          // held
     caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
-    caf::reacts_to<lost_atom, work_sink, lost_work_ptr>,  // it is gone, or back with empty hands
-    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,           // stands in the buffer of a path
+    caf::reacts_to<lost_atom, work_sink, lost_work_ptr>,        // it is gone, or back with empty hands
+    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,  // stands in the buffer of a path
     caf::reacts_to<dropped_atom, std::string, std::uint64_t, std::string>,  // by a path, with the reason
     caf::reacts_to<trained_atom, std::string, ids_ptr, std::int64_t>,  // learner; ids; the version they made
     caf::reacts_to<brake_atom, std::string, ids_ptr, std::string>,     // learner; ids; why it left them

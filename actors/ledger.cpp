@@ -33,7 +33,7 @@ struct ledger_state {
   sample_sink finished_data;
   resumed_books resumed;
   ledger_paths paths;
-  std::deque<work_ptr> waiting;             // in the order of the draws
+  std::deque<work_ptr> waiting;               // in the order of the draws
   std::map<std::uint64_t, work_ptr> running;  // what the samplers have
   std::vector<follower> samplers;
   std::int64_t newest = 0;  ///< version that a sampler held, though it may be gone

@@ -18,15 +18,17 @@ void check_actor(const preflight &checks, const actor_config &actor, const regis
                     ", which runs in the run's own process; samplers, scorers, references and critics can be "
                     "placed. Remove node");
   if (number_key(actor, "refresh_every", 0) > 0)
-    fail_at(at, who + "takes checkpoints of the run's folder up when it is refreshed, and cannot be placed; "
-                      "remove node or refresh_every");
+    fail_at(at, who +
+                    "takes checkpoints of the run's folder up when it is refreshed, and cannot be placed; "
+                    "remove node or refresh_every");
   if (actor.kind == "sampler" && checks.graph().schedule.lag == lag_rule::exactly &&
       checks.contract().lead.most > 0)
-    fail_at(at, who + "needs every version with lag = \"exactly\", and a node may skip some; remove node or lag");
+    fail_at(at,
+            who + "needs every version with lag = \"exactly\", and a node may skip some; remove node or lag");
   if (replica_count(actor) < static_cast<std::int64_t>(actor.nodes.size()))
     fail_at(at, who + "has " + std::to_string(replica_count(actor)) + " replicas for " +
-                    std::to_string(actor.nodes.size()) + " nodes; set replicas = " +
-                    std::to_string(actor.nodes.size()));
+                    std::to_string(actor.nodes.size()) +
+                    " nodes; set replicas = " + std::to_string(actor.nodes.size()));
 }
 
 /// Replicas are told apart by their names, in the books and in figures.

@@ -46,7 +46,8 @@ void hand_out(self_pointer self) {
 
 /// Figures that come twice, from one replica that was thought lost and another, count once.
 template <class Result, class Sink>
-void pass_on(self_pointer self, const std::shared_ptr<const Result> &figures, const std::vector<Sink> &sinks) {
+void pass_on(self_pointer self, const std::shared_ptr<const Result> &figures,
+             const std::vector<Sink> &sinks) {
   for (auto &[index, replica] : self->state.replicas)
     if (replica.has.erase(figures->group->source->id) > 0) {
       for (const auto &sink : sinks) self->send(sink, figures);

@@ -61,7 +61,8 @@ using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
 using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
 using journal_event_ptr = std::shared_ptr<const journal_event>;
-/// Prompts that a sampler ran and will not finish, with what the journal has of them (null: nothing), by draw.
+/// Prompts that a sampler ran and will not finish, with what the journal has of them (null: nothing), by
+/// draw.
 struct lost_work {
   std::map<std::uint64_t, begun_samples> prompts;
   std::string cause;

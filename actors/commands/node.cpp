@@ -24,9 +24,11 @@ std::int64_t milliseconds(double seconds) {
 
 int node_command(const node_arguments &arguments) {
   if (arguments.join.empty() == arguments.listen.empty())
-    throw input_error("slipstream node: error: give --join HOST:PORT of a run, or --listen HOST:PORT to wait for one");
+    throw input_error(
+        "slipstream node: error: give --join HOST:PORT of a run, or --listen HOST:PORT to wait for one");
   if (arguments.timeout < 2 * arguments.heartbeat)
-    throw input_error("--timeout: error: it must be at least two heartbeats, or a healthy run is taken for dead");
+    throw input_error(
+        "--timeout: error: it must be at least two heartbeats, or a healthy run is taken for dead");
   worker_options options;
   options.name = arguments.name;
   options.link.security = {arguments.certificate, arguments.key, arguments.authority, {}};

@@ -66,7 +66,9 @@ int run_stage(preflight &stage, bool resume, bool launch, stage_results &results
   options.progress = detect_progress_style();
   options.resume = resume;
   options.interrupted = interrupted;
-  options.say = [name = stage.graph().run.name](const std::string &line) { fmt::print(stderr, "{}: {}\n", name, line); };
+  options.say = [name = stage.graph().run.name](const std::string &line) {
+    fmt::print(stderr, "{}: {}\n", name, line);
+  };
   std::unique_ptr<node_launcher> nodes;
   if (launch && places_actors(stage.graph())) nodes = launch_nodes(stage.graph(), options);
   const auto summary = run_here_and_on_nodes(stage, options);
@@ -93,7 +95,8 @@ int run_command(const topology_arguments &arguments) {
   for (const auto &stage : stages) {
     if (stage->waits_for(earlier)) stage->verify();
     earlier.insert(stage->graph().run.name);
-    if (const auto code = run_stage(*stage, arguments.resume, arguments.launch, results); code != 0) return code;
+    if (const auto code = run_stage(*stage, arguments.resume, arguments.launch, results); code != 0)
+      return code;
   }
   fmt::print("{}", results_table(results));
   for (const auto &stage : stages) fmt::print("{}\n", stage->graph().run_folder().string());

@@ -70,7 +70,8 @@ std::string objection(const host_state &state, const std::string &version, const
   if (version != link_version)
     return "it speaks \"" + version + "\", this run \"" + link_version +
            "\"; use the same version of slipstream everywhere";
-  if (state.nodes.count(name) == 0) return "[nodes." + name + "] is not in the topology of run " + state.setup.run;
+  if (state.nodes.count(name) == 0)
+    return "[nodes." + name + "] is not in the topology of run " + state.setup.run;
   if (state.ending) return "the run is ending";
   return "";
 }
@@ -105,7 +106,8 @@ void look_for(self_pointer self, const std::string &name) {
   self->request(link_maker(self->system(), self->state.setup.plain), std::chrono::seconds(10),
                 caf::connect_atom::value, place.host, place.port)
       .then(
-          [self, name](const caf::node_id &, const caf::strong_actor_ptr &found, const std::set<std::string> &) {
+          [self, name](const caf::node_id &, const caf::strong_actor_ptr &found,
+                       const std::set<std::string> &) {
             self->state.nodes.at(name).connecting = false;
             if (found)
               self->send(caf::actor_cast<caf::actor>(found), invite_atom::value, self->state.setup.run,
@@ -199,7 +201,8 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
-  for (const auto &config : setup.nodes.places) state.nodes[config.name] = {config, {}, 0, now_ns(self), false};
+  for (const auto &config : setup.nodes.places)
+    state.nodes[config.name] = {config, {}, 0, now_ns(self), false};
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
   self->set_exit_handler([self](const caf::exit_msg &exit) {
     if (!exit.source || exit.source.node() == self->node()) end(self);  // nobody else may end it

@@ -14,21 +14,24 @@
 #include "runtime/nodes/frames.hpp"
 #include "runtime/wire/endpoint.hpp"
 
-// What crosses CAF's links between the processes of a run: these atoms, integers, texts and actor handles. All
-// else is in the bytes of a text (runtime/nodes/frames.hpp). No type of ours is ever serialised by CAF.
+// What crosses CAF's links between the processes of a run: these atoms, integers, texts and actor handles.
+// All else is in the bytes of a text (runtime/nodes/frames.hpp). No type of ours is ever serialised by CAF.
 namespace slipstream {
 
 /// Two processes understand each other if they say the same.
 inline constexpr const char *link_version = "slipstream nodes 1";
 
-using frame_atom = caf::atom_constant<caf::atom("frame")>;    // more to come (0 or 1), piece
-using invite_atom = caf::atom_constant<caf::atom("invite")>;  // a run to a node that listens: its name, itself
-using hello_atom = caf::atom_constant<caf::atom("hello")>;    // a node to a run: link_version, name, pid, itself
+using frame_atom = caf::atom_constant<caf::atom("frame")>;  // more to come (0 or 1), piece
+using invite_atom =
+    caf::atom_constant<caf::atom("invite")>;  // a run to a node that listens: its name, itself
+using hello_atom =
+    caf::atom_constant<caf::atom("hello")>;  // a node to a run: link_version, name, pid, itself
 using refuse_atom = caf::atom_constant<caf::atom("refuse")>;  // a run to a node: why
-using place_atom = caf::atom_constant<caf::atom("place")>;    // a run to a node: label, stand-in, order in pieces
-using leave_atom = caf::atom_constant<caf::atom("leave")>;    // a node to a run: it puts down its work and goes
-using end_atom = caf::atom_constant<caf::atom("end")>;        // a run to a node: it has ended, and how
-using again_atom = caf::atom_constant<caf::atom("again")>;    // a stand-in to its run: place it anew
+using place_atom =
+    caf::atom_constant<caf::atom("place")>;  // a run to a node: label, stand-in, order in pieces
+using leave_atom = caf::atom_constant<caf::atom("leave")>;  // a node to a run: it puts down its work and goes
+using end_atom = caf::atom_constant<caf::atom("end")>;      // a run to a node: it has ended, and how
+using again_atom = caf::atom_constant<caf::atom("again")>;  // a stand-in to its run: place it anew
 using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
@@ -41,8 +44,8 @@ struct link_options {
 /// Readies a program's configuration for links, before its actor_system exists.
 void configure_links(caf::actor_system_config &config, const link_options &options);
 
-/// An actor system with links. CAF 0.17.6 never ends one while a peer that was connected to has not said a word
-/// (a stopped process, a port of something else): then it is left behind after some seconds.
+/// An actor system with links. CAF 0.17.6 never ends one while a peer that was connected to has not said a
+/// word (a stopped process, a port of something else): then it is left behind after some seconds.
 class linked_system {
  public:
   explicit linked_system(const std::function<void(caf::actor_system_config &)> &configure);

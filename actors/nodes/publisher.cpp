@@ -23,8 +23,8 @@ void publish(self_pointer self, const snapshot &next) {
   const auto [known, fresh] = state.newest.emplace(next.name, next.version);
   if (!fresh && next.version <= known->second) return;  // published again, as the last one
   known->second = next.version;
-  state.server->publish({next.name, next.version,
-                         next.model->trainable().to(at::kCPU, at::kFloat).contiguous(), next.last});
+  state.server->publish(
+      {next.name, next.version, next.model->trainable().to(at::kCPU, at::kFloat).contiguous(), next.last});
 }
 
 caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &server, std::int64_t delay_ms) {

@@ -152,7 +152,8 @@ void node_session::spawn(placed_actor &placed) {
   services.slots = slots_;
   services.waits = waits_;
   attempt(placed, [&] {
-    spawn_context context{system_, *plan_, services, {}, caf::actor_cast<ledger_actor>(uplink), run_paths("")};
+    spawn_context context{system_,      *plan_, services, {}, caf::actor_cast<ledger_actor>(uplink),
+                          run_paths("")};
     for (const auto &[name, model] : models_)
       if (model.weights) context.all_weights[name] = model.weights;
     context.only = order.label;
@@ -192,8 +193,8 @@ void node_session::renew(model_state &model, const weight_version &arrived) {
   else
     return void(model.early = arrived);
   if (model.weights)
-    caf::anon_send(model.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
-                                      arrived.version, model.network, shipped.name, arrived.last})));
+    caf::anon_send(model.weights, snapshot_ptr(std::make_shared<snapshot>(
+                                      snapshot{arrived.version, model.network, shipped.name, arrived.last})));
   else
     plan_->models().provide(shipped.name, plan_->models().describe(shipped.name), model.network);
 }

@@ -25,8 +25,8 @@ class node_session {
  public:
   struct options {
     std::string node;
-    std::int64_t threads = 0;  ///< on the command line; 0: as the run says
-    std::function<void(weight_version)> arrived;       ///< called by the streams' thread
+    std::int64_t threads = 0;                         ///< on the command line; 0: as the run says
+    std::function<void(weight_version)> arrived;      ///< called by the streams' thread
     std::function<void(const std::string &)> failed;  ///< likewise
     wire_security security;
     std::string run_host;  ///< where the run is, for streams that name no host

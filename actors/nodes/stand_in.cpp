@@ -60,7 +60,8 @@ void wait_for_node(self_pointer self) {
 void give_back(self_pointer self, const std::string &cause) {
   auto &state = self->state;
   if (const auto held = state.works.size() + state.groups.size(); held > 0)
-    self->send(state.setup.nodes, lost_atom::value, fmt::format("{}; {} that it held are given out again", cause, held));
+    self->send(state.setup.nodes, lost_atom::value,
+               fmt::format("{}; {} that it held are given out again", cause, held));
   state.groups.clear();
   if (state.setup.spread) return self->send(state.setup.spread, lost_atom::value, state.setup.replica);
   auto held = std::make_shared<lost_work>();
@@ -95,7 +96,8 @@ void attach(self_pointer self, const caf::actor &agent) {
 
 work_given &work_of(stand_in_state &state, std::uint64_t id) {
   const auto found = state.works.find(id);
-  if (found == state.works.end()) throw run_error("it speaks of prompt " + std::to_string(id) + ", which it has not");
+  if (found == state.works.end())
+    throw run_error("it speaks of prompt " + std::to_string(id) + ", which it has not");
   return found->second;
 }
 
@@ -210,8 +212,9 @@ void handle(self_pointer self, const failed_frame &frame) {
   const auto text = place_of(state) + ": " + frame.text;
   if (frame.input) throw input_error(text);
   if (++state.failures > state.setup.restarts)
-    throw run_error(text + (state.setup.restarts > 0 ? fmt::format(" (and {} times before)", state.failures - 1)
-                                                     : std::string()));
+    throw run_error(text + (state.setup.restarts > 0
+                                ? fmt::format(" (and {} times before)", state.failures - 1)
+                                : std::string()));
   lose(self, text);
   const auto pause = std::chrono::milliseconds(std::min<std::int64_t>(100 << state.failures, 10'000));
   self->delayed_send(state.setup.nodes, pause, again_atom::value, state.setup.label, text);
@@ -245,7 +248,8 @@ void take_piece(self_pointer self, bool more, const std::string &piece) {
     const auto agent = state.agent;
     lose(self, cause);
     self->send_exit(agent, caf::exit_reason::kill);
-    self->delayed_send(state.setup.nodes, std::chrono::seconds(1), again_atom::value, state.setup.label, cause);
+    self->delayed_send(state.setup.nodes, std::chrono::seconds(1), again_atom::value, state.setup.label,
+                       cause);
     return;
   }
   if (const auto *failed = std::get_if<failed_frame>(&*frame)) handle(self, *failed);
@@ -284,9 +288,7 @@ caf::behavior behave(self_pointer self, const stand_in_setup &setup) {
     if (state.agent && down.source == caf::actor_cast<caf::actor_addr>(state.agent))
       lose(self, place_of(state) + " is gone");
   });
-  if (setup.ledger)
-    self->send(setup.ledger, subscribe_atom::value,
-               as<flush_sink>(self));
+  if (setup.ledger) self->send(setup.ledger, subscribe_atom::value, as<flush_sink>(self));
   wait_for_node(self);
   return {
       [self](const work_ptr &prompt) { give_work(self, prompt); },

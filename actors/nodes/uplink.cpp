@@ -13,11 +13,11 @@ namespace {
 struct uplink_state {
   static inline const char *name = "uplink";
   caf::actor stand_in;
-  caf::strong_actor_ptr actor;      ///< null until it is spawned
-  bool samples = false;             ///< it is a sampler
-  std::vector<node_frame> early;    ///< came before
+  caf::strong_actor_ptr actor;    ///< null until it is spawned
+  bool samples = false;           ///< it is a sampler
+  std::vector<node_frame> early;  ///< came before
   frame_pieces pieces;
-  std::vector<span> spans;          ///< told together with the next message, or soon
+  std::vector<span> spans;  ///< told together with the next message, or soon
 };
 
 using self_pointer = caf::stateful_actor<uplink_state> *;
@@ -71,7 +71,9 @@ void down(self_pointer self, const node_frame &frame) {
   else if (const auto *group = std::get_if<group_frame>(&frame))
     self->send(caf::actor_cast<rollout_sink>(actor), group->group);
   else if (std::holds_alternative<flush_frame>(frame))
-    flush(self, [self](const auto &begun, const auto &untouched) { up(self, flushed_frame{begun, untouched}); });
+    flush(self, [self](const auto &begun, const auto &untouched) {
+      up(self, flushed_frame{begun, untouched});
+    });
   else
     throw run_error("the run sent what only a node may say");
 }
@@ -100,7 +102,8 @@ void on_down(self_pointer self, const caf::down_msg &gone) {
 }
 
 template <class Result>
-token_figures_frame figures_of(const Result &result, bool values, const std::vector<std::vector<float>> &all) {
+token_figures_frame figures_of(const Result &result, bool values,
+                               const std::vector<std::vector<float>> &all) {
   return {result.group->source->id, values, result.model, result.version, all};
 }
 
@@ -125,7 +128,7 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
         up(self, credit_frame{prompts, version});
       },
       [self](subscribe_atom, const flush_sink &) { self->state.samples = true; },  // the stand-in asks us
-      [](finished_atom, std::uint64_t) {},        // the group says so
+      [](finished_atom, std::uint64_t) {},                                         // the group says so
       [self](const group_ptr &group) {
         up(self, rollouts_frame{group->source->id, group->rollouts, group->texts});
       },
@@ -135,7 +138,9 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
       },
       [self](const group_logprobs_ptr &result) { up(self, figures_of(*result, false, result->logprobs)); },
       [self](const group_values_ptr &result) { up(self, figures_of(*result, true, result->values)); },
-      [self](const journal_event_ptr &event) { up(self, journal_frame{encode({now_ns(self), *event})}); },
+      [self](const journal_event_ptr &event) {
+        up(self, journal_frame{encode({now_ns(self), *event})});
+      },
       [self](const span &done) { keep_span(self, done); },
   };
 }

@@ -73,22 +73,24 @@ void open_session(self_pointer self, const caf::actor &run) {
   how.patience_ms = state.options.patience_ms > 0 ? state.options.patience_ms : 60'000;
   if (state.options.join) how.run_host = state.options.join->host;
   how.arrived = [inbox, number](weight_version version) {
-    caf::anon_send(inbox, stream_news_ptr(std::make_shared<const stream_news>(
-                              stream_news{std::move(version), "", number})));
+    caf::anon_send(
+        inbox,
+        stream_news_ptr(std::make_shared<const stream_news>(stream_news{std::move(version), "", number})));
   };
   how.failed = [inbox, number](const std::string &why) {
     caf::anon_send(inbox, stream_news_ptr(std::make_shared<const stream_news>(stream_news{{}, why, number})));
   };
   state.session = std::make_unique<node_session>(self->system(), *state.kinds, std::move(how));
-  self->send(run, hello_atom::value, link_version, state.options.name, static_cast<std::int64_t>(::getpid()), inbox);
+  self->send(run, hello_atom::value, link_version, state.options.name, static_cast<std::int64_t>(::getpid()),
+             inbox);
 }
 
 void look_for_run(self_pointer self) {
   auto &state = self->state;
   if (state.run || state.connecting || !state.options.join) return;
   state.connecting = true;
-  self->request(link_maker(self->system(), is_plain(state)), std::chrono::seconds(10), caf::connect_atom::value,
-                state.options.join->host, state.options.join->port)
+  self->request(link_maker(self->system(), is_plain(state)), std::chrono::seconds(10),
+                caf::connect_atom::value, state.options.join->host, state.options.join->port)
       .then(
           [self](const caf::node_id &, const caf::strong_actor_ptr &found, const std::set<std::string> &) {
             self->state.connecting = false;
@@ -98,7 +100,8 @@ void look_for_run(self_pointer self) {
 }
 
 std::string where(const worker_options &options) {
-  return options.join ? "no run at " + to_string(*options.join) : "no run has come to " + to_string(*options.listen);
+  return options.join ? "no run at " + to_string(*options.join)
+                      : "no run has come to " + to_string(*options.listen);
 }
 
 void tick(self_pointer self) {
@@ -118,7 +121,8 @@ void take_order(self_pointer self, const std::string &label, const caf::actor &s
   if (!state.session || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(state.run)) return;
   if (!state.orders[label].add(piece, more)) return;
   const auto order = decode_order(state.orders[label].take());
-  if (order.label != label) throw run_error("an order for \"" + order.label + "\" came as one for \"" + label + "\"");
+  if (order.label != label)
+    throw run_error("an order for \"" + order.label + "\" came as one for \"" + label + "\"");
   state.session->place(order, stand_in);
   for (const auto &uplink : state.session->uplinks()) self->monitor(uplink);
   state.options.say(fmt::format("node \"{}\": runs {}", state.options.name, label));
@@ -129,7 +133,8 @@ void on_down(self_pointer self, const caf::down_msg &down) {
   if (state.run && down.source == caf::actor_cast<caf::actor_addr>(state.run)) {
     close_session(self);
     if (!state.leaving)
-      state.options.say(fmt::format("node \"{}\": the run is gone; waiting for it to come back", state.options.name));
+      state.options.say(
+          fmt::format("node \"{}\": the run is gone; waiting for it to come back", state.options.name));
     return;
   }
   if (state.session) state.session->forget(down.source);

@@ -194,9 +194,7 @@ class summing {
       if (learner.name == event.learner) learner.brakes[event.version] = "brake: " + event.cause;
   }
 
-  void go_on(const group_progress &event) {
-    add_progress(history_.begun[event.id], event);
-  }
+  void go_on(const group_progress &event) { add_progress(history_.begun[event.id], event); }
 
   void move(const prompt_moved &event) {
     const bool drawn = history_.prompts.contains(event.id);

@@ -117,7 +117,8 @@ class lines_without_nodes {
   bool next(std::string &line) {
     while (std::getline(in_, line)) {
       ++number_;
-      if (line.starts_with("[")) in_nodes_ = line == "[nodes]" || line.starts_with("[nodes.") || line == "[chaos]";
+      if (line.starts_with("["))
+        in_nodes_ = line == "[nodes]" || line.starts_with("[nodes.") || line == "[chaos]";
       if (in_nodes_ || line.empty() || line.starts_with("node = ")) continue;
       return true;
     }

@@ -164,7 +164,8 @@ void read(byte_reader &in, rollouts_frame &frame) {
   frame.id = in.count();
   read(in, frame.rollouts);
   read(in, frame.texts);
-  if (frame.texts.size() != frame.rollouts.size()) throw run_error("a group has other numbers of answers and texts");
+  if (frame.texts.size() != frame.rollouts.size())
+    throw run_error("a group has other numbers of answers and texts");
 }
 void read(byte_reader &in, scores_frame &frame) {
   frame.id = in.count();

@@ -60,7 +60,10 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
 
 node_launcher::node_launcher(nodes_config nodes, std::string program, std::filesystem::path folder,
                              std::function<void(const std::string &)> say)
-    : nodes_(std::move(nodes)), program_(std::move(program)), folder_(std::move(folder)), say_(std::move(say)) {}
+    : nodes_(std::move(nodes)),
+      program_(std::move(program)),
+      folder_(std::move(folder)),
+      say_(std::move(say)) {}
 
 node_launcher::~node_launcher() {
   finish(0ms);
@@ -72,15 +75,17 @@ void node_launcher::start(const endpoint &join) {
   for (const auto &node : nodes_.places) {
     if (node.launch == "none" || !node.address.empty()) continue;
     if (node.launch != "local" && !program_exists(node.launch))
-      fail_at(node.at, fmt::format("[nodes.{}] launch = \"{}\", and there is no such program here; install it, "
-                                   "or start the node by hand with launch = \"none\"",
-                                   node.name, node.launch));
+      fail_at(node.at,
+              fmt::format("[nodes.{}] launch = \"{}\", and there is no such program here; install it, "
+                          "or start the node by hand with launch = \"none\"",
+                          node.name, node.launch));
     start(node, children_[node.name]);
   }
 }
 
 void node_launcher::start(const node_config &node, child &process) {
-  process.pid = start_child({launch_words(nodes_, node, program_, join_), {}, folder_ / (node.name + ".log")});
+  process.pid =
+      start_child({launch_words(nodes_, node, program_, join_), {}, folder_ / (node.name + ".log")});
   process.due = {};
 }
 
@@ -92,13 +97,15 @@ void node_launcher::ended(const node_config &node, child &process, int wait_stat
   process.over = code == 0 || code == 2 || code == 127 || process.restarts >= node.restarts;
   if (code == 0) return;
   if (process.over)
-    return say_(fmt::format("node \"{}\" ended with exit code {} and is not started again{}; see {}", node.name,
-                            code, code == 2 || code == 127 ? "" : fmt::format(" (restarts = {})", node.restarts), log));
-  const auto pause = std::min<std::chrono::milliseconds>(200ms * (1 << std::min<std::int64_t>(process.restarts, 6)), 10s);
+    return say_(
+        fmt::format("node \"{}\" ended with exit code {} and is not started again{}; see {}", node.name, code,
+                    code == 2 || code == 127 ? "" : fmt::format(" (restarts = {})", node.restarts), log));
+  const auto pause =
+      std::min<std::chrono::milliseconds>(200ms * (1 << std::min<std::int64_t>(process.restarts, 6)), 10s);
   process.due = std::chrono::steady_clock::now() + pause;
   ++process.restarts;
-  say_(fmt::format("node \"{}\" ended with exit code {}; starting it again ({} of {}); see {}", node.name, code,
-                   process.restarts, node.restarts, log));
+  say_(fmt::format("node \"{}\" ended with exit code {}; starting it again ({} of {}); see {}", node.name,
+                   code, process.restarts, node.restarts, log));
 }
 
 bool node_launcher::collect() {
@@ -121,7 +128,8 @@ void node_launcher::look_after() {
     const auto found = children_.find(node.name);
     if (found == children_.end()) continue;
     auto &process = found->second;
-    if (process.pid == 0 && !process.over && std::chrono::steady_clock::now() >= process.due) start(node, process);
+    if (process.pid == 0 && !process.over && std::chrono::steady_clock::now() >= process.due)
+      start(node, process);
   }
 }
 

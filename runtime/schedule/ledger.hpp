@@ -55,9 +55,9 @@ class ledger {
 
   void start(std::uint64_t id);      ///< waiting, partial → running; once interrupted, that is a reissue
   void interrupt(std::uint64_t id);  ///< running → partial: what it has got is kept
-  void finish(std::uint64_t id);                           ///< running → finished
-  void buffer(std::uint64_t id);                           ///< finished → buffered
-  void train(std::uint64_t id);                            ///< buffered → trained
+  void finish(std::uint64_t id);     ///< running → finished
+  void buffer(std::uint64_t id);     ///< finished → buffered
+  void train(std::uint64_t id);      ///< buffered → trained
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
   /// Drops a group out of a batch that changed nothing; the place that it had counts as taken.
   void give_up(std::uint64_t id, const std::string &reason);

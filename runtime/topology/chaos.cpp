@@ -31,7 +31,8 @@ chaos_event read_event(const node &table) {
   }
   s.finish();
   if (event.replica.empty())
-    fail_at(table.at, "[chaos] an event names what it does to whom, as in { update = 40, kill = \"sampler-2\" }");
+    fail_at(table.at,
+            "[chaos] an event names what it does to whom, as in { update = 40, kill = \"sampler-2\" }");
   return event;
 }
 

@@ -60,13 +60,15 @@ node_config read_node(const std::string &name, const node &table) {
 }  // namespace
 
 const node_config *nodes_config::find(const std::string &name) const {
-  const auto found = std::find_if(places.begin(), places.end(), [&](const auto &p) { return p.name == name; });
+  const auto found =
+      std::find_if(places.begin(), places.end(), [&](const auto &p) { return p.name == name; });
   return found == places.end() ? nullptr : &*found;
 }
 
 std::string without_error_mark(std::string message) {
   constexpr std::string_view mark = ": error: ";
-  if (const auto found = message.find(mark); found != std::string::npos) message.replace(found, mark.size(), ": ");
+  if (const auto found = message.find(mark); found != std::string::npos)
+    message.replace(found, mark.size(), ": ");
   return message;
 }
 

@@ -23,13 +23,13 @@ struct node_config {
 
 /// [nodes]
 struct nodes_config {
-  std::string listen = "127.0.0.1:0";        ///< where nodes join; port 0: any free one
-  std::string weights;                       ///< where weights are streamed from; empty: host of `listen`
-  std::string certificate, key, authority;   ///< PEM files; empty: plain text on this machine
-  std::int64_t heartbeat_ms = 500;           ///< between signs of life
-  std::int64_t timeout_ms = 5000;            ///< without one, the other side is taken for dead
-  std::int64_t patience_ms = 60'000;         ///< an actor that runs nowhere is waited for that long
-  std::int64_t actor_restarts = 3;           ///< of one placed actor that fails
+  std::string listen = "127.0.0.1:0";       ///< where nodes join; port 0: any free one
+  std::string weights;                      ///< where weights are streamed from; empty: host of `listen`
+  std::string certificate, key, authority;  ///< PEM files; empty: plain text on this machine
+  std::int64_t heartbeat_ms = 500;          ///< between signs of life
+  std::int64_t timeout_ms = 5000;           ///< without one, the other side is taken for dead
+  std::int64_t patience_ms = 60'000;        ///< an actor that runs nowhere is waited for that long
+  std::int64_t actor_restarts = 3;          ///< of one placed actor that fails
   std::vector<node_config> places;
   source_position at;
 

@@ -21,19 +21,18 @@ work_sink noting(virtual_time &world, const prompts_got &got) {
 
 loader_actor counting_loader(virtual_time &world) {
   return world.spawn<loader_actor>([next = std::uint64_t{0}](loader_actor::pointer) mutable {
-    return loader_actor::behavior_type{
-        [next](draw_atom, std::int64_t count) mutable -> drawn_batch_ptr {
-          auto drawn_now = std::make_shared<std::vector<drawn>>();
-          for (; count > 0; --count) {
-            auto line = std::make_shared<example>();
-            line->id = next++;
-            drawn_now->push_back({line, {1}, nullptr});
-          }
-          return drawn_now;
-        },
-        [](draw_atom, const ids_ptr &) -> drawn_batch_ptr {
-          return std::make_shared<const std::vector<drawn>>();
-        }};
+    return loader_actor::behavior_type{[next](draw_atom, std::int64_t count) mutable -> drawn_batch_ptr {
+                                         auto drawn_now = std::make_shared<std::vector<drawn>>();
+                                         for (; count > 0; --count) {
+                                           auto line = std::make_shared<example>();
+                                           line->id = next++;
+                                           drawn_now->push_back({line, {1}, nullptr});
+                                         }
+                                         return drawn_now;
+                                       },
+                                       [](draw_atom, const ids_ptr &) -> drawn_batch_ptr {
+                                         return std::make_shared<const std::vector<drawn>>();
+                                       }};
   });
 }
 
@@ -175,7 +174,8 @@ TEST_CASE("groups are shared out among replicas, and a lost one's go to the othe
         [scored](const group_scores_ptr &scores) { scored->push_back(scores->group->source->id); }};
   });
   const auto spread = world.own(spawn_spread(world.system(), {{sink}, {}, {}}));
-  const auto left = std::make_shared<std::vector<group_ptr>>(), right = std::make_shared<std::vector<group_ptr>>();
+  const auto left = std::make_shared<std::vector<group_ptr>>(),
+             right = std::make_shared<std::vector<group_ptr>>();
   caf::anon_send(spread, subscribe_atom::value, std::int64_t{0}, noting_groups(world, left));
   caf::anon_send(spread, subscribe_atom::value, std::int64_t{1}, noting_groups(world, right));
   caf::anon_send(spread, group_of(0));

@@ -141,15 +141,27 @@ TEST_CASE("what a lost actor had is given back, with the tokens that the journal
 TEST_CASE("an actor that breaks the rules of its link is cut off and started again, and the run goes on") {
   small_link link;
   link.give(5);
-  SECTION("bytes that are no message") { link.say_bytes("\x63junk"); }
-  SECTION("a group that it has not") { link.say(rollouts_frame{6, {generation{}}, {""}}); }
-  SECTION("a group without answers") { link.say(rollouts_frame{5, {}, {}}); }
+  SECTION("bytes that are no message") {
+    link.say_bytes("\x63junk");
+  }
+  SECTION("a group that it has not") {
+    link.say(rollouts_frame{6, {generation{}}, {""}});
+  }
+  SECTION("a group without answers") {
+    link.say(rollouts_frame{5, {}, {}});
+  }
   SECTION("what only the run may write into the journal") {
     link.say(journal_frame{encode({0, prompt_moved{5, rollout_state::trained, "mine"}})});
   }
-  SECTION("a record that is none") { link.say(journal_frame{"\xff\xff"}); }
-  SECTION("figures, though it is a sampler") { link.say(scores_frame{5, "s", "", 0, {1}}); }
-  SECTION("what only a run says") { link.say(flush_frame{}); }
+  SECTION("a record that is none") {
+    link.say(journal_frame{"\xff\xff"});
+  }
+  SECTION("figures, though it is a sampler") {
+    link.say(scores_frame{5, "s", "", 0, {1}});
+  }
+  SECTION("what only a run says") {
+    link.say(flush_frame{});
+  }
   CHECK(link.take() == lines{"lost 5+0"});
   CHECK(link.deaths == 1);
   link.world.pass(std::chrono::seconds(2));
@@ -186,11 +198,13 @@ TEST_CASE("a flush is answered by the actor, or at once where there is none") {
   link.give(5);
   auto answer = std::make_shared<lines>();
   const auto ask = [&] {
-    link.world.own(link.world.system().spawn([=, to = small_link::as<flush_sink>(link.stand_in)](caf::event_based_actor *self) {
-      self->request(to, caf::infinite, flush_atom::value).then([=](const ids_ptr &begun, const ids_ptr &untouched) {
-        answer->push_back(std::to_string(begun->size()) + "," + std::to_string(untouched->size()));
-      });
-    }));
+    link.world.own(link.world.system().spawn(
+        [=, to = small_link::as<flush_sink>(link.stand_in)](caf::event_based_actor *self) {
+          self->request(to, caf::infinite, flush_atom::value)
+              .then([=](const ids_ptr &begun, const ids_ptr &untouched) {
+                answer->push_back(std::to_string(begun->size()) + "," + std::to_string(untouched->size()));
+              });
+        }));
     link.world.settle();
   };
   ask();

@@ -58,9 +58,12 @@ TEST_CASE("nodes are started here, through ssh, and by srun") {
   node.certificate = "a.pem";
   node.key = "a.key";
   words = launch_words(nodes, node, "/opt/slipstream", join);
-  CHECK(std::vector<std::string>(words.begin(), words.begin() + 6) ==
-        std::vector<std::string>{"ssh", "-o", "BatchMode=yes", "far", "'/home/my user/slipstream'", "'node'"});
-  const auto has = [&](const std::string &word) { return std::find(words.begin(), words.end(), word) != words.end(); };
+  CHECK(
+      std::vector<std::string>(words.begin(), words.begin() + 6) ==
+      std::vector<std::string>{"ssh", "-o", "BatchMode=yes", "far", "'/home/my user/slipstream'", "'node'"});
+  const auto has = [&](const std::string &word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
   CHECK((has("'a.pem'") && has("'a.key'") && has("'ca.pem'") && has("'--threads'")));
   CHECK_FALSE(has("'run.key'"));  // each machine has its own
   node.launch = "srun";
@@ -75,7 +78,8 @@ TEST_CASE("a node that fails is started again within its budget, one that ends w
     const char *script;
     std::size_t starts;
   };
-  const auto [script, starts] = GENERATE(row{"exit 1", 3}, row{"kill -9 $$", 3}, row{"exit 0", 1}, row{"exit 2", 1});
+  const auto [script, starts] =
+      GENERATE(row{"exit 1", 3}, row{"kill -9 $$", 3}, row{"exit 0", 1}, row{"exit 2", 1});
   CAPTURE(script);
   const test::scratch scratch;
   const auto program = scratch.path() / "program";
@@ -106,7 +110,8 @@ TEST_CASE("a node that does not end is ended") {
   std::ofstream(program) << "#!/bin/sh\ntrap '' TERM\necho $$\nwhile :; do sleep 1; done\n";
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
   {
-    node_launcher launcher(one_node(program.string()), "", scratch.path() / "nodes", [](const std::string &) {});
+    node_launcher launcher(one_node(program.string()), "", scratch.path() / "nodes",
+                           [](const std::string &) {});
     launcher.start({"127.0.0.1", 1});
     while (test::read_text(scratch.path() / "nodes" / "a.log").find('\n') == std::string::npos)
       std::this_thread::yield();

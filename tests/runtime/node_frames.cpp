@@ -128,7 +128,8 @@ TEST_CASE("whatever bytes come, a frame is read or refused") {
     }
   };
   for (const auto &bytes : sound) {
-    for (std::size_t length = 0; length < bytes.size(); ++length) CHECK_THROWS_AS(decode_frame(bytes.substr(0, length)), run_error);
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+      CHECK_THROWS_AS(decode_frame(bytes.substr(0, length)), run_error);
     CHECK_THROWS_AS(decode_frame(bytes + "x"), run_error);
     for (std::size_t at = 0; at < bytes.size(); ++at)
       for (const int change : {1, 0x80, 0xff}) {

@@ -67,7 +67,7 @@ const std::vector<bad_input> table{
     {run + schedule + actors + "node = ^\"b\"\n", {"\"b\" is no node", "Add [nodes.b]"}},
     {run + schedule + "[nodes.bee]\n" + actors + "node = ^\"bea\"\n", {"Did you mean \"bee\"?"}},
     {run + schedule + "[nodes.b]\naddress = ^\"x\"\n" + actors, {"[nodes.b]", "address"}},
-    {run + schedule + "[nodes]\n^[nodes.\"b c\"]\n" + actors, {"\"b c\" cannot name a node"}},
+    {run + schedule + "[nodes]\n[nodes.^\"b c\"]\n" + actors, {"\"b c\" cannot name a node"}},
     {run + schedule + "[nodes.b]\nlaunch = ^\"ssh\"\n" + actors, {"add host"}},
     {run + schedule + "[nodes.b]\nlaunch = \"ssh\"\nhost = ^\"-oProxyCommand=x\"\n" + actors, {"dash"}},
     {run + schedule + "[nodes.b]\nhost = ^\"h\"\n" + actors, {"host is for launch"}},
