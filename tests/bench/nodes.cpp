@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
