@@ -164,6 +164,13 @@ int main(int argc, char **argv) {
   train->add_option("--vocab-size", training.vocab_size, "tokens, 259 or more")->required();
   train->add_option("--to", training.to, "folder to write to (default: tokenizer)");
   train->add_option("--style", training.style, "how words are cut: gpt2 (default), llama3 or qwen");
+  slipstream::certs_arguments nodes;
+  auto *certs = app.add_subcommand("certs", "make a private authority and certificates for nodes");
+  certs->add_option("names", nodes.names, "the nodes' names")->required();
+  certs->add_option("--to", nodes.to, "folder to write to")->required();
+  certs->add_option("--days", nodes.days, "that they are good for (default: 825)")
+      ->check(CLI::Range(1, 36500));
+  certs->add_flag("--json", nodes.json, "print what was made as JSON");
   auto *data = app.add_subcommand("data", "write the files of a made-up task");
   data->add_option("name", task, "the task: sort")->required();
   data->add_option("--to", folder, "folder to write to")->required();
@@ -195,6 +202,7 @@ int main(int argc, char **argv) {
     if (*inspect) return slipstream::inspect_command(model, as_json);
     if (*tokenize) return slipstream::tokenize_command(words);
     if (*train) return slipstream::tokenizer_train_command(training);
+    if (*certs) return slipstream::certs_command(nodes);
     return slipstream::data_command(task, folder, seed);
   } catch (const slipstream::input_error &problem) {
     std::fprintf(stderr, "%s\n", problem.what());

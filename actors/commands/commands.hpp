@@ -109,6 +109,15 @@ struct sweep_arguments {
 /// compares. 0: all runs have finished; 1: one failed; 130: interrupted.
 int sweep_command(const sweep_arguments &arguments);
 
+struct certs_arguments {
+  std::filesystem::path to;        ///< folder of the authority and of the nodes' files
+  std::vector<std::string> names;  ///< of the nodes
+  std::int64_t days = 825;         ///< that the nodes' certificates are good for
+  bool json = false;
+};
+/// Makes a private authority, or takes the one that is there, and certificates for nodes.
+int certs_command(const certs_arguments &arguments);
+
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream
