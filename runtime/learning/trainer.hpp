@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,8 +15,10 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/learning/gradient_reducer.hpp"
 #include "runtime/learning/weight_figures.hpp"
 #include "runtime/learning/whitening.hpp"
+#include "runtime/parallel/process_group.hpp"
 #include "runtime/schedule/rules.hpp"
 
 namespace slipstream {
@@ -49,7 +53,18 @@ struct trainer_options {
   double kl_gain = 0.1;      ///< how fast it is
   /// Gives reference log-probabilities where the samples bring none; may be null.
   std::shared_ptr<const transformer> reference;
+  std::int64_t replicas =
+      1;  ///< ranks that share the work of a batch; a trainer without a group leads the others
+  bool shard_moments = false;     ///< each rank keeps its part of the optimizer's state (ZeRO-1)
+  std::int64_t threads = 1;       ///< of LibTorch, for each rank beside this one
+  std::int64_t bucket = 1 << 20;  ///< elements of the gradient that are added up over the ranks at once
+  std::chrono::milliseconds patience{60000};  ///< no rank waits longer for another
+  /// The ranks that this trainer is one of, where somebody else leads. All are told the same in the same
+  /// order.
+  std::shared_ptr<process_group> group{};
 };
+
+class follower_ranks;
 
 /// A version that a batch made.
 struct trained_version {
@@ -70,7 +85,10 @@ struct batch_gradient {
 };
 
 /// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
-/// loops use it as it stands: begin(); while (slice()); complete().
+/// loops use it as it stands: begin(); while (slice()); complete(). With `replicas` of 2 or more it leads as
+/// many ranks, this one included: each gets the whole batch, takes what concerns all of it (whitening,
+/// denominators) from there, and trains on its share of the samples; the gradients are added up. All ranks
+/// hold the same weights, to the bit.
 class trainer {
  public:
   /// Trains a copy of what `initial` lets train; its device and numerics are the trainer's.
@@ -85,7 +103,8 @@ class trainer {
   std::int64_t version() const { return version_; }
   std::int64_t tokens() const { return tokens_; }  ///< trained on so far, prompts included
   const transformer &model() const { return model_; }
-  const adamw_state &optimizer() const { return optimizer_; }
+  /// Whole, also where each rank keeps a part: all ranks take part then.
+  adamw_state optimizer();
 
   /// Takes a batch (any order: it is sorted by id). `judges`: the newest versions known of models that keep a
   /// pace of their own; those missing are not checked. Throws run_error when a token, or another model's
@@ -107,9 +126,28 @@ class trainer {
 
  private:
   struct mini_batch {
-    std::vector<micro_batch> parts;
-    denominators totals;
+    std::vector<micro_batch> parts;            ///< this rank's
+    denominators totals;                       ///< of all ranks
+    std::vector<std::int64_t> slice_tokens{};  ///< of all ranks: as many as the rank with the most parts has
   };
+
+  // What a rank does; the public members make all ranks do it.
+  void own_resume(const adamw_state &optimizer, const nlohmann::json &state);
+  void own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
+                 const std::map<std::string, std::int64_t> &judges);
+  bool own_slice();
+  trained_version own_complete(std::int64_t now_ns);
+  adamw_state own_optimizer();
+  void on_all_ranks(const std::function<void(trainer &)> &act);
+
+  // Between the ranks; each does what a single one does where there are no others.
+  std::int64_t ranks() const { return options_.group ? options_.group->size() : 1; }
+  std::pair<std::int64_t, std::int64_t> shard_of(std::int64_t rank) const;  ///< of the moments: first, count
+  std::vector<at::Tensor> of_ranks(const std::vector<at::Tensor> &own) const;
+  metric_totals all_metrics() const;
+  void keep_shard(const adamw_state &whole);
+  void step_shard(double scale);
+  void publish_into(trained_version &result);
 
   void check_ages(const std::map<std::string, std::int64_t> &judges);
   void add_mini_batch(const std::vector<const sample *> &samples);
@@ -122,19 +160,21 @@ class trainer {
   void finish_update(nlohmann::json &metrics);
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
   void anchor(micro_batch &part) const;
-  void train(mini_batch &group, micro_batch &part, bool last);
-  objective_result add_gradient(micro_batch &part, const denominators &totals);
+  void train(mini_batch &group, std::size_t position);
+  objective_result add_gradient(micro_batch &part, const denominators &totals, bool last);
   void optimizer_step();
   bool brake();
   void keep_state();
   std::string batch_ids() const;
 
   trainer_options options_;
+  std::shared_ptr<follower_ranks> followers_;  ///< of a leader
+  std::shared_ptr<gradient_reducer> reducer_;  ///< null without a group
   at::Tensor parameters_;
   at::Tensor gradient_;
   at::Tensor decays_;
   transformer model_;
-  adamw_state optimizer_;
+  adamw_state optimizer_;  ///< of this rank's shard
   std::vector<std::shared_ptr<const transformer>>
       published_;  ///< buffers to reuse once nobody else holds them
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "models/objectives/corrections.hpp"
 #include "runtime/learning/trainer.hpp"
@@ -24,24 +25,30 @@ bool trainer::may_leave_out() const {
          loss.m2po_tau == 0 && !options_.keep_zero && !options_.ess_scaling;
 }
 
-/// M2PO's mask, which takes the second moment over all tokens of the batch.
+/// M2PO's mask, which takes the second moment over all tokens of the batch, those of the other ranks
+/// included.
 void trainer::mask_second_moment() {
   const at::NoGradGuard constant;
-  std::vector<at::Tensor> proximal, behaviour, mask;
+  std::vector<at::Tensor> log_weights, mask;
   for (const auto &group : mini_batches_)
     for (const auto &part : group.parts) {
-      proximal.push_back(part.inputs.proximal.reshape(-1));
-      behaviour.push_back(part.inputs.behaviour.reshape(-1));
+      log_weights.push_back((part.inputs.behaviour - part.inputs.proximal).reshape(-1));
       mask.push_back(part.inputs.mask.reshape(-1));
     }
-  if (mask.empty()) return;
-  const auto kept = m2po_mask(at::cat(proximal), at::cat(behaviour), at::cat(mask), options_.loss.m2po_tau);
+  const auto by_rank = of_ranks(log_weights);
+  const auto all = at::cat(by_rank), counted = at::cat(of_ranks(mask));
+  if (all.numel() == 0) return;
+  const auto kept = m2po_mask(at::zeros_like(all), all, counted, options_.loss.m2po_tau);
   std::int64_t offset = 0;
+  for (std::int64_t rank = 0; options_.group && rank < options_.group->rank(); ++rank)
+    offset += by_rank[static_cast<std::size_t>(rank)].numel();
   for (auto &group : mini_batches_)
     for (auto &part : group.parts) {
-      const auto own = kept.narrow(0, offset, part.inputs.mask.numel()).view_as(part.inputs.mask);
-      part.inputs.keep = own.logical_or(part.inputs.mask.eq(0));  // what is outside the mask is not "masked"
-      offset += own.numel();
+      const auto &mine = part.inputs.mask;
+      const auto keeps =
+          kept.narrow(0, offset, mine.numel()).view_as(mine).to(mine.device(), mine.scalar_type());
+      part.inputs.keep = keeps.logical_or(mine.eq(0));  // what is outside the mask is not "masked"
+      offset += mine.numel();
     }
 }
 
@@ -68,16 +75,14 @@ void trainer::keep_weights(const objective_result &result) {
 
 /// What the effective sample size leaves of the step: its root, as far as it is below `ess_base`.
 double trainer::step_scale() {
-  if (!options_.ess_scaling || sequence_weights_.empty()) return 1;
-  const double share = effective_share(at::cat(sequence_weights_));
-  sequence_weights_.clear();
+  if (!options_.ess_scaling) return 1;
+  const double share = effective_share(at::cat(of_ranks(std::exchange(sequence_weights_, {}))));
   return std::sqrt(std::min(share / options_.ess_base, 1.0));
 }
 
 /// The figures of the whole update, and the KL coefficient that the next one has.
 void trainer::finish_update(nlohmann::json &metrics) {
-  metrics.update(weight_quantiles(weights_));
-  weights_.clear();
+  metrics.update(weight_quantiles(of_ranks(std::exchange(weights_, {}))));
   sequence_weights_.clear();
   if (options_.ess_scaling) metrics["step_scale"] = scale_;
   if (options_.kl_target <= 0) return;
