@@ -9,7 +9,6 @@
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/follower_ranks.hpp"
-#include "runtime/learning/shares.hpp"
 #include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
@@ -25,10 +24,6 @@ at::Tensor decay_mask(const transformer &model) {
 
 bool per_token(input_kind kind) {
   return kind == input_kind::tokens || kind == input_kind::preference_pairs;
-}
-
-std::int64_t unit_of(input_kind kind) {
-  return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
 }
 
 }  // namespace
@@ -103,14 +98,15 @@ void trainer::check_ages(const std::map<std::string, std::int64_t> &judges) {
 }
 
 void trainer::own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
-                        const std::map<std::string, std::int64_t> &judges) {
+                        const std::map<std::string, std::int64_t> &judges,
+                        const std::vector<sample_group_ptr> &demonstrations) {
   batch_ = std::move(batch);
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
   check_ages(judges);
-  if (options_.whiten) batch_ = whitened(batch_);
   batch_ = whitened(batch_, options_.whiten_over);
   metrics_.clear();
+  imitated_.clear();
   braked_.clear();
   steps_ = 0;
   mini_batches_.clear();
@@ -123,6 +119,7 @@ void trainer::own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns
       for (const auto &entry : batch_[static_cast<std::size_t>(i)]->samples) samples.push_back(&entry);
     add_mini_batch(samples);
   }
+  add_demonstrations(demonstrations);
 }
 
 /// Samples without advantage are left out where no other term of the loss reaches them; their tokens stay in
@@ -141,22 +138,7 @@ void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
       result.totals.sequences += 1;
     }
   }
-  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
-  const auto shares = share_by_tokens(useful, unit_of(row.kind), ranks());
-  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
-    const bool own = ranks() == 1 || static_cast<std::int64_t>(rank) == options_.group->rank();
-    const auto parts = split_by_length(shares[rank], unit_of(row.kind), options_.micro_batch);
-    result.slice_tokens.resize(std::max(result.slice_tokens.size(), parts.size()));
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      for (const auto *entry : parts[i])
-        result.slice_tokens[i] += static_cast<std::int64_t>(entry->tokens.size());
-      result.totals += count_samples(row, parts[i]);
-      if (!own) continue;
-      auto micro = collate(parts[i], pad, parameters_.device());
-      micro.inputs.age = token_ages(parts[i], version_, micro.inputs.mask);
-      result.parts.push_back(std::move(micro));
-    }
-  }
+  share_out(useful, row, result.parts, result.slice_tokens, result.totals);
   mini_batches_.push_back(std::move(result));
 }
 
@@ -166,21 +148,23 @@ at::Tensor trainer::logprobs(const micro_batch &part, bool with_entropy, at::Ten
   return scores.logprobs;
 }
 
-/// Proximal log-probabilities: those of the weights as the batch found them.
+/// Proximal log-probabilities: those of the weights as the batch found them, or of the policy that a critic
+/// values.
 void trainer::anchor(micro_batch &part) const {
   const at::NoGradGuard no_gradients;
-  at::Tensor unused;
-  part.inputs.proximal = logprobs(part, false, unused);
+  const auto &policy = needs_target() ? *target_ : model_;
+  part.inputs.proximal = batch_logprobs(policy, part.tokens, options_.temperature, false).logprobs;
+  if (options_.vtrace) set_vtrace_targets(part.inputs, *options_.vtrace);
 }
 
 bool trainer::own_slice() {
   auto position = cursor_++;
-  if (needs_proximal_pass()) {
+  if (needs_first_pass()) {
     for (auto &group : mini_batches_) {
       if (position < group.slice_tokens.size()) {
         if (position < group.parts.size()) anchor(group.parts[position]);
         const bool last = position + 1 == group.slice_tokens.size() && &group == &mini_batches_.back();
-        if (last && options_.loss.m2po_tau > 0) mask_second_moment();
+        if (last) end_first_pass();
         return true;
       }
       position -= group.slice_tokens.size();
@@ -188,28 +172,37 @@ bool trainer::own_slice() {
   }
   for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
     for (auto &group : mini_batches_) {
-      if (position < group.slice_tokens.size()) {
-        const bool last = position + 1 == group.slice_tokens.size();
+      if (position < group.slices()) {
         train(group, position);
+        const bool last = position + 1 == group.slices();
         return braked_.empty() && !(last && epoch + 1 == options_.epochs && &group == &mini_batches_.back());
       }
-      position -= group.slice_tokens.size();
+      position -= group.slices();
     }
   }
   return false;  // nothing had an advantage: the version moves on without a step
 }
 
-/// A rank with fewer parts than another one has nothing to do in the last slices but to take the step.
+/// A rank with fewer parts than another one has nothing to do in some slices but, in the last, to take the
+/// step.
 void trainer::train(mini_batch &group, std::size_t position) {
-  tokens_ += group.slice_tokens[position];
-  if (position < group.parts.size()) {
-    const auto result = add_gradient(group.parts[position], group.totals, position + 1 == group.parts.size());
-    add_metrics(metrics_, result);
-    keep_weights(result);
-  } else if (position == 0 && reducer_) {
-    reducer_->start_rest();
+  const auto sampled = group.slice_tokens.size();
+  const auto own = group.parts.size(), shown = group.demonstrations.size();
+  if (position == 0 && own + shown == 0 && reducer_) reducer_->start_rest();
+  if (position < sampled) {
+    tokens_ += group.slice_tokens[position];
+    if (position < own) {
+      const auto result =
+          add_gradient(group.parts[position], group.totals, position + 1 == own && shown == 0);
+      add_metrics(metrics_, result);
+      keep_weights(result);
+    }
+  } else {
+    const auto index = position - sampled;
+    tokens_ += group.demonstration_tokens[index];
+    if (index < shown) imitate(group, group.demonstrations[index], index + 1 == shown);
   }
-  if (position + 1 == group.slice_tokens.size()) optimizer_step();
+  if (position + 1 == group.slices()) optimizer_step();
 }
 
 /// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds. With the last
@@ -230,17 +223,21 @@ objective_result trainer::add_gradient(micro_batch &part, const denominators &to
   if (!std::isfinite(result.loss.item<double>()))
     throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) +
                     "; batch: " + batch_ids());
-  if (last && reducer_)
-    reducer_->backward(result.loss);
-  else
-    result.loss.backward();
+  backward(result.loss, last);
   return result;
+}
+
+void trainer::backward(const at::Tensor &loss, bool last) {
+  if (last && reducer_)
+    reducer_->backward(loss);
+  else
+    loss.backward();
 }
 
 /// Whether a brake keeps this step, and the rest of the batch, from being taken.
 bool trainer::brake() {
   if (options_.brakes.empty()) return false;
-  const auto found = finish_metrics(all_metrics());
+  const auto found = finish_metrics(all_metrics(metrics_));
   const conductor::figures figures(found.begin(), found.end());
   for (const auto &each : options_.brakes) {
     if (each.act == brake_action::shrink || !out_of_bounds(each, figures)) continue;
@@ -286,7 +283,7 @@ trained_version trainer::own_complete(std::int64_t now_ns) {
                     {"grad_norm", grad_norm_},
                     {"learning_rate", rate_}};
   result.metrics.update(figures);
-  for (const auto &[name, value] : finish_metrics(all_metrics())) result.metrics[name] = value;
+  for (const auto &[name, value] : finish_metrics(all_metrics(metrics_))) result.metrics[name] = value;
   if (result.metrics.contains("loss"))  // a sum over the optimizer's steps
     result.metrics["loss"] =
         result.metrics["loss"].get<double>() / static_cast<double>(options_.mini_batches * options_.epochs);

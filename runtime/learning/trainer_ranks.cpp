@@ -6,10 +6,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "models/network/place.hpp"
 #include "runtime/learning/follower_ranks.hpp"
+#include "runtime/learning/shares.hpp"
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
+namespace {
+
+/// Samples that stay together: a pair is two.
+std::int64_t unit_of(input_kind kind) {
+  return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
+}
+
+}  // namespace
 
 void trainer::on_all_ranks(const std::function<void(trainer &)> &act) {
   if (followers_)
@@ -23,8 +33,14 @@ void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
 }
 
 void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
-                    const std::map<std::string, std::int64_t> &judges) {
-  on_all_ranks([=](trainer &rank) { rank.own_begin(batch, now_ns, judges); });
+                    const std::map<std::string, std::int64_t> &judges,
+                    const std::vector<sample_group_ptr> &demonstrations) {
+  on_all_ranks([=](trainer &rank) { rank.own_begin(batch, now_ns, judges, demonstrations); });
+}
+
+void trainer::target(std::shared_ptr<const transformer> policy) {
+  on_all_ranks(
+      [=](trainer &rank) { rank.target_ = place(policy, rank.parameters_.device().str(), policy->mode()); });
 }
 
 bool trainer::slice() {
@@ -79,6 +95,28 @@ adamw_state trainer::own_optimizer() {
   return whole;
 }
 
+/// Cuts samples into shares by tokens, and each share into micro-batches: this rank's own become tensors, of
+/// all are counted the tokens of each slice and what the loss is divided by.
+void trainer::share_out(const std::vector<const sample *> &samples, const objective_row &row,
+                        std::vector<micro_batch> &own, std::vector<std::int64_t> &tokens,
+                        denominators &totals) const {
+  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
+  const auto unit = unit_of(row.kind);
+  const auto mine = options_.group ? static_cast<std::size_t>(options_.group->rank()) : 0;
+  const auto shares = share_by_tokens(samples, unit, ranks());
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
+    const auto parts = split_by_length(shares[rank], unit, options_.micro_batch);
+    tokens.resize(std::max(tokens.size(), parts.size()));
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      for (const auto *entry : parts[i]) tokens[i] += static_cast<std::int64_t>(entry->tokens.size());
+      totals += count_samples(row, parts[i]);
+      if (rank != mine) continue;
+      own.push_back(collate(parts[i], pad, parameters_.device()));
+      own.back().inputs.age = token_ages(parts[i], version_, own.back().inputs.mask);
+    }
+  }
+}
+
 void trainer::keep_shard(const adamw_state &whole) {
   const auto [first, count] = shard_of(options_.group ? options_.group->rank() : 0);
   const auto kept = [this, first = first, count = count](const at::Tensor &moments) {
@@ -112,10 +150,19 @@ std::vector<at::Tensor> trainer::of_ranks(const std::vector<at::Tensor> &own) co
   return options_.group->gather(mine.to(at::kDouble));
 }
 
-metric_totals trainer::all_metrics() const {
-  if (!options_.group) return metrics_;
+/// The same in a row, and where this rank's begin.
+std::pair<at::Tensor, std::int64_t> trainer::in_all(const std::vector<at::Tensor> &own) const {
+  const auto by_rank = of_ranks(own);
+  std::int64_t offset = 0;
+  for (std::int64_t rank = 0; options_.group && rank < options_.group->rank(); ++rank)
+    offset += by_rank[static_cast<std::size_t>(rank)].numel();
+  return {at::cat(by_rank), offset};
+}
+
+metric_totals trainer::all_metrics(const metric_totals &given) const {
+  if (!options_.group) return given;
   auto own = nlohmann::json::object();
-  for (const auto &[name, total] : metrics_)
+  for (const auto &[name, total] : given)
     own[name] = {static_cast<int>(total.kind), total.value, total.weight};
   const auto bytes = nlohmann::json::to_cbor(own);  // keeps every bit, also of what is no number
   metric_totals all;

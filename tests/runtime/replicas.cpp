@@ -130,7 +130,7 @@ std::vector<trainer_options> settings(std::int64_t replicas) {
   auto masked = options_of("m2po", replicas);
   masked.loss.m2po_tau = 0.01, masked.mini_batches = 2;
   auto gae = options_of("ppo", replicas);
-  gae.whiten = true, gae.loss.entropy_coefficient = 0.01;
+  gae.whiten_over = whitening_scope::tokens, gae.loss.entropy_coefficient = 0.01;
   auto scaled = options_of("tis", replicas);
   scaled.ess_scaling = true, scaled.kl_target = 0.05, scaled.loss.kl_coefficient = 0.1;
   auto whitened = options_of("reinforce", replicas);
