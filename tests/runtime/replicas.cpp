@@ -79,8 +79,8 @@ batch batch_of(std::uint64_t first, std::size_t groups = 7) {
   return result;
 }
 
-trained_version train(trainer &core, const batch &given) {
-  core.begin(given, 0);
+trained_version train(trainer &core, const batch &given, const batch &demonstrations = {}) {
+  core.begin(given, 0, {}, demonstrations);
   while (core.slice()) {
   }
   return core.complete(0);
@@ -96,7 +96,9 @@ course train_three(const trainer_options &options) {
   trainer core(options, small_model(needs_head(*options.objective) ? 1 : 0));
   course made;
   for (std::uint64_t update = 0; update < 3; ++update)
-    made.metrics.push_back(train(core, batch_of(10 * update)).metrics);
+    made.metrics.push_back(
+        train(core, batch_of(10 * update), options.sft_weight > 0 ? batch_of(100 + 10 * update, 5) : batch{})
+            .metrics);
   made.weights = core.model().flat().clone();
   made.state = core.state();
   return made;
@@ -135,7 +137,11 @@ std::vector<trainer_options> settings(std::int64_t replicas) {
   scaled.ess_scaling = true, scaled.kl_target = 0.05, scaled.loss.kl_coefficient = 0.1;
   auto whitened = options_of("reinforce", replicas);
   whitened.whiten_over = whitening_scope::sequences;
-  return {options_of("sft", replicas), stepped, masked, gae, scaled, whitened};
+  auto imitating = options_of("grpo", replicas);
+  imitating.sft_weight = 0.5, imitating.sft_batch = 5, imitating.mini_batches = 2;
+  auto traced = options_of("vtrace", replicas);
+  traced.vtrace = vtrace_options{0.9, {}, 0.1}, traced.whiten_over = whitening_scope::tokens;
+  return {options_of("sft", replicas), stepped, masked, gae, scaled, whitened, imitating, traced};
 }
 
 }  // namespace
