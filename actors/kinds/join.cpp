@@ -63,6 +63,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
     const bool refill = read_zero_groups(s, row) == "refill";
+    const auto give_up_after = row.whitened ? 0 : s.integer("give_up_after", 20, 0);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -82,6 +83,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
       setup.finish = finish;
+      setup.dropped_most = give_up_after * context.plan.places();
       if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };
@@ -104,6 +106,7 @@ actor_kind pairs_kind() {
   kind.read = [](actor_config &config) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
+    const auto give_up_after = s.integer("give_up_after", 20, 0);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -116,6 +119,7 @@ actor_kind pairs_kind() {
     };
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
+      setup.dropped_most = give_up_after * context.plan.places();
       setup.finish = [weights](const joined_group &joined) {
         return pair_samples(joined, combine_scores(joined, weights));
       };
