@@ -21,7 +21,7 @@ if(NOT TARGET torch_libraries)                # an installed package may be foun
   target_include_directories(torch_libraries SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 endif()
 
-find_package(CAF REQUIRED COMPONENTS core)
+find_package(CAF REQUIRED COMPONENTS core io openssl)
 find_package(nlohmann_json REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(fmt REQUIRED)
