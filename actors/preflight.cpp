@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <thread>
 #include <variant>
 
 #include "actors/placement.hpp"
@@ -375,6 +376,11 @@ double number_key(const actor_config &actor, const std::string &key, double othe
   if (const auto *whole = value->as_integer()) return static_cast<double>(*whole);
   const auto *real = std::get_if<double>(&value->value);
   return real ? *real : otherwise;
+}
+
+std::int64_t run_cores(const topology &graph) {
+  if (graph.run.threads > 0) return graph.run.threads;
+  return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
 }
 
 const actor_config *followed_learner(const preflight &plan, const actor_config &actor) {

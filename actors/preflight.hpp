@@ -105,6 +105,9 @@ std::string text_key(const actor_config &actor, const std::string &key);
 bool flag_key(const actor_config &actor, const std::string &key, bool otherwise);
 double number_key(const actor_config &actor, const std::string &key, double otherwise);
 
+/// Cores that a run computes on: [run] threads, or all of this machine.
+std::int64_t run_cores(const topology &graph);
+
 /// The learner whose versions an actor computes with, or null: of samplers, critics and reward models.
 const actor_config *followed_learner(const preflight &plan, const actor_config &actor);
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "actors/context.hpp"
 #include "actors/journal.hpp"
@@ -26,11 +25,6 @@
 
 namespace slipstream {
 namespace {
-
-std::int64_t core_count(const topology &graph) {
-  if (graph.run.threads > 0) return graph.run.threads;
-  return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
-}
 
 ledger open_books(const preflight &plan) {
   const auto &schedule = plan.graph().schedule;
@@ -55,7 +49,7 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   run_services services;
   services.journal = spawn_journal(system, paths.journal, options.detached);
   services.supervisor = spawn_supervisor(system);
-  services.slots = std::make_shared<compute_slots>(core_count(graph));
+  services.slots = std::make_shared<compute_slots>(run_cores(graph));
   services.waits = std::make_shared<wait_table>();
   services.deadline = std::chrono::seconds(options.stall_seconds + 5);  // the watchdog speaks first
   services.recorder = spawn_recorder(system, {paths.metrics,

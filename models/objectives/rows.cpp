@@ -47,11 +47,12 @@ objective_terms gspo_row(const in &i, const options &o) {
 objective_terms cispo_row(const in &i, const options &o) {
   return {cispo(i.logp, i.behaviour, i.advantages, i.mask, o.clip), {}};
 }
-/// The weight of each token stands in its advantage already.
 objective_terms vtrace_row(const in &i, const options &o) {
-  auto terms = reinforce(i.logp, i.advantages);
-  terms.weight = importance_weights(i.proximal, i.behaviour, i.mask);
-  terms.capped = cap_weights(terms.weight, weight_cap::truncate, 0, o.vtrace.pg_rho);
+  const auto weight = importance_weights(i.proximal, i.behaviour, i.mask);
+  const auto capped = cap_weights(weight, weight_cap::truncate, 0, o.vtrace.pg_rho);
+  auto terms = reinforce(i.logp, i.advantages * capped);
+  terms.weight = weight;
+  terms.capped = capped;
   return {terms, {}};
 }
 objective_terms value(const in &i, const options &o) {

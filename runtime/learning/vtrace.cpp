@@ -33,14 +33,15 @@ void set_vtrace_targets(objective_inputs &inputs, const vtrace_options &options)
   const auto mask = inputs.mask.to(at::kDouble), outside = mask.eq(0);
   const auto inside = [&](const at::Tensor &x) { return x.to(at::kDouble).masked_fill(outside, 0); };
   // What follows the last token is worth 0, as padding with values and rewards of 0 says.
-  const auto values = inside(inputs.old_values);
+  const auto values = inside(inputs.old_values), rewards = token_rewards(inputs, mask, options.kl_in_reward);
   const auto made =
       vtrace(inside(inputs.proximal - inputs.behaviour).t(), at::full_like(values, options.gamma).t(),
-             token_rewards(inputs, mask, options.kl_in_reward).t(), values.t(),
-             at::zeros({mask.size(0)}, mask.options()), options.bounds);
+             rewards.t(), values.t(), at::zeros({mask.size(0)}, mask.options()), options.bounds);
   const auto type = inputs.old_values.scalar_type();
-  inputs.advantages = inside(made.advantages.t()).to(type).contiguous();
-  inputs.returns = inside(made.values.t()).to(type).contiguous();
+  const auto returns = inside(made.values.t());
+  const auto after = at::constant_pad_nd(returns.narrow(1, 1, returns.size(1) - 1), {0, 1});
+  inputs.advantages = inside(rewards + after * options.gamma - values).to(type).contiguous();
+  inputs.returns = returns.to(type).contiguous();
 }
 
 }  // namespace slipstream

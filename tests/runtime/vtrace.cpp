@@ -48,7 +48,8 @@ TEST_CASE("V-trace over a padded batch is V-trace of each answer by itself") {
     rewards[length - 1] += inputs.targets[row];
     const auto alone = vtrace(part(inputs.proximal - inputs.behaviour), at::full_like(rewards, 0.9), rewards,
                               part(inputs.old_values), at::zeros({1}, at::kDouble), options.bounds);
-    CHECK(at::allclose(part(inputs.advantages), alone.advantages, 0, 1e-12));
+    const auto weights = part(inputs.proximal - inputs.behaviour).exp().clamp_max(options.bounds.pg_rho);
+    CHECK(at::allclose(part(inputs.advantages) * weights, alone.advantages, 0, 1e-12));
     CHECK(at::allclose(part(inputs.returns), alone.values, 0, 1e-12));
   }
   CHECK(inputs.advantages.masked_select(inputs.mask.eq(0)).abs().max().item<double>() == 0);

@@ -187,12 +187,13 @@ TEST_CASE("a reader gives a transfer up and takes the next version") {
 
 TEST_CASE("a server that falls silent is left for the next parent") {
   auto limits = stream_limits();
-  limits.silence = std::chrono::milliseconds(200);
+  limits.silence = std::chrono::milliseconds(1500);
   weight_server server(anywhere, {}, limits);
   const auto sent = weights(8 * megabytes, 1);
   server.publish({"policy", 1, sent});
   wire_proxy proxy(server.address(), {{.hold_after = 1 << 20}});
   receiving_end reader(options_of(proxy.address(), limits));
+  REQUIRE(proxy.wait_held());
   CHECK(same_bits(reader.wait(1).flat, sent));
   CHECK(reader.figure("connections") == 2);
   CHECK(reader.figure("chunks_received") == 128);
