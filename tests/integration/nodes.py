@@ -241,6 +241,24 @@ def lose_the_learner(place):
     check_run(place, "orphans", long=True)
 
 
+def interrupt(place):
+    """Ctrl-C reaches the nodes: they put down what they have, and nobody is left; --resume goes on."""
+    for name, staleness in (("stop", 0), ("stop-ahead", 2)):
+        file = place.write(name, staleness, True, long=True)
+        folder = place.run(name)
+        with started("launch", file) as run:
+            checks.check(name + ": begins", begun(run, folder), run.said())
+            pids = processes(folder)
+            run.send_signal(signal.SIGINT)
+            checks.check(name + ": is interrupted", wait_for_end(run) == 130, run.said())
+            checks.check(name + ": no process is left", not any(alive(pid) for pid in pids.values()), pids)
+        books = json.loads(program.output("ledger", folder, "--json"))
+        checks.check(name + ": the ledger closes in between", books["closes"] and not books["ended"], books)
+        with started("launch", file, "--resume") as run:
+            checks.check(name + ": goes on to the end", wait_for_end(run) == 0, run.said())
+        check_run(place, name, staleness, long=True)
+
+
 def chaos(place):
     """Mishaps that a topology asks for."""
     file = place.write("chaos", 1, True, timeout=1)
@@ -338,7 +356,7 @@ def certificates(place):
     check_run(place, "secret", long=True)
 
 
-parts = [same_bits, kill_a_node, stop_a_node, lose_the_learner, chaos, by_hand, messages, certificates]
+parts = [same_bits, kill_a_node, stop_a_node, lose_the_learner, interrupt, chaos, by_hand, messages, certificates]
 if __name__ == "__main__":
     program = Program(sys.argv[1])
     wanted = sys.argv[2:]
