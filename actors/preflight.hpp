@@ -21,8 +21,9 @@ namespace slipstream {
 /// too.
 class preflight {
  public:
-  /// Checks all that needs no file but the topology. Throws input_error.
-  preflight(topology graph, const registry &kinds);
+  /// Checks all that needs no file but the topology. `here`: the node whose process this is; empty: the run's
+  /// own. Throws input_error.
+  preflight(topology graph, const registry &kinds, const std::string &here = "");
   preflight(const preflight &) = delete;
   preflight &operator=(const preflight &) = delete;
 

@@ -12,6 +12,9 @@
 #include "actors/kinds/evaluator_plan.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "actors/ledger.hpp"
+#include "actors/nodes/links.hpp"
+#include "actors/nodes/open.hpp"
+#include "actors/placement.hpp"
 #include "actors/recorder.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
@@ -219,6 +222,11 @@ void configure(caf::actor_system_config &config) {
   config.set("scheduler.max-threads", std::size_t{2});
 }
 
+void configure(caf::actor_system_config &config, const topology &graph) {
+  configure(config);
+  if (places_actors(graph)) configure_links(config, link_options_of(graph.nodes));
+}
+
 supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
                                 const run_options &options, const resume_point *resumed) {
   std::map<std::string, snapshot_ptr> first;
@@ -245,6 +253,10 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   for (const auto &[model, actor] : weights)
     context.own(model == plan.learned_model() ? "weights" : "weights." + model, actor);
   context.own("ledger", context.ledger);
+  if (places_actors(plan.graph())) {
+    const auto join = open_nodes(context, options.say);
+    if (options.nodes_open) options.nodes_open(join);
+  }
   spawn_nodes(context);
 
   auto run = std::make_shared<supervised_run>();
@@ -283,8 +295,12 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   if (resumed)
     for (const auto &learner : resumed->history.learners)
       log->info("{} goes on from version {}", learner.name, learner.version);
-  const auto supervisor =
-      spawn_topology(system, plan, folder.paths(), options, resumed ? &*resumed : nullptr);
+  auto told = options;
+  told.say = [log, say = options.say](const std::string &line) {
+    log->info("{}", line);
+    if (say) say(line);
+  };
+  const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
   const auto result = wait_for(system, supervisor, options.interrupted);
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);

@@ -21,18 +21,19 @@ if(NOT TARGET torch_libraries)                # an installed package may be foun
   target_include_directories(torch_libraries SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 endif()
 
-find_package(CAF REQUIRED COMPONENTS core)
+find_package(CAF REQUIRED COMPONENTS core io openssl)
 find_package(nlohmann_json REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
+find_package(Boost 1.81 REQUIRED)  # Asio, headers only
 find_package(ZLIB REQUIRED)
 find_package(zstd REQUIRED)
 
-# Neither Debian package has a CMake package: PCRE2::8bit and utf8proc::utf8proc.
-foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h")
+# These Debian packages have no CMake package: PCRE2::8bit, utf8proc::utf8proc and xxhash::xxhash.
+foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h" "xxhash::xxhash;xxhash;xxhash.h")
   list(GET wanted 0 target)
   list(GET wanted 1 library)
   list(GET wanted 2 header)

@@ -262,6 +262,9 @@ TEST_CASE("bad usage ends with code 2 and says what was wrong") {
         {{"run"}, "files"},
         {{}, "subcommand"},
         {{"run", "a.toml", "--resum"}, "--resum"},
+        {{"certs", "a b", "--to", "certs"}, "\"a b\" is no name for a node"},
+        {{"certs", "a", "--to", "/proc/certs"}, "/proc/certs"},
+        {{"certs", "--to", "certs"}, "names"},
         {{"generate", "--model", "nowhere", "--prompt", "1"}, "nowhere"},
         {{"generate", "--model", "m", "--prompt", "1", "--ids", "1"}, "--prompt"}}) {
     test::program run(folder.path(), prints.path(), arguments);

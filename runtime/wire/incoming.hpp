@@ -1,0 +1,89 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/wire/shared_memory.hpp"
+#include "runtime/wire/version_source.hpp"
+
+namespace slipstream::wire {
+
+/// What a receiver has of one model: the newest whole version, the one that is arriving, and memory to use
+/// again.
+class incoming {
+ public:
+  /// `passes_on`: the newest whole version may be read by others at any time.
+  incoming(std::int64_t elements, std::int64_t max_elements, bool passes_on)
+      : elements_(elements), max_elements_(max_elements), passes_on_(passes_on) {}
+
+  enum class verdict { take, decline };
+  /// What to do with an offer. Throws run_error where the model is of another size, wire_error where the
+  /// offer breaks a rule (an older version, an unreasonable size).
+  verdict judge(const offer_text &offer, std::int64_t version) const;
+  /// The version that the offer begins or goes on with; `resumed`: chunks that are there from a broken
+  /// transfer.
+  source_ptr begin(const offer_text &offer, std::int64_t version, std::int64_t &resumed);
+  /// What to say of it: the chunks that are there, and a version to compare with.
+  want_text want() const;
+  /// The arriving version is whole: it is the newest now.
+  void finish();
+  /// The newest came through shared memory: `kept` holds it, or is null for a leaf.
+  void finish(const unique_id &origin, std::int64_t version, source_ptr kept);
+  /// Gives the arriving version up; it is not taken later either.
+  void cancel();
+  /// It is given up, but may be offered again.
+  void drop() { partial_ = base_ = nullptr; }
+
+  const source_ptr &partial() const { return partial_; }
+  /// What chunks of the arriving version may be the same as; null: nothing.
+  const source_ptr &base() const { return base_; }
+  /// The newest whole version; null before there is one, and while the next one is written over it.
+  const source_ptr &newest() const { return newest_; }
+  held_version held() const;
+
+ private:
+  void remember(const unique_id &origin, std::int64_t version);
+  at::Tensor room(std::int64_t elements);
+  bool forgotten(const source_ptr &version) const;
+
+  std::int64_t elements_, max_elements_;
+  bool passes_on_;
+  source_ptr partial_, base_, newest_;
+  unique_id origin_{};
+  std::int64_t version_ = -1;
+  unique_id cancelled_origin_{};
+  std::int64_t cancelled_version_ = -1;
+  std::deque<unique_id> left_;  ///< servers that a newer one has followed: a late relay may still have theirs
+  std::vector<at::Tensor> pool_;
+};
+
+/// Slots that nobody here reads any more, on their way to the receiver's thread. Tensors are freed by any
+/// thread, and maybe after the receiver.
+class slot_returns {
+ public:
+  /// `wake` is called, by any thread, when there is something to take, and never after close().
+  explicit slot_returns(std::function<void()> wake) : wake_(std::move(wake)) {}
+  void give(std::uint64_t connection, std::uint64_t slot);
+  /// (connection, slot) pairs.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> take();
+  void close();
+
+ private:
+  std::mutex mutex_;
+  std::function<void()> wake_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> given_;
+};
+
+/// A tensor over a slot's memory, float32 [elements]; when the last one that shares it has gone, the slot is
+/// given back.
+at::Tensor mapped_tensor(std::shared_ptr<const mapped_slot> memory, std::int64_t elements,
+                         std::shared_ptr<slot_returns> returns, std::uint64_t connection, std::uint64_t slot);
+
+}  // namespace slipstream::wire

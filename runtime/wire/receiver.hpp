@@ -1,0 +1,69 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "runtime/wire/incoming.hpp"
+#include "runtime/wire/sender.hpp"
+
+namespace slipstream::wire {
+
+class parent_connection;
+
+/// Takes versions from a parent: connects, connects again, and says when it gives up. Belongs to the thread
+/// that runs the context, but for the constructor and figures().
+class receiver {
+ public:
+  /// `relay`: gets what arrives, chunk by chunk; null for a leaf. Throws input_error as weight_client says.
+  receiver(boost::asio::io_context &context, const weight_client_options &options,
+           std::function<void(weight_version)> arrived, std::function<void(const std::string &)> failed,
+           sender *relay);
+  ~receiver();
+  void start();
+  void cancel(const std::string &model);
+  nlohmann::json figures() const;
+
+ private:
+  friend class parent_connection;
+  struct tallies {
+    std::int64_t connections = 0, bytes = 0, chunks = 0, same = 0, resumed = 0, shared = 0;
+    double seconds = 0;
+    bool connected = false;
+    std::string parent;
+    std::map<std::string, std::int64_t> versions;
+  };
+  template <class Change>
+  void count(Change change) {
+    const std::lock_guard lock(mutex_);
+    change(tallies_);
+  }
+  task<void> run();
+  using connection_ptr = std::shared_ptr<parent_connection>;
+  task<std::string> serve(endpoint place);
+  task<void> reach(endpoint place, connection_ptr &connection, welcome_text &welcome);
+  task<bool> go_local(connection_ptr &connection, welcome_text &welcome);
+  void deliver(weight_version value, wire_clock::time_point since);
+
+  boost::asio::io_context &context_;
+  weight_client_options options_;
+  std::function<void(weight_version)> arrived_;
+  std::function<void(const std::string &)> failed_;
+  sender *relay_;
+  std::shared_ptr<boost::asio::ssl::context> tls_;
+  unique_id machine_;
+  std::map<std::string, incoming> models_;
+  std::shared_ptr<slot_returns> returns_;
+  std::shared_ptr<parent_connection> parent_;
+  std::uint64_t connection_number_ = 0;
+  bool joined_ = false, refused_ = false, fatal_ = false, local_failed_ = false;
+  mutable std::mutex mutex_;
+  tallies tallies_;
+};
+
+}  // namespace slipstream::wire

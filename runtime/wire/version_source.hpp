@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/wire/frames.hpp"
+#include "runtime/wire/weight_stream.hpp"
+
+namespace slipstream::wire {
+
+/// The checksums of a version's chunks, as far as they are known.
+struct chunk_table {
+  std::vector<std::uint64_t> sums;
+  std::vector<bool> known;
+};
+
+/// One version cut into chunks: whole from the start (the learner's), or filled while it arrives. Belongs to
+/// one thread. Only a whole one is shown to anybody but the wire.
+class version_source {
+ public:
+  /// `whole`: the tensor holds the values already.
+  version_source(weight_version value, const unique_id &origin, wire_type type, std::int64_t chunk_bytes,
+                 bool whole);
+
+  const weight_version &value() const { return value_; }
+  const unique_id &origin() const { return origin_; }
+  wire_type type() const { return type_; }
+  std::int64_t chunk_bytes() const { return chunk_bytes_; }
+  std::int64_t elements() const { return elements_; }
+  std::int64_t chunks() const { return chunks_; }
+  /// Bytes of a chunk on the way.
+  std::size_t bytes(std::int64_t chunk) const;
+  bool has(std::int64_t chunk) const { return present_[static_cast<std::size_t>(chunk)]; }
+  bool whole() const { return missing_ == 0; }
+  std::int64_t missing() const { return missing_; }
+  bool cancelled() const { return cancelled_; }
+  void cancel() { cancelled_ = true; }
+  std::shared_ptr<const chunk_table> table() const { return table_; }
+  /// The same origin, version and cut into chunks.
+  bool continues(const offer_text &offer, std::int64_t version) const;
+  /// Whether chunks of the other may stand for chunks of this one.
+  bool comparable(const version_source &other) const;
+
+  /// A chunk's bytes as they travel: in the tensor's memory, or in `staging`.
+  const void *read(std::int64_t chunk, std::vector<std::uint16_t> &staging) const;
+  /// The checksum of those bytes; computed once.
+  std::uint64_t sum(std::int64_t chunk, const void *bytes);
+
+  /// Where a chunk's bytes go, as they travel.
+  void *room(std::int64_t chunk, std::vector<std::uint16_t> &staging);
+  /// They are there, and right.
+  void accept(std::int64_t chunk, std::uint64_t sum, const std::vector<std::uint16_t> &staging);
+  /// The chunk is as in another version, which has it. Throws wire_error where it has not.
+  void copy(std::int64_t chunk, const version_source &base);
+  /// One bit a chunk that is there.
+  std::vector<std::uint8_t> bitmap() const;
+
+ private:
+  std::int64_t first_element(std::int64_t chunk) const { return chunk * per_chunk_; }
+  std::size_t elements_of(std::int64_t chunk) const;
+  void mark(std::int64_t chunk, std::uint64_t sum);
+
+  weight_version value_;
+  unique_id origin_;
+  wire_type type_;
+  std::int64_t chunk_bytes_, elements_, per_chunk_, chunks_, missing_;
+  std::vector<bool> present_;
+  std::shared_ptr<chunk_table> table_;
+  float *data_;
+  bool cancelled_ = false;
+};
+using source_ptr = std::shared_ptr<version_source>;
+
+}  // namespace slipstream::wire
