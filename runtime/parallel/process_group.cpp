@@ -20,7 +20,7 @@ void require_groups(const std::string &device) {
   const bool gpu = device.rfind("cuda", 0) == 0;
   if (gpu ? has_nccl() : has_gloo()) return;
   throw input_error(
-      gpu ? "ranks on GPUs need a LibTorch with NCCL, and this build has none; write replicas = 1"
+      gpu ? "ranks on GPUs need NCCL, which this build was made without (SLIPSTREAM_NCCL); write replicas = 1"
           : "ranks need Gloo (libgloo-dev), which this build was made without; write replicas = 1");
 }
 

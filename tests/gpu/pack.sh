@@ -7,7 +7,7 @@ root=$(cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
 output=$(realpath -m -- "${1:-$root/build/gpu-packages.tar.gz}")
 
 # What the other machine has of its own: tools, LibTorch with its BLAS, the C and C++ libraries, OpenSSL 3.
-brought='^(ca-certificates|ccache|clang-format|cmake|g\+\+|git|mold|ninja-build|python3|libtorch-dev|libopenblas.*)$'
+brought='^(ca-certificates|ccache|clang-format|cmake|g\+\+|git|mold|ninja-build|python3|libgloo-dev|libtorch-dev|libopenblas.*)$'
 system='^(libc6.*|libgcc-s1|libstdc\+\+.*|libgomp1|libssl3|gcc-.*-base|linux-libc-dev|libcrypt.*|zlib1g)$'
 
 folder=$(mktemp -d)
