@@ -59,7 +59,8 @@ using buffer_actor = caf::typed_actor<
     caf::reacts_to<stop_atom, std::string>>;  // the learner wants no more: its pull is answered
 using learner_actor =
     caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>,
-                     caf::reacts_to<snapshot_ptr>>;  // a model that judges what it trains on
+                     caf::reacts_to<snapshot_ptr>,                   // a model that judges what it trains on
+                     caf::reacts_to<subscribe_atom, loader_actor>>;  // of demonstrations beside its samples
 using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 
 struct supervised_run;

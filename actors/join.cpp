@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "actors/failure.hpp"
+#include "models/error.hpp"
 
 namespace slipstream {
 namespace {
@@ -14,6 +15,7 @@ struct join_state {
   static inline const char *name = "join";
   join_setup setup;
   std::unordered_map<std::uint64_t, joined_group> open;
+  std::int64_t dropped = 0;  ///< groups in a row
 };
 
 using self_pointer = join_actor::stateful_pointer<join_state>;
@@ -31,6 +33,15 @@ void judged(joined_group &joined, const std::string &model, std::int64_t version
   if (!fresh) known->second = std::min(known->second, version);
 }
 
+void count_drop(join_state &state, const sample_group &made) {
+  state.dropped = made.samples.empty() ? state.dropped + 1 : 0;
+  if (state.setup.dropped_most == 0 || state.dropped < state.setup.dropped_most) return;
+  throw run_error(
+      "the last " + std::to_string(state.dropped) + " groups were all dropped (" + made.drop_reason +
+      "), and a run that draws others for them would not end; see whether the scorers tell answers "
+      "apart, or raise give_up_after");
+}
+
 void finish_if_whole(self_pointer self, std::uint64_t id) {
   auto &state = self->state;
   const auto &joined = state.open.at(id);
@@ -42,6 +53,7 @@ void finish_if_whole(self_pointer self, std::uint64_t id) {
   if (auto rest = left_out(joined, *made, rewards); !rest.lengths.empty())
     note(self, state.setup.services, std::move(rest));
   self->send(state.setup.sink, sample_group_ptr(made));
+  count_drop(state, *made);
   state.open.erase(id);
 }
 

@@ -18,12 +18,14 @@ struct join_setup {
   bool values = false;            ///< and for a critic's values
   std::function<std::vector<double>(const joined_group &)> rewards;  ///< one an answer
   std::function<sample_group(const joined_group &)> finish;
+  std::int64_t dropped_most = 0;  ///< groups dropped in a row after which the run ends; 0: it goes on
   sample_sink sink;
   run_services services;  ///< the journal hears of answers that are left out
 };
 
 /// Waits until a group has all its figures, whatever order they arrive in, then makes samples of it:
-/// advantages (advantage.*) or pairs.
+/// advantages (advantage.*) or pairs. Ends with an error when it has dropped too many in a row: where all
+/// answers are rated alike, the run would draw for ever.
 join_actor spawn_join(caf::actor_system &system, join_setup setup);
 
 }  // namespace slipstream

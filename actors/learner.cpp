@@ -22,14 +22,19 @@ struct learner_state {
   bool stopping = false;
   bool finished = false;
   bool pulling = false;
-  std::vector<dial_turn> turns;                ///< that the version just made calls for
-  std::shared_ptr<const transformer> newest;   ///< of a learner without a number of updates
-  std::map<std::string, std::int64_t> judges;  ///< newest version of each other learned model heard of
+  std::vector<dial_turn> turns;                  ///< that the version just made calls for
+  std::shared_ptr<const transformer> newest;     ///< of a learner without a number of updates
+  std::map<std::string, std::int64_t> judges;    ///< newest version of each other learned model heard of
+  std::map<std::int64_t, snapshot_ptr> targets;  ///< versions of the target from the one on that is due
+  batch_ptr early;                               ///< a batch that something is waited for with
+  loader_actor loader;                           ///< of demonstrations
+  std::vector<sample_group_ptr> shown;           ///< those of the batch that is begun next
 };
 
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
 
 void pull(self_pointer self);
+void begin(self_pointer self, batch_ptr batch);
 
 bool is_enough(const learner_setup &setup, std::int64_t version) {
   return setup.updates > 0 && version >= setup.updates;
@@ -153,24 +158,73 @@ void tell_story(self_pointer self, const staleness_error &broken) {
                   flush_atom::value);
 }
 
+/// A version's demonstrations are draws that its number alone decides, so a run that goes on has the same.
+void ask_for_demonstrations(self_pointer self) {
+  auto &state = self->state;
+  const auto &setup = state.setup;
+  auto ids = std::make_shared<std::vector<std::uint64_t>>();
+  const auto first = setup.core->version() * setup.demonstrations;
+  for (std::int64_t i = 0; i < setup.demonstrations; ++i)
+    ids->push_back(static_cast<std::uint64_t>(first + i));
+  const auto on_reply = [self](const drawn_batch_ptr &lines) {
+    for (const auto &line : *lines) self->state.shown.push_back(line.samples);
+    begin(self, std::exchange(self->state.early, nullptr));
+  };
+  ask<drawn_batch_ptr>(self, setup.share.services, state.loader,
+                       {setup.share.actor, "demonstrations", "loader"}, on_reply, draw_atom::value,
+                       ids_ptr(ids));
+}
+
+/// Gives the trainer the version of the target that a batch is judged by. False when it is not there yet: its
+/// learner has made it before it could be given this batch, so the wait ends.
+bool set_target(learner_state &state) {
+  if (state.setup.target.empty()) return true;
+  const auto due = state.targets.find(state.setup.core->version());
+  if (due == state.targets.end()) return false;
+  state.setup.core->target(due->second->model);
+  state.targets.erase(state.targets.begin(), due);
+  return true;
+}
+
+/// Begins with a batch, once all is there that belongs to it.
+void begin(self_pointer self, batch_ptr batch) {
+  auto &state = self->state;
+  auto &core = *state.setup.core;
+  const bool incomplete = state.setup.demonstrations > 0 && state.shown.empty();
+  if (!set_target(state) || incomplete) {
+    state.early = std::move(batch);
+    if (incomplete && state.loader) ask_for_demonstrations(self);
+    return;
+  }
+  // what was consumed before the run was interrupted was checked then; the judges have moved on since
+  const bool again = core.version() < state.setup.consumed_before;
+  try {
+    core.begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges,
+               std::exchange(state.shown, {}));
+  } catch (const staleness_error &broken) {
+    return tell_story(self, broken);
+  }
+  self->send(self, step_atom::value);
+}
+
 void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
-    auto &state = self->state;
-    state.pulling = false;
+    self->state.pulling = false;
     if (!batch) return finish(self);
-    // what was consumed before the run was interrupted was checked then; the judges have moved on since
-    const bool again = state.setup.core->version() < state.setup.consumed_before;
-    try {
-      state.setup.core->begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges);
-    } catch (const staleness_error &broken) {
-      return tell_story(self, broken);
-    }
-    self->send(self, step_atom::value);
+    begin(self, batch);
   };
   self->state.pulling = true;
   ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
                  pull_atom::value, setup.share.actor, setup.core->version());
+}
+
+void hear(self_pointer self, const snapshot_ptr &published) {
+  auto &state = self->state;
+  state.judges[published->name] = published->version;
+  if (published->name != state.setup.target) return;
+  state.targets[published->version] = published;
+  if (state.early) begin(self, std::exchange(state.early, nullptr));
 }
 
 learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
@@ -191,7 +245,11 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
         state.stopping = true;  // a batch under way is finished first
         if (state.pulling) self->send(state.setup.buffer, stop_atom::value, state.setup.share.actor);
       },
-      [self](const snapshot_ptr &published) { self->state.judges[published->name] = published->version; },
+      [self](const snapshot_ptr &published) { hear(self, published); },
+      [self](subscribe_atom, const loader_actor &loader) {
+        self->state.loader = loader;
+        if (self->state.early) ask_for_demonstrations(self);
+      },
   };
 }
 

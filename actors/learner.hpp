@@ -25,8 +25,10 @@ struct learner_setup {
   weights_actor weights;
   std::string model;                           ///< its name
   std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
+  std::int64_t demonstrations = 0;             ///< an update, from a loader that subscribes; 0: none
   std::int64_t updates = 0;                    ///< 0: until it is told to stop
   std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
+  std::string target;                 ///< a judge whose every version the trainer needs; empty: none
   std::int64_t consumed_before = 0;   ///< versions whose batches an earlier part of the run was given
   conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end

@@ -5,13 +5,6 @@
 #include "actors/failure.hpp"
 
 namespace slipstream {
-namespace {
-
-struct loader_state {
-  static inline const char *name = "loader";
-  std::optional<loader_setup> setup;
-};
-
 drawn make_drawn(const loader_setup &setup, const drawn_row &next) {
   auto line = std::make_shared<example>(setup.rows[static_cast<std::size_t>(next.row)]);
   line->id = next.id;
@@ -31,6 +24,13 @@ drawn make_drawn(const loader_setup &setup, const drawn_row &next) {
   result.source = std::move(line);
   return result;
 }
+
+namespace {
+
+struct loader_state {
+  static inline const char *name = "loader";
+  std::optional<loader_setup> setup;
+};
 
 loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> self,
                                    const loader_setup &setup) {

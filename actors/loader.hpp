@@ -20,6 +20,9 @@ struct loader_setup {
   std::int64_t limit = 0;            ///< tokens, to which longer lines are cut; 0: none is longer
 };
 
+/// A line as it is drawn, tokenised.
+drawn make_drawn(const loader_setup &setup, const drawn_row &next);
+
 /// Answers demands for n lines more, or for lines drawn before by their ids, tokenised.
 loader_actor spawn_loader(caf::actor_system &system, loader_setup setup);
 

@@ -24,13 +24,38 @@ actors of_kind(const topology &graph, const std::string &kind) {
   return result;
 }
 
-void check_one_loader(const topology &graph) {
-  const auto loaders = of_kind(graph, "loader");
-  if (loaders.empty())
-    throw input_error(graph.source.string() + ": error: there is no actor of kind \"loader\"; add one");
-  if (loaders.size() > 1)
-    fail_at(loaders[1]->kind_at, "[actors." + loaders[1]->name + "] is a second loader beside [actors." +
-                                     loaders[0]->name + "]; this version runs one loader a topology");
+/// A learner takes its samples from one actor; demonstrations that it learns beside them come from a loader,
+/// which then stands last in `takes`.
+void put_loaders_last(topology &graph) {
+  for (auto &actor : graph.actors)
+    if (actor.kind == "learner")
+      std::stable_partition(actor.takes.begin(), actor.takes.end(),
+                            [&](const auto &each) { return graph.find_actor(each.name)->kind != "loader"; });
+}
+
+bool gives_demonstrations_only(const topology &graph, const actor_config &loader) {
+  return std::all_of(graph.actors.begin(), graph.actors.end(), [&](const auto &actor) {
+    const auto taken = std::find_if(actor.takes.begin(), actor.takes.end(),
+                                    [&](const auto &each) { return each.name == loader.name; });
+    return taken == actor.takes.end() || (actor.kind == "learner" && taken != actor.takes.begin());
+  });
+}
+
+/// The loader whose lines the ledger keeps the books of.
+const actor_config *find_loader(const topology &graph) {
+  const actor_config *found = nullptr;
+  for (const auto *loader : of_kind(graph, "loader")) {
+    if (gives_demonstrations_only(graph, *loader)) continue;
+    if (found)
+      fail_at(loader->kind_at, "[actors." + loader->name + "] is a second loader beside [actors." +
+                                   found->name + "]; draw all prompts of a topology from one, or let a " +
+                                   "learner take demonstrations from it beside its samples");
+    found = loader;
+  }
+  if (!found)
+    throw input_error(graph.source.string() + ": error: there is no actor of kind \"loader\" that draws " +
+                      "prompts or training data; add one");
+  return found;
 }
 
 source_position place_of(const actor_config &actor, const std::string &key) {
@@ -50,10 +75,12 @@ void check_learned_once(const topology &graph) {
     }
 }
 
-void check_learner(const actor_config &learner, std::size_t index) {
-  if (learner.takes.size() > 1)
-    fail_at(learner.takes[1].at,
-            "[actors." + learner.name + "] takes from two actors; a learner takes from one");
+void check_learner(const topology &graph, const actor_config &learner, std::size_t index) {
+  const auto further = graph.find_actor(learner.takes.size() > 1 ? learner.takes[1].name : learner.name);
+  if (learner.takes.size() > 2 || (further != &learner && further->kind != "loader"))
+    fail_at(learner.takes[1].at, "[actors." + learner.name +
+                                     "] takes from two actors; a learner takes its samples from one, and " +
+                                     "beside it perhaps demonstrations from a loader");
   if (index > 0 && (learner.name == "last" || learner.name.rfind("step-", 0) == 0))
     fail_at(learner.at, "[actors." + learner.name +
                             "] would put its checkpoints where the main learner's are; " +
@@ -127,13 +154,14 @@ void check_exact_lag(const topology &graph, const std::string &main_path) {
 
 preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(graph)), models_(graph_) {
   check_ports(graph_, kinds.ports());
-  check_one_loader(graph_);
+  put_loaders_last(graph_);
+  loader_ = find_loader(graph_);
   check_devices(graph_);
   for (auto &actor : graph_.actors) plans_.push_back(kinds.find(actor.kind)->read(actor));
   check_learned_once(graph_);
   main_ = find_main(graph_);
   std::size_t index = 0;
-  for (const auto *learner : learners()) check_learner(*learner, index++);
+  for (const auto *learner : learners()) check_learner(graph_, *learner, index++);
   order_ = find_order(graph_, kinds);
   rules_ = in_groups(graph_.schedule, places());
   check_exact_lag(graph_, main_->takes.front().name);
@@ -237,7 +265,11 @@ const actor_config *preflight::learner_of(const std::string &model) const {
 }
 
 const actor_config &preflight::loader() const {
-  return *of_kind(graph_, "loader").front();
+  return *loader_;
+}
+
+const actor_config *preflight::demonstrations(const actor_config &learner) const {
+  return learner.takes.size() > 1 ? graph_.find_actor(learner.takes[1].name) : nullptr;
 }
 
 std::string preflight::learned_model() const {

@@ -49,7 +49,9 @@ class preflight {
   bool in_step(const actor_config &learner) const;
   /// Who trains `model`, or null.
   const actor_config *learner_of(const std::string &model) const;
-  const actor_config &loader() const;
+  const actor_config &loader() const;  ///< whose lines the ledger keeps the books of
+  /// The loader that a learner takes demonstrations from beside its samples, or null.
+  const actor_config *demonstrations(const actor_config &learner) const;
   std::string learned_model() const;  ///< the main learner's
   /// The actors that take from `name`.
   std::vector<const actor_config *> takers(const std::string &name) const;
@@ -88,6 +90,7 @@ class preflight {
 
   topology graph_;
   const actor_config *main_ = nullptr;
+  const actor_config *loader_ = nullptr;
   model_store models_;
   std::vector<node_plan> plans_;
   schedule_rules rules_;

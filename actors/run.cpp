@@ -11,6 +11,7 @@
 #include "actors/context.hpp"
 #include "actors/journal.hpp"
 #include "actors/kinds/evaluator_plan.hpp"
+#include "actors/kinds/learner_plan.hpp"
 #include "actors/ledger.hpp"
 #include "actors/recorder.hpp"
 #include "actors/supervisor.hpp"
@@ -276,7 +277,9 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   const run_folder folder(plan.graph().run_folder(), options.resume);
   const bool exact_lag = plan.graph().schedule.lag == lag_rule::exactly;
   const auto resumed =
-      options.resume ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag) : std::nullopt;
+      options.resume
+          ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag, in_lockstep(plan))
+          : std::nullopt;
   if (resumed)
     go_on(folder.paths(), plan.graph(), *resumed);
   else

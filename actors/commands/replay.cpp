@@ -87,6 +87,23 @@ std::vector<std::string> what_if(const run_paths &paths, const registry &kinds,
   return overrides;
 }
 
+// Draws again what a learner's second loader gave it; empty where there is none. The dataset must be the
+// run's.
+std::function<std::vector<sample_group_ptr>(std::int64_t)> demonstrations_of(preflight &plan,
+                                                                             const actor_config &learner) {
+  const auto *loader = plan.demonstrations(learner);
+  if (!loader) return {};
+  plan.verify();
+  const auto place = static_cast<std::size_t>(loader - plan.graph().actors.data());
+  const auto count = learner_options(plan, learner).sft_batch;
+  return [draw = plan.plans()[place].offline(plan).samples_drawn, count](std::int64_t version) {
+    std::vector<sample_group_ptr> result;
+    for (auto id = version * count; id < (version + 1) * count; ++id)
+      result.push_back(draw(static_cast<std::uint64_t>(id)));
+    return result;
+  };
+}
+
 // Trains a learner beside the main one again, on its own batches.
 json replay_other(preflight &plan, const run_paths &paths, const actor_config &learner,
                   const replay_arguments &arguments) {
@@ -99,7 +116,14 @@ json replay_other(preflight &plan, const run_paths &paths, const actor_config &l
   replay_listeners listeners;
   listeners.read = [&](const journal_record &record) { compared.read(record); };
   listeners.made = [&](const trained_version &made) { compared.made(made, core); };
-  replay_journal(paths.journal, core, arguments.until, listeners, nullptr, learner.name);
+  if (core.needs_target()) {
+    const auto begun =
+        place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
+    trainer main(learner_options(plan), *begun);
+    replay_beside(paths.journal, core, learner.name, main, begun, arguments.until, listeners);
+  } else {
+    replay_journal(paths.journal, core, arguments.until, listeners, nullptr, learner.name);
+  }
   json report = compared.result();
   report["updates"] = core.version();
   report["sha256"] = store({}, core, plan.models().describe(model));
@@ -169,6 +193,7 @@ int replay_command(const replay_arguments &arguments) {
     gradients.emplace(plan, arguments.every, arguments.repeats);
   }
   replay_listeners listeners;
+  listeners.demonstrations = demonstrations_of(plan, plan.learner());
   listeners.read = [&](const journal_record &record) {
     compared.read(record);
     if (gradients) gradients->read(record);

@@ -63,6 +63,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
     const bool refill = read_zero_groups(s, row) == "refill";
+    const auto give_up_after = row.whitened ? 0 : s.integer("give_up_after", 20, 0);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -82,6 +83,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
       setup.finish = finish;
+      setup.dropped_most = give_up_after * context.plan.places();
       if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };
@@ -89,53 +91,6 @@ actor_kind advantage_kind(const advantage_row &row) {
       offline_part part;
       part.samples = finish;
       return part;
-    };
-    return plan;
-  };
-  return kind;
-}
-
-void check_gae(const preflight &checks, const actor_config &self, const gae_options &options) {
-  std::size_t critics = 0;
-  bool reference = false;
-  for (const auto *giver : checks.givers(self)) {
-    critics += giver->kind == "critic" ? 1 : 0;
-    reference = reference || giver->kind == "reference";
-  }
-  if (critics > 1) fail_at(self.at, "[actors." + self.name + "] takes from two critics; keep one of them");
-  if (options.kl_in_reward > 0 && !reference)
-    fail_at(self.node.find("kl_in_reward")->at,
-            "[actors." + self.name +
-                "] kl_in_reward needs a reference; add an actor of kind \"reference\" and " +
-                "name it in takes");
-}
-
-actor_kind gae_kind() {
-  actor_kind kind;
-  kind.name = "advantage.gae";
-  kind.summary = "advantages and returns of every token by a critic's values: arXiv:1506.02438";
-  kind.ports.accepts = ports<score_sink, value_sink, logprob_sink>();
-  kind.ports.needs = ports<score_sink, value_sink>();
-  kind.ports.gives = port_name<sample_sink>::value;
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    gae_options options;
-    options.gamma = s.number("gamma", options.gamma, 0, 1);
-    options.lambda = s.number("lambda", options.lambda, 0, 1);
-    options.kl_in_reward = s.number("kl_in_reward", 0, 0);
-    s.flag("whiten", true);  // read by the learner, which sees whole batches
-    const auto weights = read_weights(s, config);
-    s.finish();
-    config.node = s.resolved();
-    const auto name = config.name;
-    node_plan plan;
-    plan.verify = [=](preflight &checks) { check_gae(checks, *checks.graph().find_actor(name), options); };
-    plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name, weights);
-      setup.finish = [weights, options](const joined_group &joined) {
-        return gae_samples(joined, combine_scores(joined, weights), options);
-      };
-      return context.own(name, spawn_join(context.system, std::move(setup)));
     };
     return plan;
   };
@@ -151,6 +106,7 @@ actor_kind pairs_kind() {
   kind.read = [](actor_config &config) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
+    const auto give_up_after = s.integer("give_up_after", 20, 0);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -163,6 +119,7 @@ actor_kind pairs_kind() {
     };
     plan.spawn = [=](spawn_context &context) {
       auto setup = make_join(context, name, weights);
+      setup.dropped_most = give_up_after * context.plan.places();
       setup.finish = [weights](const joined_group &joined) {
         return pair_samples(joined, combine_scores(joined, weights));
       };
@@ -178,7 +135,7 @@ actor_kind pairs_kind() {
 void add_join_kinds(registry &kinds) {
   for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
   add_reinforce_pp_kind(kinds);
-  kinds.add(gae_kind());
+  add_valued_kinds(kinds);
   kinds.add(pairs_kind());
 }
 

@@ -8,6 +8,7 @@
 #include "actors/kinds/correction_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "actors/kinds/learner_plan.hpp"
+#include "actors/kinds/valued.hpp"
 #include "models/network/place.hpp"
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/rows.hpp"
@@ -73,6 +74,8 @@ learner_keys read_keys(settings &s) {
   training.rate.rate = s.required_number("learning_rate", 0);
   training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
   keys.warmup = s.integer("warmup", 0, 0);
+  training.sft_weight = s.number("sft_weight", 0, 0);
+  training.sft_batch = s.integer("sft_batch", 32, 1);
   training.start_after = s.integer("start_after", 0, 0);
   training.rate.final_ratio = s.number("final_ratio", 0.1, 0, 1);
   training.optimizer.beta1 = s.number("beta1", 0.9, 0, 1);
@@ -111,8 +114,15 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (needs.advantages && !from_advantage)
     said("needs advantages; take from an advantage.* actor, not from \"" + giver->name + "\"");
   const bool values = row.kind == input_kind::values;
-  if (values && giver->kind != "advantage.gae")
-    said("learns returns; take from an advantage.gae actor, not from \"" + giver->name + "\"");
+  const bool vtrace = giver->kind == "advantage.vtrace";
+  if (values && giver->kind != "advantage.gae" && !vtrace)
+    said("learns returns; take from an advantage.gae or advantage.vtrace actor, not from \"" + giver->name +
+         "\"");
+  if (!values && vtrace != (row.correction == "vtrace"))
+    said(vtrace
+             ? "weights what V-trace has weighted already; write loss = \"vtrace\""
+             : "takes the advantages that V-trace makes; take from an advantage.vtrace actor, not from \"" +
+                   giver->name + "\"");
   if (!needs.advantages && from_advantage && !values)
     said("makes no use of the advantages that \"" + giver->name +
          "\" gives; use a policy loss such as decoupled_ppo");
@@ -132,6 +142,41 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
               : "trains a language model, but [models." + text_key(self, "model") + "] has a score head");
+}
+
+/// Demonstrations beside the samples are of use to a policy.
+void check_demonstrations(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  const auto *loader = checks.demonstrations(self);
+  const auto &training = keys.training;
+  if (loader && training.objective->kind != input_kind::tokens)
+    fail_at(self.takes[1].at, "[actors." + self.name + "] loss = \"" + std::string(training.objective->name) +
+                                  "\" trains no language model, so that demonstrations from \"" +
+                                  loader->name + "\" are of no use to it; take from one actor");
+  if (loader && training.sft_batch < training.mini_batches)
+    fail_at(self.at, "[actors." + self.name + "] sft_batch = " + std::to_string(training.sft_batch) +
+                         " leaves some of its " + std::to_string(training.mini_batches) +
+                         " mini_batches without a demonstration; raise it");
+  if (loader && training.sft_weight == 0)
+    fail_at(self.takes[1].at,
+            "[actors." + self.name + "] takes demonstrations from \"" + loader->name +
+                "\" and gives them no weight; write sft_weight = 0.1, or leave them out of takes");
+  if (!loader && training.sft_weight > 0)
+    fail_at(self.node.find("sft_weight")->at,
+            "[actors." + self.name +
+                "] sft_weight is of use where a loader gives demonstrations beside the " +
+                "samples; add one to takes");
+}
+
+/// A critic that learns by V-trace must see every version of the policy.
+void check_target(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  if (keys.training.objective->kind != input_kind::values ||
+      checks.givers(self).front()->kind != "advantage.vtrace")
+    return;
+  const auto &every = checks.rules().publish_every;
+  if (every.how != dial_spec::kind::constant || every.first != 1)
+    fail_at(checks.graph().schedule.place("publish_every"),
+            "[schedule] publish_every must be 1: [actors." + self.name +
+                "] learns by V-trace what each version of the policy is worth");
 }
 
 void check_schedule(preflight &checks, const actor_config &self, const learner_keys &keys) {
@@ -170,10 +215,18 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   const auto steps = training.mini_batches * training.epochs;
   training.rate.warmup = keys.warmup * steps;
   training.rate.total = (plan.graph().run.updates - keys.training.start_after) * steps;
+  if (!plan.demonstrations(self)) training.sft_batch = 0;
   training.in_step = plan.in_step(self);
   const auto *giver = plan.givers(self).front();
-  training.whiten = training.objective->needs.advantages && giver->kind == "advantage.gae" &&
-                    flag_key(*giver, "whiten", true);
+  const bool vtrace = giver->kind == "advantage.vtrace";
+  if (training.objective->needs.advantages && (vtrace || giver->kind == "advantage.gae") &&
+      flag_key(*giver, "whiten", true))
+    training.whiten_over = whitening_scope::tokens;
+  if (vtrace) {
+    auto given = giver->settings();
+    training.vtrace = read_vtrace(given);
+    training.loss.vtrace = training.vtrace->bounds;
+  }
   if (training.in_step) training.model_bounds = plan.model_bounds();
   for (const auto &[model, bound] : training.model_bounds)
     if (const auto *learner = plan.learner_of(model); !learner || plan.in_step(*learner))
@@ -241,6 +294,8 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   for (const auto &[model, bound] : options.model_bounds)
     if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
   setup.core = std::make_shared<trainer>(options, *setup.initial);
+  if (setup.core->needs_target())
+    setup.target = plan.learned_model(), setup.judges.push_back(context.weights);
   if (context.resumed && context.resumed->checkpoints.contains(name))
     resume_from(context.resumed->checkpoints.at(name), *setup.core);
   const auto &described = plan.models().describe(setup.model);
@@ -249,6 +304,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.buffer = path_buffer(context, self);
   setup.ledger = context.ledger;
   setup.weights = context.weights_of(setup.model);
+  setup.demonstrations = options.sft_batch;
   // who has a pace of its own goes on until the main learner is done
   setup.updates = plan.in_step(self) ? graph.run.updates : 0;
   // the others publish every version: what must wait for one may not wait longer
@@ -277,6 +333,13 @@ trainer_options learner_options(preflight &plan) {
   return learner_options(plan, plan.learner());
 }
 
+std::set<std::string> in_lockstep(const preflight &plan) {
+  std::set<std::string> names;
+  for (const auto *learner : plan.learners())
+    if (plan.givers(*learner).front()->kind == "advantage.vtrace") names.insert(learner->name);
+  return names.size() > 1 ? names : std::set<std::string>{};
+}
+
 void add_learner_kind(registry &kinds) {
   actor_kind kind;
   kind.name = "learner";
@@ -294,6 +357,8 @@ void add_learner_kind(registry &kinds) {
     plan.verify = [=](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
       check_inputs(checks, self, keys);
+      check_target(checks, self, keys);
+      check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);
     };
     plan.spawn = [=](spawn_context &context) { return spawn_parts(context, name, keys); };

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "actors/preflight.hpp"
 #include "runtime/learning/trainer.hpp"
 
@@ -9,5 +12,9 @@ namespace slipstream {
 trainer_options learner_options(preflight &plan, const actor_config &learner);
 /// Of the main one.
 trainer_options learner_options(preflight &plan);
+
+/// The learners that go on from one version together: a critic that learns by V-trace needs those of the
+/// policy again that its batches met.
+std::set<std::string> in_lockstep(const preflight &plan);
 
 }  // namespace slipstream

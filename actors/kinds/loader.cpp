@@ -72,9 +72,12 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   checked_data result;
   result.sampled = taker->kind == "sampler";
   result.truncate = keys.long_lines == too_long::truncate;
-  if (!result.sampled) result.form = form_for(*taker);
+  const auto form = [&](const actor_config &learner) {  // what stands beside the samples are demonstrations
+    return learner.takes.front().name == self.name ? form_for(learner) : example_form::demonstration;
+  };
+  if (!result.sampled) result.form = form(*taker);
   for (const auto *other : takers)
-    if ((other->kind == "sampler") != result.sampled || (!result.sampled && form_for(*other) != result.form))
+    if ((other->kind == "sampler") != result.sampled || (!result.sampled && form(*other) != result.form))
       fail_at(other->at, "[actors." + other->name + "] needs other lines than [actors." + taker->name +
                              "], and both take from \"" + self.name + "\"; make two runs of them");
   result.data = read_dataset(checks, keys.data);
@@ -111,19 +114,28 @@ void add_loader_kind(registry &kinds) {
     plan.verify = [=](preflight &checks) {
       *checked = read_checked(checks, *checks.graph().find_actor(name), keys);
     };
-    plan.spawn = [=](spawn_context &context) {
+    const auto setup = [=](const topology &graph, std::uint64_t first_id) {
       const auto count = static_cast<std::int64_t>(checked->data.rows.size());
-      loader_setup setup{checked->data.rows,
-                         cursor(context.plan.graph().run.seed, count, keys.shuffle,
-                                context.resumed ? context.resumed->history.next_id() : 0),
-                         checked->style,
-                         {},
-                         checked->truncate ? checked->limit : 0};
-      if (!checked->sampled) setup.form = checked->form;
-      return context.own(name, spawn_loader(context.system, std::move(setup)));
+      loader_setup result{checked->data.rows,
+                          cursor(graph.run.seed, count, keys.shuffle, first_id),
+                          checked->style,
+                          {},
+                          checked->truncate ? checked->limit : 0};
+      if (!checked->sampled) result.form = checked->form;
+      return result;
     };
-    plan.offline = [=](preflight &) {
+    plan.spawn = [=](spawn_context &context) {
+      const auto first = context.resumed ? context.resumed->history.next_id() : 0;
+      const auto loader = spawn_loader(context.system, setup(context.plan.graph(), first));
+      for (const auto *taker : context.plan.takers(name))
+        if (const auto *given = context.plan.demonstrations(*taker); given && given->name == name)
+          caf::anon_send(context.learners.at(taker->name), subscribe_atom::value, loader);
+      return context.own(name, loader);
+    };
+    plan.offline = [=](preflight &checks) {
       offline_part part;
+      part.samples_drawn = [kept = std::make_shared<loader_setup>(setup(checks.graph(), 0))](
+                               std::uint64_t id) { return make_drawn(*kept, kept->order.at(id)).samples; };
       part.row = [=](std::int64_t row) {
         return std::make_shared<const example>(checked->data.rows.at(static_cast<std::size_t>(row)));
       };

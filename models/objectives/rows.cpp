@@ -47,6 +47,14 @@ objective_terms gspo_row(const in &i, const options &o) {
 objective_terms cispo_row(const in &i, const options &o) {
   return {cispo(i.logp, i.behaviour, i.advantages, i.mask, o.clip), {}};
 }
+objective_terms vtrace_row(const in &i, const options &o) {
+  const auto weight = importance_weights(i.proximal, i.behaviour, i.mask);
+  const auto capped = cap_weights(weight, weight_cap::truncate, 0, o.vtrace.pg_rho);
+  auto terms = reinforce(i.logp, i.advantages * capped);
+  terms.weight = weight;
+  terms.capped = capped;
+  return {terms, {}};
+}
 objective_terms value(const in &i, const options &o) {
   const auto terms = value_loss(i.values, i.old_values, i.returns, o.value_clip);
   return {{.loss = terms.loss, .clipped = terms.clipped},
@@ -139,6 +147,7 @@ constexpr objective_row rows[] = {
      gspo_row,
      "arXiv:2507.18071"},
     {"cispo", tokens, anchored, "truncated", {.clip = {1, 4}}, cispo_row, "arXiv:2506.13585"},
+    {"vtrace", tokens, both, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
     {"value", values, {}, "none", {}, value, "clipped value loss of OpenAI baselines"},
     {"reward_pairs", score_pairs, {}, "offline", {}, reward_pairs, "arXiv:2203.02155"},
     {"reward_scores", scores, {}, "offline", {}, reward_scores, "mean squared error"},

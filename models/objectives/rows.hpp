@@ -11,6 +11,7 @@
 #include "models/objectives/aggregate.hpp"
 #include "models/objectives/kl.hpp"
 #include "models/objectives/policy_losses.hpp"
+#include "models/objectives/returns.hpp"
 
 namespace slipstream {
 
@@ -56,6 +57,7 @@ struct objective_options {
   double centring = 0;         ///< reward_pairs
   double value_clip = 0.2;     ///< value
   double stale_clip = 0;       ///< how fast a token's clip bounds shrink with its age (see stale_scale)
+  vtrace_bounds vtrace{};      ///< vtrace: for its figures; the advantages were made with them
   double m2po_tau = 0;         ///< second moment that M2PO's mask keeps to, over the global batch; 0: no mask
 };
 
@@ -94,7 +96,7 @@ struct objective_row {
   std::string_view name;
   input_kind kind = input_kind::tokens;
   objective_needs needs;
-  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "masked",
+  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "masked", "vtrace",
   /// "none", or "offline" where the data are fixed and there is nothing to correct.
   std::string_view correction;
   objective_options defaults;
@@ -103,7 +105,7 @@ struct objective_row {
 };
 
 /// The table: sft, reinforce, ppo, ppo_recomputed, grpo, dr_grpo, dapo, ppo_dual_clip, decoupled_ppo, tis,
-/// icepop, mis, m2po, gspo, cispo, value, reward_pairs, reward_scores, dpo.
+/// icepop, mis, m2po, gspo, cispo, vtrace, value, reward_pairs, reward_scores, dpo.
 std::span<const objective_row> objective_rows();
 /// Throws input_error listing the rows there are.
 const objective_row &find_objective(std::string_view name);

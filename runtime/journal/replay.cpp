@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -29,7 +30,17 @@ class replaying {
     if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->path == path_)
       groups_[kept->group->id] = kept->group;
     if (const auto *batch = std::get_if<batch_consumed>(&record.event); batch && batch->learner == learner_)
-      consume(*batch, record.time_ns);
+      waiting_.emplace_back(*batch, record.time_ns);
+    go_on();
+  }
+
+  /// A batch waits until then.
+  void when(std::function<bool()> ready) { ready_ = std::move(ready); }
+  void go_on() {
+    while (!waiting_.empty() && (!ready_ || ready_())) {
+      consume(waiting_.front().first, waiting_.front().second);
+      waiting_.pop_front();
+    }
   }
 
  private:
@@ -70,7 +81,9 @@ class replaying {
 
   void train(std::vector<sample_group_ptr> groups, std::int64_t now_ns) {
     if (listeners_.meets) listeners_.meets(groups);
-    core_.begin(std::move(groups), now_ns);
+    std::vector<sample_group_ptr> shown;
+    if (listeners_.demonstrations) shown = listeners_.demonstrations(core_.version());
+    core_.begin(std::move(groups), now_ns, {}, shown);
     while (core_.slice()) {
     }
     const auto made = core_.complete(now_ns);
@@ -83,6 +96,8 @@ class replaying {
   other_order *order_;
   std::string learner_, path_;
   std::map<std::uint64_t, sample_group_ptr> groups_;
+  std::deque<std::pair<batch_consumed, std::int64_t>> waiting_;
+  std::function<bool()> ready_;
 };
 
 }  // namespace
@@ -92,6 +107,27 @@ std::optional<journal_damage> replay_journal(const std::filesystem::path &journa
                                              other_order *order, const std::string &learner) {
   replaying again(core, until, listeners, order, learner);
   return read_journal(journal, [&](const journal_record &record) { again.add(record); });
+}
+
+std::optional<journal_damage> replay_beside(const std::filesystem::path &journal, trainer &core,
+                                            const std::string &learner, trainer &main,
+                                            std::shared_ptr<const transformer> initial, std::int64_t until,
+                                            const replay_listeners &listeners) {
+  std::map<std::int64_t, std::shared_ptr<const transformer>> versions{{0, std::move(initial)}};
+  replay_listeners keep;
+  keep.made = [&](const trained_version &made) { versions[made.version] = made.weights; };
+  replaying first(main, until, keep, nullptr, ""), again(core, until, listeners, nullptr, learner);
+  again.when([&] {
+    const auto due = versions.find(core.version());
+    if (due == versions.end()) return false;
+    core.target(due->second);
+    versions.erase(versions.begin(), due);
+    return true;
+  });
+  return read_journal(journal, [&](const journal_record &record) {
+    first.add(record);
+    again.add(record);
+  });
 }
 
 std::string first_difference(const transformer &model, const std::filesystem::path &checkpoint) {

@@ -12,12 +12,21 @@
 
 namespace slipstream {
 
-/// Who listens to a replay; each may be empty.
+/// Who takes part in a replay; each may be empty.
 struct replay_listeners {
   std::function<void(const journal_record &)> read;                  ///< every record, before it is acted on
   std::function<void(const std::vector<sample_group_ptr> &)> meets;  ///< a batch, before it is trained on
   std::function<void(const trained_version &)> made;
+  /// Not told but asked: the demonstrations that the learner gets beside the batch of its version.
+  std::function<std::vector<sample_group_ptr>(std::int64_t version)> demonstrations{};
 };
+
+/// Trains a critic that learns by V-trace, beside the main learner whose versions it needs: `core` on the
+/// batches of `learner`, `main` on those of the main learner. As replay_journal otherwise.
+std::optional<journal_damage> replay_beside(const std::filesystem::path &journal, trainer &core,
+                                            const std::string &learner, trainer &main,
+                                            std::shared_ptr<const transformer> initial, std::int64_t until,
+                                            const replay_listeners &listeners);
 
 /// Trains `core` on the batches that a journal says `learner` (empty: the main one) consumed, in that order
 /// (or in `order`), until it has made `until` versions (0: all). Returns where the journal is damaged, if it

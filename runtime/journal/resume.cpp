@@ -55,27 +55,55 @@ std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std:
   return newest;
 }
 
+fs::path checkpoints_of(const run_paths &paths, const std::vector<learner_place> &learners,
+                        const std::string &learner) {
+  return paths.of(learner == learners.front().learner ? "" : learner).checkpoints;
+}
+
+// Puts `names` back to the newest version of at most `most` that all of them have a checkpoint of.
+void go_back(resume_point &point, learner_versions &versions, const run_paths &paths,
+             const std::vector<learner_place> &learners, const std::set<std::string> &names,
+             std::int64_t most) {
+  for (bool equal = false; !equal;) {
+    equal = true;
+    for (const auto &name : names) {
+      const auto [folder, version] = newest_checkpoint(checkpoints_of(paths, learners, name), most);
+      equal = equal && version == most;
+      most = version;
+      versions[name] = version;
+      point.checkpoints[name] = folder;
+      if (folder.empty()) point.checkpoints.erase(name);
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<resume_point> find_resume_point(const run_paths &paths,
-                                              const std::vector<learner_place> &learners, bool exact_lag) {
+                                              const std::vector<learner_place> &learners, bool exact_lag,
+                                              const std::set<std::string> &together) {
   if (!holds_journal(paths.journal)) return {};
   resume_point point;
   learner_versions versions;
   for (const auto &each : learners) {
-    const auto last = paths.of(&each == &learners.front() ? "" : each.learner).checkpoints / "last";
+    const auto last = checkpoints_of(paths, learners, each.learner) / "last";
     if (!fs::is_directory(last)) continue;
     point.checkpoints[each.learner] = fs::canonical(last);
     versions[each.learner] = version_of(point.checkpoints.at(each.learner));
   }
   point.history = read_history(paths.journal, versions);
   if (point.history.opened.name.empty()) return {};  // killed before the first record
+  auto back = together;
+  auto most = std::numeric_limits<std::int64_t>::max();
+  for (const auto &name : together) most = std::min(most, versions[name]);
   const auto &main = learners.front().learner;
   if (const auto needed = oldest_needed(point.history); exact_lag && needed < versions[main]) {
-    std::tie(point.checkpoints[main], versions[main]) = newest_checkpoint(paths.checkpoints, needed);
-    if (point.checkpoints[main].empty()) point.checkpoints.erase(main);
-    point.history = read_history(paths.journal, versions);
+    back.insert(main);
+    most = std::min(most, needed);
   }
+  if (back.empty()) return point;
+  go_back(point, versions, paths, learners, back, most);
+  point.history = read_history(paths.journal, versions);
   return point;
 }
 

@@ -95,28 +95,6 @@ std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const 
   return oldest;
 }
 
-std::vector<sample_group_ptr> whitened(const std::vector<sample_group_ptr> &batch) {
-  double sum = 0, squares = 0, count = 0;
-  const auto each = [&](const auto &act) {
-    for (const auto &group : batch)
-      for (const auto &entry : group->samples)
-        for (std::size_t t = 0; t < entry.advantages.size(); ++t)
-          if (entry.trained.empty() || entry.trained[t] != 0) act(entry.advantages[t]);
-  };
-  each([&](double value) { sum += value, ++count; });
-  const double mean = count > 0 ? sum / count : 0;
-  each([&](double value) { squares += (value - mean) * (value - mean); });
-  const double scale = count > 0 ? 1 / std::sqrt(squares / count + 1e-8) : 1;
-  std::vector<sample_group_ptr> result;
-  for (const auto &group : batch) {
-    auto copy = std::make_shared<sample_group>(*group);
-    for (auto &entry : copy->samples)
-      for (auto &value : entry.advantages) value = static_cast<float>((value - mean) * scale);
-    result.push_back(std::move(copy));
-  }
-  return result;
-}
-
 void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version, std::int64_t lag) {
   const auto wanted = std::max<std::int64_t>(version - lag, 0);
   for (const auto &group : batch)

@@ -43,10 +43,6 @@ void assert_lag(const std::vector<sample_group_ptr> &batch, std::int64_t version
 std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const std::string &model,
                               std::int64_t version, std::optional<std::int64_t> bound, bool in_step);
 
-/// The groups with their advantages whitened over all tokens of the batch that train; everything else as it
-/// was.
-std::vector<sample_group_ptr> whitened(const std::vector<sample_group_ptr> &batch);
-
 /// What the data alone say: reward_mean, reward_std, length_mean, zero_groups (share of groups whose
 /// advantages are all zero), explained_variance (of the returns by the critic's values), and with `ages`
 /// staleness_mean, staleness_max. Keys without data are absent.

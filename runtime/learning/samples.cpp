@@ -23,6 +23,15 @@ sample rollout_sample(const rollout_group &group, std::size_t index) {
   return result;
 }
 
+/// A rollout with its reward, the critic's values and, where there is one, the reference's log-probabilities.
+sample valued_sample(const joined_group &joined, std::size_t index, double reward) {
+  auto entry = rollout_sample(*joined.group, index);
+  entry.score = reward;
+  entry.values = joined.values[index];
+  if (!joined.reference.empty()) entry.reference = joined.reference[index];
+  return entry;
+}
+
 sample_group group_frame(const joined_group &joined) {
   sample_group result;
   result.id = joined.group->source->id;
@@ -114,10 +123,7 @@ sample_group gae_samples(const joined_group &joined, const std::vector<double> &
                          const gae_options &options) {
   auto result = group_frame(joined);
   for (std::size_t i = 0; i < joined.group->rollouts.size(); ++i) {
-    auto entry = rollout_sample(*joined.group, i);
-    entry.score = rewards[i];
-    entry.values = joined.values[i];
-    if (!joined.reference.empty()) entry.reference = joined.reference[i];
+    auto entry = valued_sample(joined, i, rewards[i]);
     const auto length = static_cast<std::int64_t>(entry.values.size());
     std::vector<double> steps(entry.values.size(), 0.0);
     if (options.kl_in_reward != 0)
@@ -137,6 +143,13 @@ sample_group gae_samples(const joined_group &joined, const std::vector<double> &
     put(entry.returns, made.returns);
     result.samples.push_back(std::move(entry));
   }
+  return result;
+}
+
+sample_group vtrace_samples(const joined_group &joined, const std::vector<double> &rewards) {
+  auto result = group_frame(joined);
+  for (std::size_t i = 0; i < joined.group->rollouts.size(); ++i)
+    result.samples.push_back(valued_sample(joined, i, rewards[i]));
   return result;
 }
 

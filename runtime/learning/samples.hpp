@@ -45,6 +45,10 @@ struct gae_options {
 sample_group gae_samples(const joined_group &joined, const std::vector<double> &rewards,
                          const gae_options &options);
 
+/// One sample a rollout with its reward and the critic's values. Its advantages and returns depend on the
+/// policy that is trained on it, so the learner makes them (set_vtrace_targets).
+sample_group vtrace_samples(const joined_group &joined, const std::vector<double> &rewards);
+
 /// The best and the worst rated answer as [chosen, rejected]. Without samples and with drop_reason "tie" when
 /// all are rated alike.
 sample_group pair_samples(const joined_group &joined, const std::vector<double> &ratings);

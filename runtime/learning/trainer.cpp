@@ -96,14 +96,15 @@ void trainer::check_ages(const std::map<std::string, std::int64_t> &judges) {
 }
 
 void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
-                    const std::map<std::string, std::int64_t> &judges) {
+                    const std::map<std::string, std::int64_t> &judges,
+                    const std::vector<sample_group_ptr> &demonstrations) {
   batch_ = std::move(batch);
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
   check_ages(judges);
-  if (options_.whiten) batch_ = whitened(batch_);
   batch_ = whitened(batch_, options_.whiten_over);
   metrics_.clear();
+  imitated_.clear();
   braked_.clear();
   steps_ = 0;
   mini_batches_.clear();
@@ -116,6 +117,7 @@ void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
       for (const auto &entry : batch_[static_cast<std::size_t>(i)]->samples) samples.push_back(&entry);
     add_mini_batch(samples);
   }
+  add_demonstrations(demonstrations);
 }
 
 /// Samples without advantage are left out where no other term of the loss reaches them; their tokens stay in
@@ -150,21 +152,23 @@ at::Tensor trainer::logprobs(const micro_batch &part, bool with_entropy, at::Ten
   return scores.logprobs;
 }
 
-/// Proximal log-probabilities: those of the weights as the batch found them.
+/// Proximal log-probabilities: those of the weights as the batch found them, or of the policy that a critic
+/// values.
 void trainer::anchor(micro_batch &part) const {
   const at::NoGradGuard no_gradients;
-  at::Tensor unused;
-  part.inputs.proximal = logprobs(part, false, unused);
+  const auto &policy = needs_target() ? *target_ : model_;
+  part.inputs.proximal = batch_logprobs(policy, part.tokens, options_.temperature, false).logprobs;
+  if (options_.vtrace) set_vtrace_targets(part.inputs, *options_.vtrace);
 }
 
 bool trainer::slice() {
   auto position = cursor_++;
-  if (needs_proximal_pass()) {
+  if (needs_first_pass()) {
     for (auto &group : mini_batches_) {
       if (position < group.parts.size()) {
         anchor(group.parts[position]);
         const bool last = position + 1 == group.parts.size() && &group == &mini_batches_.back();
-        if (last && options_.loss.m2po_tau > 0) mask_second_moment();
+        if (last) end_first_pass();
         return true;
       }
       position -= group.parts.size();
@@ -172,23 +176,27 @@ bool trainer::slice() {
   }
   for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
     for (auto &group : mini_batches_) {
-      if (position < group.parts.size()) {
-        const bool last = position + 1 == group.parts.size();
-        train(group, group.parts[position], last);
+      if (position < group.slices()) {
+        train(group, position);
+        const bool last = position + 1 == group.slices();
         return braked_.empty() && !(last && epoch + 1 == options_.epochs && &group == &mini_batches_.back());
       }
-      position -= group.parts.size();
+      position -= group.slices();
     }
   }
   return false;  // nothing had an advantage: the version moves on without a step
 }
 
-void trainer::train(mini_batch &group, micro_batch &part, bool last) {
-  tokens_ += part.token_count;
-  const auto result = add_gradient(part, group.totals);
-  add_metrics(metrics_, result);
-  keep_weights(result);
-  if (last) optimizer_step();
+void trainer::train(mini_batch &group, std::size_t part) {
+  if (part < group.parts.size()) {
+    tokens_ += group.parts[part].token_count;
+    const auto result = add_gradient(group.parts[part], group.totals);
+    add_metrics(metrics_, result);
+    keep_weights(result);
+  } else {
+    imitate(group, group.demonstrations[part - group.parts.size()]);
+  }
+  if (part + 1 == group.slices()) optimizer_step();
 }
 
 /// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds.

@@ -13,6 +13,7 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/learning/vtrace.hpp"
 #include "runtime/learning/weight_figures.hpp"
 #include "runtime/learning/whitening.hpp"
 #include "runtime/schedule/rules.hpp"
@@ -35,7 +36,6 @@ struct trainer_options {
   std::int64_t keep_every = 0;                  ///< versions between the states that a brake rolls back to
   bool in_step = true;           ///< its versions are those that the tokens carry: it trains on every batch
   std::int64_t start_after = 0;  ///< versions that pass the weights on as they are, while a critic warms up
-  bool whiten = false;           ///< advantages, over all tokens of a batch
   /// How old other models' figures may be, in those models' versions, by model (none: not promised); asserted
   /// on every group.
   std::map<std::string, std::optional<std::int64_t>> model_bounds{};
@@ -47,6 +47,9 @@ struct trainer_options {
   double ess_base = 1;       ///< share of the batch from which on the step is whole
   double kl_target = 0;      ///< mean KL a token that the coefficient is adapted to; 0: it stays
   double kl_gain = 0.1;      ///< how fast it is
+  std::optional<vtrace_options> vtrace{};  ///< advantages and returns are made of the batch as it arrives
+  double sft_weight = 0;       ///< of the cross entropy of demonstrations beside the loss (PPO-ptx)
+  std::int64_t sft_batch = 0;  ///< demonstrations an update
   /// Gives reference log-probabilities where the samples bring none; may be null.
   std::shared_ptr<const transformer> reference;
 };
@@ -88,10 +91,15 @@ class trainer {
   const adamw_state &optimizer() const { return optimizer_; }
 
   /// Takes a batch (any order: it is sorted by id). `judges`: the newest versions known of models that keep a
-  /// pace of their own; those missing are not checked. Throws run_error when a token, or another model's
-  /// figures, break their staleness bound.
+  /// pace of their own; those missing are not checked. `demonstrations`: those of this version. Throws
+  /// run_error when a token, or another model's figures, break their staleness bound.
   void begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
-             const std::map<std::string, std::int64_t> &judges = {});
+             const std::map<std::string, std::int64_t> &judges = {},
+             const std::vector<sample_group_ptr> &demonstrations = {});
+  /// Whether begin() must be preceded by target() with the policy of this version: of a critic that learns by
+  /// V-trace.
+  bool needs_target() const;
+  void target(std::shared_ptr<const transformer> policy) { target_ = std::move(policy); }
   /// One slice: a forward pass for proximal log-probabilities, or forward and backward of one micro-batch
   /// and, after the last of a mini-batch, the optimizer's step. False when the batch is done. Throws
   /// run_error with the batch's ids when a loss or gradient is not finite.
@@ -109,20 +117,29 @@ class trainer {
   struct mini_batch {
     std::vector<micro_batch> parts;
     denominators totals;
+    std::vector<micro_batch> demonstrations;
+    denominators demonstrated;
+
+    std::size_t slices() const { return parts.size() + demonstrations.size(); }
   };
 
   void check_ages(const std::map<std::string, std::int64_t> &judges);
   void add_mini_batch(const std::vector<const sample *> &samples);
-  bool needs_proximal_pass() const;
+  bool needs_first_pass() const;
   bool may_leave_out() const;
+  void end_first_pass();
   void mask_second_moment();
+  void whiten_targets();
   void complete_inputs(objective_inputs &inputs, micro_batch &part);
   void keep_weights(const objective_result &result);
   double step_scale();
   void finish_update(nlohmann::json &metrics);
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
   void anchor(micro_batch &part) const;
-  void train(mini_batch &group, micro_batch &part, bool last);
+  std::vector<micro_batch *> parts();
+  void add_demonstrations(const std::vector<sample_group_ptr> &given);
+  void imitate(const mini_batch &group, const micro_batch &part);
+  void train(mini_batch &group, std::size_t part);
   objective_result add_gradient(micro_batch &part, const denominators &totals);
   void optimizer_step();
   bool brake();
@@ -145,8 +162,10 @@ class trainer {
   std::int64_t begun_ns_ = 0;
   std::vector<sample_group_ptr> batch_;
   std::vector<mini_batch> mini_batches_;
-  std::size_t cursor_ = 0;  ///< slices done of this batch
+  std::shared_ptr<const transformer> target_;  ///< whose policy a critic's returns are of
+  std::size_t cursor_ = 0;                     ///< slices done of this batch
   metric_totals metrics_;
+  metric_totals imitated_;                    ///< of the demonstrations
   std::vector<at::Tensor> weights_;           ///< importance weights of the update, a micro-batch each
   std::vector<at::Tensor> sequence_weights_;  ///< their logarithms by sequence, of one optimizer step
   double scale_ = 1;                          ///< of the newest step, by the effective sample size

@@ -5,13 +5,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/objectives/advantages.hpp"
 #include "models/objectives/corrections.hpp"
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
 
-bool trainer::needs_proximal_pass() const {
-  if (options_.loss.m2po_tau > 0) return true;
+bool trainer::needs_target() const {
+  return options_.vtrace && options_.objective->kind == input_kind::values;
+}
+
+bool trainer::needs_first_pass() const {
+  if (options_.loss.m2po_tau > 0 || options_.vtrace) return true;
   return options_.objective->needs.proximal && !options_.interpolate &&
          options_.mini_batches * options_.epochs > 1;
 }
@@ -21,28 +26,56 @@ bool trainer::needs_proximal_pass() const {
 bool trainer::may_leave_out() const {
   const auto &loss = options_.loss;
   return options_.objective->needs.advantages && loss.kl_coefficient == 0 && loss.entropy_coefficient == 0 &&
-         loss.m2po_tau == 0 && !options_.keep_zero && !options_.ess_scaling;
+         loss.m2po_tau == 0 && !options_.vtrace && !options_.keep_zero && !options_.ess_scaling;
+}
+
+std::vector<micro_batch *> trainer::parts() {
+  std::vector<micro_batch *> result;
+  for (auto &group : mini_batches_)
+    for (auto &part : group.parts) result.push_back(&part);
+  return result;
+}
+
+/// What takes its statistics over the whole batch.
+void trainer::end_first_pass() {
+  const at::NoGradGuard constant;
+  if (options_.loss.m2po_tau > 0) mask_second_moment();
+  if (options_.vtrace && options_.whiten_over != whitening_scope::none) whiten_targets();
+}
+
+/// V-trace's advantages over all tokens of the batch.
+void trainer::whiten_targets() {
+  std::vector<at::Tensor> advantages, mask;
+  for (const auto *part : parts()) {
+    advantages.push_back(part->inputs.advantages.reshape(-1));
+    mask.push_back(part->inputs.mask.reshape(-1));
+  }
+  if (mask.empty()) return;
+  const auto white = whiten(at::cat(advantages).to(at::kDouble), at::cat(mask).to(at::kDouble));
+  std::int64_t offset = 0;
+  for (auto *part : parts()) {
+    auto &own = part->inputs.advantages;
+    own = white.narrow(0, offset, own.numel()).view_as(own).to(own.scalar_type());
+    offset += own.numel();
+  }
 }
 
 /// M2PO's mask, which takes the second moment over all tokens of the batch.
 void trainer::mask_second_moment() {
-  const at::NoGradGuard constant;
   std::vector<at::Tensor> proximal, behaviour, mask;
-  for (const auto &group : mini_batches_)
-    for (const auto &part : group.parts) {
-      proximal.push_back(part.inputs.proximal.reshape(-1));
-      behaviour.push_back(part.inputs.behaviour.reshape(-1));
-      mask.push_back(part.inputs.mask.reshape(-1));
-    }
+  for (const auto *part : parts()) {
+    proximal.push_back(part->inputs.proximal.reshape(-1));
+    behaviour.push_back(part->inputs.behaviour.reshape(-1));
+    mask.push_back(part->inputs.mask.reshape(-1));
+  }
   if (mask.empty()) return;
   const auto kept = m2po_mask(at::cat(proximal), at::cat(behaviour), at::cat(mask), options_.loss.m2po_tau);
   std::int64_t offset = 0;
-  for (auto &group : mini_batches_)
-    for (auto &part : group.parts) {
-      const auto own = kept.narrow(0, offset, part.inputs.mask.numel()).view_as(part.inputs.mask);
-      part.inputs.keep = own.logical_or(part.inputs.mask.eq(0));  // what is outside the mask is not "masked"
-      offset += own.numel();
-    }
+  for (auto *part : parts()) {
+    const auto own = kept.narrow(0, offset, part->inputs.mask.numel()).view_as(part->inputs.mask);
+    part->inputs.keep = own.logical_or(part->inputs.mask.eq(0));  // what is outside the mask is not "masked"
+    offset += own.numel();
+  }
 }
 
 /// Log-probabilities that stand beside the policy's own: the proximal ones and the reference's.
@@ -58,6 +91,32 @@ void trainer::complete_inputs(objective_inputs &inputs, micro_batch &part) {
     part.inputs.reference =
         batch_logprobs(*options_.reference, part.tokens, options_.temperature, false).logprobs;
   inputs.reference = part.inputs.reference;
+}
+
+/// Demonstrations beside the samples (PPO-ptx, arXiv:2203.02155, eq. 2): each mini-batch has its part of
+/// them, weighted against the rest by tokens within that part.
+void trainer::add_demonstrations(const std::vector<sample_group_ptr> &given) {
+  const auto count = given.size(), parts = mini_batches_.size();
+  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
+  for (std::size_t i = 0; i < parts; ++i) {
+    std::vector<const sample *> samples;
+    for (auto at = count * i / parts; at < count * (i + 1) / parts; ++at)
+      for (const auto &entry : given[at]->samples) samples.push_back(&entry);
+    for (const auto &part : split_by_length(samples, 1, options_.micro_batch)) {
+      mini_batches_[i].demonstrations.push_back(collate(part, pad, parameters_.device()));
+      mini_batches_[i].demonstrated += count_tokens(mini_batches_[i].demonstrations.back().inputs.mask);
+    }
+  }
+}
+
+void trainer::imitate(const mini_batch &group, const micro_batch &part) {
+  const auto &row = find_objective("sft");
+  tokens_ += part.token_count;
+  auto inputs = part.inputs;
+  inputs.logp = batch_logprobs(model_, part.tokens, 1.0, false).logprobs;
+  const auto result = evaluate(row, inputs, row.defaults, group.demonstrated);
+  (result.loss * options_.sft_weight).backward();
+  add_metrics(imitated_, result);
 }
 
 void trainer::keep_weights(const objective_result &result) {
@@ -80,6 +139,9 @@ void trainer::finish_update(nlohmann::json &metrics) {
   weights_.clear();
   sequence_weights_.clear();
   if (options_.ess_scaling) metrics["step_scale"] = scale_;
+  if (!imitated_.empty())
+    metrics["sft_loss"] =
+        finish_metrics(imitated_).at("loss") / static_cast<double>(options_.mini_batches * options_.epochs);
   if (options_.kl_target <= 0) return;
   auto &coefficient = options_.loss.kl_coefficient;
   metrics["kl_coefficient"] = coefficient;

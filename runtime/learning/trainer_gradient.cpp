@@ -16,10 +16,9 @@ batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &given) {
     add_mini_batch(samples);
     totals += mini_batches_.back().totals;
   }
-  if (options_.loss.m2po_tau > 0) {
-    for (auto &group : mini_batches_)
-      for (auto &part : group.parts) anchor(part);
-    mask_second_moment();
+  if (options_.loss.m2po_tau > 0 || options_.vtrace) {
+    for (auto *part : parts()) anchor(*part);
+    end_first_pass();
   }
   batch_gradient result{at::zeros_like(gradient_), 0, 0};
   double squares = 0;  // of the groups' norms

@@ -73,6 +73,21 @@ TEST_CASE("groups without advantage are refilled: the ledger counts them and dra
   for (const auto &update : test::lines(left.metrics)) CHECK(update["zero_groups"] == 0.0);
 }
 
+TEST_CASE("a run whose groups are all alike ends in words instead of drawing for ever") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  auto text = with(folder, "grpo", "ppo", "", "zero_groups = \"refill\"\ngive_up_after = 3\n");
+  text = replaced(text, "edit_similarity", "exact_match");
+  std::ofstream prompts(folder.path() / "prompts.jsonl");  // nothing that a model of digits could say
+  for (int i = 0; i < 40; ++i)
+    prompts << R"({"prompt":"=","answer":"never"})"
+            << "\n";
+  prompts.close();
+  const auto left = test::run_tiny(text, "failed");
+  CHECK_THAT(left.result["error"].get<std::string>(),
+             Contains("groups were all dropped (zero advantage)") && Contains("give_up_after"));
+}
+
 TEST_CASE("online DPO learns from the best and worst of a group, offline DPO from a file") {
   const test::scratch folder;
   test::write_tiny_data(folder.path());

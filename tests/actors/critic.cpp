@@ -36,6 +36,7 @@ struct critic_topology {
   std::int64_t replicas = 1;
   bool delayed = false;
   std::string critic_takes = "advantage";
+  bool vtrace = false;
 
   std::string text() const {
     const auto quoted = [](const std::filesystem::path &path) { return "\"" + path.string() + "\""; };
@@ -55,9 +56,12 @@ struct critic_topology {
            "[actors.near]\nkind = \"scorer.edit_similarity\"\ntakes = \"" + rollouts +
            "\"\n[actors.value]\nkind = \"critic\"\ntakes = \"" + rollouts +
            "\"\nmodel = \"critic\"\n[actors.reference]\nkind = \"reference\"\ntakes = \"sampler\"\n"
-           "model = \"reference\"\n[actors.advantage]\nkind = \"advantage.gae\"\n"
-           "takes = [\"near\", \"value\", \"reference\"]\nlambda = 0.9\nkl_in_reward = 0.05\n"
-           "[actors.learner]\nkind = \"learner\"\ntakes = \"advantage\"\nmodel = \"policy\"\nloss = \"ppo\"\n"
+           "model = \"reference\"\n[actors.advantage]\nkind = \"advantage." +
+           (vtrace ? "vtrace\"\nrho = 0.99\n" : "gae\"\nlambda = 0.9\n") +
+           "takes = [\"near\", \"value\", \"reference\"]\nkl_in_reward = 0.05\n"
+           "[actors.learner]\nkind = \"learner\"\ntakes = \"advantage\"\nmodel = \"policy\"\nloss = \"" +
+           (vtrace ? "vtrace" : "ppo") +
+           "\"\n"
            "learning_rate = 1e-2\nmicro_batch = 10\nmini_batches = 2\nstart_after = " +
            std::to_string(warm) +
            "\n[actors.teacher]\nkind = \"learner\"\nmodel = \"critic\"\nloss = \"value\"\nlearning_rate = "
@@ -95,24 +99,33 @@ weights trained_weights(const std::filesystem::path &run) {
           load_checkpoint(run / "checkpoints" / "teacher" / "last", 1).flat};
 }
 
-trainer_options policy_options() {
+vtrace_options vtrace_keys() {
+  vtrace_options keys;
+  keys.bounds.rho = 0.99;
+  keys.kl_in_reward = 0.05;
+  return keys;
+}
+
+trainer_options policy_options(bool by_vtrace) {
   trainer_options options;
-  options.objective = &find_objective("ppo");
+  options.objective = &find_objective(by_vtrace ? "vtrace" : "ppo");
   options.loss = options.objective->defaults;
   options.rate = {schedule_shape::cosine, 1e-2, 0, (updates - warm) * 2, 0.1};
   options.micro_batch = 10;
   options.mini_batches = 2;
   options.start_after = warm;
-  options.whiten = true;
+  options.whiten_over = whitening_scope::tokens;
+  if (by_vtrace) options.vtrace = vtrace_keys();
   return options;
 }
 
-trainer_options critic_options() {
+trainer_options critic_options(bool by_vtrace) {
   trainer_options options;
   options.objective = &find_objective("value");
   options.loss = options.objective->defaults;
   options.rate = {schedule_shape::constant, 2e-2, 0, updates, 0.1};
   options.micro_batch = 10;
+  if (by_vtrace) options.vtrace = vtrace_keys();
   return options;
 }
 
@@ -121,7 +134,7 @@ std::vector<sample_group_ptr> sample_batch(const topology &graph, cursor &order,
                                            const std::vector<example> &rows, const tokenizer &text,
                                            const transformer &reference,
                                            const std::shared_ptr<const transformer> &policy,
-                                           const transformer &critic) {
+                                           const transformer &critic, bool by_vtrace) {
   engine decoder(engine_options{.slots = 5, .page_size = 4});
   decoder.set_weights(policy, 0);
   std::map<std::uint64_t, std::shared_ptr<rollout_group>> groups;
@@ -149,22 +162,23 @@ std::vector<sample_group_ptr> sample_batch(const topology &graph, cursor &order,
     std::vector<double> rewards;
     for (const auto &answer : sampled->rollouts)
       rewards.push_back(edit_similarity(text.decode(answer.tokens), sampled->source->answer));
-    result.push_back(std::make_shared<const sample_group>(gae_samples(joined, rewards, {1.0, 0.9, 0.05})));
+    result.push_back(std::make_shared<const sample_group>(
+        by_vtrace ? vtrace_samples(joined, rewards) : gae_samples(joined, rewards, {1.0, 0.9, 0.05})));
   }
   return result;
 }
 
 /// PPO with a critic as one writes it down: draw, sample, score, value, train both, repeat.
-weights plain_loop(const topology &graph, const std::filesystem::path &prompts) {
+weights plain_loop(const topology &graph, const std::filesystem::path &prompts, bool by_vtrace = false) {
   model_store models(graph);
   const auto policy = models.load("policy"), critic = models.load("critic");
   const auto rows = read_jsonl(prompts).rows;
   cursor order(graph.run.seed, static_cast<std::int64_t>(rows.size()));
-  trainer actor(policy_options(), *policy), teacher(critic_options(), *critic);
+  trainer actor(policy_options(by_vtrace), *policy), teacher(critic_options(by_vtrace), *critic);
   auto newest = policy, newest_critic = critic;
   for (std::int64_t update = 0; update < updates; ++update) {
-    auto samples =
-        sample_batch(graph, order, rows, *models.describe("policy").text, *policy, newest, *newest_critic);
+    auto samples = sample_batch(graph, order, rows, *models.describe("policy").text, *policy, newest,
+                                *newest_critic, by_vtrace);
     for (auto &each : samples) {  // sampled by the version that trains on them
       auto dated = std::make_shared<sample_group>(*each);
       for (auto &entry : dated->samples) entry.versions.assign(entry.behaviour.size(), update);
@@ -176,6 +190,7 @@ weights plain_loop(const topology &graph, const std::filesystem::path &prompts) 
       }
       return core.complete(0).weights;
     };
+    if (by_vtrace) teacher.target(newest);  // the policy that the batch meets, not the one it makes
     newest = train(actor);
     newest_critic = train(teacher);
   }
@@ -209,6 +224,26 @@ TEST_CASE("PPO with a critic at staleness 0 equals a plain loop bit for bit, pol
   const auto told = test::read_text(folder.path() / "one" / "metrics.teacher.jsonl");
   CHECK(std::count(told.begin(), told.end(), '\n') == updates);
   CHECK_THAT(told, Contains("\"explained_variance\""));
+}
+
+TEST_CASE("V-trace at staleness 0 equals a plain loop bit for bit, and its critic waits for the policy") {
+  const test::scratch folder;
+  const auto prompts = folder.path() / "prompts.jsonl";
+  write_prompts(prompts);
+  const auto expected = plain_loop(make({.folder = folder.path(), .name = "plain"}), prompts, true);
+  CHECK_FALSE(at::equal(expected.policy,
+                        plain_loop(make({.folder = folder.path(), .name = "plain"}), prompts).policy));
+  for (const std::int64_t bound : {0, 2}) {
+    const critic_topology made{folder.path(), "vtrace-" + std::to_string(bound), bound, 2, true, "advantage",
+                               true};
+    const auto summary = run_actors(made);
+    CHECK(summary.value("error", "") == "");
+    CHECK(summary["learners"]["teacher"]["updates"] == updates);
+    CHECK(summary["staleness_max"] <= bound);
+    const auto [policy, critic] = trained_weights(folder.path() / made.name);
+    CHECK(at::equal(policy, expected.policy) == (bound == 0));
+    CHECK(at::equal(critic, expected.critic) == (bound == 0));
+  }
 }
 
 TEST_CASE("the critic's age stays within the promise, and so does the policy's") {
@@ -248,6 +283,9 @@ TEST_CASE("topologies of several learners that cannot run are refused in words")
   CHECK_THAT(refusal("\"near\", \"value\", \"reference\"", "\"near\", \"reference\""),
              Contains("gets no values"));
   CHECK_THAT(refusal("\"value\", \"reference\"]", "\"value\"]"), Contains("goes nowhere"));
+  CHECK_THAT(refusal("kind = \"advantage.gae\"\nlambda = 0.9", "kind = \"advantage.vtrace\""),
+             Contains("weights what V-trace has weighted already; write loss = \"vtrace\""));
+  CHECK_THAT(refusal("loss = \"ppo\"", "loss = \"vtrace\""), Contains("take from an advantage.vtrace actor"));
   CHECK_THAT(refusal("start_after = 1", "start_after = 5"), Contains("leaves none of the run's 5 updates"));
   CHECK_THAT(refusal("model = \"critic\"\n[actors.reference]", "model = \"policy\"\n[actors.reference]"),
              Contains("needs a model with a score head"));

@@ -36,7 +36,7 @@ struct small_run {
             self->send(asks.supervisor, report_atom::value, "learner", report);
             self->send(asks.supervisor, done_atom::value, "learner");
           },
-          [](const snapshot_ptr &) {}};
+          [](const snapshot_ptr &) {}, [](subscribe_atom, const loader_actor &) {}};
     });
   }
 

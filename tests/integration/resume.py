@@ -63,6 +63,22 @@ model = "critic"
 loss = "value"
 learning_rate = 1e-2
 """,
+    "vtrace": f"""[models.critic]
+{network}head = "score"
+[actors.value]
+kind = "critic"
+takes = "sampler"
+model = "critic"
+[actors.advantage]
+kind = "advantage.vtrace"
+takes = ["near", "value"]
+[actors.teacher]
+kind = "learner"
+takes = "advantage"
+model = "critic"
+loss = "value"
+learning_rate = 1e-2
+""",
     "online": f"""[models.reward]
 {network}head = "score"
 [actors.judge]
@@ -84,7 +100,11 @@ learning_rate = 1e-2
 """,
 }
 
-learner_keys = {"refreshed": "kl = 0.5\n"}
+middles["imitating"] = middles["policy"] + """[actors.shown]
+kind = "loader"
+dataset = "PLACE/shown.jsonl"
+"""
+learner_keys = {"refreshed": "kl = 0.5\n", "imitating": "sft_weight = 0.5\nsft_batch = 6\n"}
 
 
 def topology(place, name, schedule, run_keys="", middle="policy"):
@@ -113,11 +133,11 @@ min_new_tokens = 50
 [actors.near]
 kind = "scorer.edit_similarity"
 takes = "sampler"
-{middles[middle]}[actors.learner]
+{middles[middle].replace("PLACE", str(place))}[actors.learner]
 kind = "learner"
-takes = "advantage"
+takes = {'["advantage", "shown"]' if middle == "imitating" else '"advantage"'}
 model = "policy"
-loss = "decoupled_ppo"
+loss = "{"vtrace" if middle == "vtrace" else "decoupled_ppo"}"
 learning_rate = 1e-2
 {learner_keys.get(middle, "")}"""
 
@@ -189,10 +209,10 @@ def check_books(run, name, bound, middle="policy"):
     if middle == "refreshed":
         age = summary["model_staleness"]["anchor"]
         check(name + ": the reference ages until it is refreshed, and no longer", age["max"] == age["bound"] == 8 + bound)
-    if middle in ("policy", "refreshed"):
+    if middle in ("policy", "refreshed", "imitating"):
         return books["continued"]
     other = summary["learners"]["teacher"]
-    model = "critic" if middle == "critic" else "reward"
+    model = "critic" if middle in ("critic", "vtrace") else "reward"
     age = summary["model_staleness"][model]
     check(name + ": the other learner's replay reaches the same bits", replay["learners"]["teacher"]["equal"] and
           replay["learners"]["teacher"]["updates"] == other["updates"] and
@@ -254,6 +274,8 @@ with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
     (root / "prompts.jsonl").write_text("".join(
         json.dumps({"prompt": "%d=" % (i * 37 % 1000), "answer": str(i * 37 % 1000)[::-1]}) + "\n" for i in range(40)))
+    (root / "shown.jsonl").write_text("".join(
+        json.dumps({"prompt": "%d=" % i, "response": str(i)[::-1]}) + "\n" for i in range(100, 130)))
     continued = {}
     schedules = {"synchronous": ("max_staleness = 0", 0), "asynchronous": ("max_staleness = 2", 2),
                  "rebuilt": ("max_staleness = 2\non_new_weights = \"recompute\"", 2),
@@ -262,6 +284,8 @@ with tempfile.TemporaryDirectory() as folder:
                  "refreshed": ("max_staleness = 0", 0, "", "refreshed"),
                  "critic": ("max_staleness = 0", 0, "", "critic"),
                  "late-critic": ("max_staleness = 2", 2, "", "critic"),
+                 "vtrace": ("max_staleness = 2", 2, "", "vtrace"),
+                 "imitating": ("max_staleness = 0", 0, "", "imitating"),
                  "online": ("max_staleness = 1", 1, "", "online")}
     for kind, (keys, bound, *more) in schedules.items():
         middle = more[1] if len(more) > 1 else "policy"
@@ -272,7 +296,7 @@ with tempfile.TemporaryDirectory() as folder:
             killed, kills = killed_run(root, name, 1 + i % 3, keys, *more)
             went_on = check_books(killed, "%s, killed %d times" % (name, kills), bound, middle)
             continued[kind] = continued.get(kind, 0) + went_on
-            if kind in ("synchronous", "exact", "critic"):  # speed plays no part
+            if kind in ("synchronous", "exact", "critic", "imitating"):  # speed plays no part
                 check(name + ": the weights of the undisturbed run, to the bit", weights(killed) == weights(run))
             if kind == "critic":
                 check(name + ": the critic's too", weights(killed, "teacher") == weights(run, "teacher"))

@@ -10,56 +10,15 @@
 #include "models/objectives/returns.hpp"
 #include "runtime/learning/reinforce_pp.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "tests/support/small_batches.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
+using test::group_of;
+using test::options_of;
+using test::small_model;
 
 namespace {
-
-transformer small_model(std::uint64_t seed = 5) {
-  model_spec spec;
-  spec.vocab_size = 12;
-  spec.hidden_size = 16;
-  spec.intermediate_size = 24;
-  spec.layers = 2;
-  spec.heads = 2;
-  spec.kv_heads = 2;
-  spec.head_dim = 8;
-  spec.max_positions = 16;
-  return {spec, initial_parameters(spec, seed), numerics::fast};
-}
-
-trainer_options options_of(const char *loss) {
-  trainer_options options;
-  options.objective = &find_objective(loss);
-  options.loss = options.objective->defaults;
-  options.rate = {schedule_shape::constant, 1e-2};
-  options.micro_batch = 3;
-  return options;
-}
-
-/// Two answers of different length a group, with scattered log-probabilities.
-sample_group_ptr group_of(std::uint64_t id, std::vector<float> advantages) {
-  auto group = std::make_shared<sample_group>();
-  group->id = id;
-  group->rollouts = static_cast<std::int64_t>(advantages.size());
-  for (std::size_t i = 0; i < advantages.size(); ++i) {
-    sample each;
-    each.tokens = {1, static_cast<std::int64_t>(2 + id), static_cast<std::int64_t>(3 + i), 5, 7};
-    each.prompt_length = 2;
-    if (i % 2 == 1) each.tokens.push_back(4);
-    const auto length = each.tokens.size() - 2;
-    for (std::size_t t = 0; t < length; ++t) {
-      each.behaviour.push_back(-2.4F - 0.3F * static_cast<float>((3 * id + 5 * i + 7 * t) % 11));
-      each.reference.push_back(-2.5F - 0.1F * static_cast<float>((id + 2 * i + t) % 5));
-    }
-    each.versions.assign(length, 0);
-    each.advantages.assign(length, advantages[i]);
-    each.score = advantages[i];
-    group->samples.push_back(each);
-  }
-  return group;
-}
 
 std::vector<sample_group_ptr> a_batch() {
   return {group_of(0, {1, -1}), group_of(1, {0.5F, -2}), group_of(2, {0, 0}), group_of(3, {3, 1})};

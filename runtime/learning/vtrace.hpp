@@ -1,0 +1,22 @@
+#pragma once
+
+#include "models/objectives/rows.hpp"
+
+namespace slipstream {
+
+struct vtrace_options {
+  double gamma = 1;
+  vtrace_bounds bounds;
+  double kl_in_reward = 0;  ///< weight of the KL term (k1 against the reference, by the sampler's
+                            ///< log-probabilities)
+};
+
+/// Fills `returns` [B,T] by V-trace (arXiv:1802.01561) and `advantages` [B,T], what they make of each token
+/// before its weight: r + gamma · (the next one's return) - value. So whitening gives nothing to a token that
+/// its weight, which the loss puts on, leaves out. Needs mask, behaviour, proximal (of the policy that is to
+/// be improved), old_values, and targets [B], the reward that comes with the last token; with `kl_in_reward`
+/// also reference. After the last token the return is 0. Constant to the gradient. Throws input_error when
+/// the samples carry no values, rewards or reference.
+void set_vtrace_targets(objective_inputs &inputs, const vtrace_options &options);
+
+}  // namespace slipstream
