@@ -19,6 +19,7 @@ struct compute_share {
   std::string actor;
   std::int64_t threads = 1;
   run_services services;
+  std::int64_t ranks = 1;  ///< threads of that many LibTorch threads each, all at work in a slice
 };
 
 /// Runs one slice of work (about 100 ms at most): holds the actor's cores, sets its LibTorch threads (they
@@ -27,7 +28,7 @@ struct compute_share {
 template <class Self, class Body>
 void compute(Self *self, const compute_share &share, const char *what, Body &&body) {
   const auto asked_ns = now_ns(self);
-  const slot_lease lease(*share.services.slots, share.threads);
+  const slot_lease lease(*share.services.slots, share.threads * share.ranks);
   if (at::get_num_threads() != share.threads) at::set_num_threads(static_cast<int>(share.threads));
   span done{share.actor, what, now_ns(self), 0, 0};
   done.queued_ns = done.begin_ns - asked_ns;

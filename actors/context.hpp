@@ -34,6 +34,9 @@ struct spawn_context {
   std::set<std::string> expected{};  ///< besides the learner, who must be done at the end
   std::map<std::string, learner_actor> learners{};
   std::map<std::string, buffer_actor> buffers{};  ///< by path
+  caf::actor nodes{};                             ///< who places actors on nodes; null where none is placed
+  std::string only{};              ///< on a node: the replica that it runs; empty in the run's process
+  caf::strong_actor_ptr uplink{};  ///< on a node: who takes all that the replica gives
 
   /// Puts an actor under the supervisor's care and gives back its handle.
   template <class Handle>
@@ -45,6 +48,7 @@ struct spawn_context {
   /// The consumers of `name`, as the sinks they are. Edges were checked by their ports, so the cast is sound.
   template <class Sink>
   std::vector<Sink> sinks(const std::string &name) const {
+    if (uplink) return {caf::actor_cast<Sink>(uplink)};
     std::vector<Sink> result;
     for (const auto *taker : plan.takers(name))
       if (const auto &inbox = inboxes.at(taker->name)) result.push_back(caf::actor_cast<Sink>(inbox));

@@ -49,6 +49,14 @@ using sampler_actor =
 using scorer_actor = rollout_sink;
 using reference_actor = rollout_sink;
 using model_scorer_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<snapshot_ptr>>;
+/// Shares groups out among the replicas of one scorer, reference or critic; their results come back through
+/// it.
+using spread_actor =
+    caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
+                     caf::reacts_to<group_logprobs_ptr>, caf::reacts_to<group_values_ptr>,
+                     caf::reacts_to<subscribe_atom, std::int64_t, rollout_sink>,  // a replica, not yet ready
+                     caf::reacts_to<lost_atom, std::int64_t>,    // replica: it is gone with all it had
+                     caf::reacts_to<ready_atom, std::int64_t>>;  // replica: it takes groups
 using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
                                     caf::reacts_to<group_logprobs_ptr>, caf::reacts_to<group_values_ptr>>;
 using buffer_actor = caf::typed_actor<
@@ -73,6 +81,7 @@ using ledger_actor = caf::typed_actor<
     caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
                                                                          // held
     caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
+    caf::reacts_to<lost_atom, work_sink, lost_work_ptr>,  // it is gone, or back with empty hands
     caf::reacts_to<buffered_atom, std::string, std::uint64_t>,           // stands in the buffer of a path
     caf::reacts_to<dropped_atom, std::string, std::uint64_t, std::string>,  // by a path, with the reason
     caf::reacts_to<trained_atom, std::string, ids_ptr, std::int64_t>,  // learner; ids; the version they made

@@ -33,8 +33,10 @@ struct ledger_state {
   sample_sink finished_data;
   resumed_books resumed;
   ledger_paths paths;
-  std::deque<work_ptr> waiting;
+  std::deque<work_ptr> waiting;             // in the order of the draws
+  std::map<std::uint64_t, work_ptr> running;  // what the samplers have
   std::vector<follower> samplers;
+  std::int64_t newest = 0;  ///< version that a sampler held, though it may be gone
   std::vector<flush_sink> flushed_at_end;
   std::vector<draw_sink> buffers;  ///< told of every draw before anybody works on it
 };
@@ -43,9 +45,7 @@ using self_pointer = ledger_actor::stateful_pointer<ledger_state>;
 
 std::int64_t newest_version(const ledger_state &state) {
   if (!state.version_follows || state.samplers.empty()) return state.learner_version;
-  return std::max_element(state.samplers.begin(), state.samplers.end(),
-                          [](const auto &a, const auto &b) { return a.version < b.version; })
-      ->version;
+  return state.newest;
 }
 
 void moved(self_pointer self, std::uint64_t id, rollout_state to, std::string cause) {
@@ -68,6 +68,7 @@ void hand_out(self_pointer self) {
     state.books->start(next->source->id);
     moved(self, next->source->id, rollout_state::running, "a sampler took it");
     self->send(best->sampler, next);
+    state.running[next->source->id] = next;
     state.waiting.pop_front();
   }
 }
@@ -162,7 +163,45 @@ void take_credit(self_pointer self, const work_sink &sampler, std::int64_t promp
   if (known == samplers.end()) known = samplers.insert(samplers.end(), follower{sampler});
   known->credit += prompts;
   known->version = std::max(known->version, version);
+  self->state.newest = std::max(self->state.newest, version);
   pump(self);
+}
+
+void finished(self_pointer self, std::uint64_t id) {
+  self->state.books->finish(id);
+  self->state.running.erase(id);
+  moved(self, id, rollout_state::finished, "sampled whole");
+  hand_out(self);
+}
+
+/// Another sampler makes it: from the start, or behind its journalled tokens.
+void reissue(self_pointer self, const work_ptr &prompt, const begun_samples &begun,
+             const std::string &cause) {
+  auto &state = self->state;
+  const auto id = prompt->source->id;
+  auto again = std::make_shared<work>(*prompt);
+  if (begun) again->begun = begun;
+  if (again->begun) {
+    state.books->interrupt(id);
+    moved(self, id, rollout_state::partial,
+          cause + "; goes on behind " + std::to_string(token_count(*again->begun)) + " journalled tokens");
+  } else {
+    state.books->reissue(id);
+    moved(self, id, rollout_state::waiting, cause);
+  }
+  const auto place = std::find_if(state.waiting.begin(), state.waiting.end(),
+                                  [id](const auto &other) { return other->source->id > id; });
+  state.waiting.insert(place, std::move(again));
+}
+
+/// The sampler is given nothing more until it asks again, and what it had goes to others.
+void lost(self_pointer self, const work_sink &sampler, const lost_work &held) {
+  auto &state = self->state;
+  for (auto &each : state.samplers)
+    if (each.sampler == sampler) each.credit = each.version = 0;
+  for (const auto &[id, begun] : held.prompts)
+    if (const auto prompt = state.running.extract(id)) reissue(self, prompt.mapped(), begun, held.cause);
+  hand_out(self);
 }
 
 /// Books what news of a path or a learner means for a prompt.
@@ -250,11 +289,8 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
       [self](credit_atom, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
         take_credit(self, sampler, prompts, version);
       },
-      [self](finished_atom, std::uint64_t id) {
-        self->state.books->finish(id);
-        moved(self, id, rollout_state::finished, "sampled whole");
-        hand_out(self);
-      },
+      [self](finished_atom, std::uint64_t id) { finished(self, id); },
+      [self](lost_atom, const work_sink &sampler, const lost_work_ptr &held) { lost(self, sampler, *held); },
       [self](buffered_atom, const std::string &path, std::uint64_t id) {
         apply(self, id, self->state.paths.book.keep(path, id), "");
       },

@@ -57,6 +57,25 @@ int main(int argc, char **argv) {
   auto *run = app.add_subcommand("run", "run one topology, or several in a row");
   add_topology_arguments(run, topologies);
   run->add_flag("--resume", topologies.resume, "go on where an interrupted run stopped");
+  auto *launch = app.add_subcommand("launch", "run, with the nodes' processes started and ended");
+  add_topology_arguments(launch, topologies);
+  launch->add_flag("--resume", topologies.resume, "go on where an interrupted run stopped");
+  slipstream::node_arguments process;
+  auto *node = app.add_subcommand("node", "a process that a run places actors on");
+  node->add_option("--name", process.name, "which [nodes.NAME] of the topology it is")->required();
+  auto *join = node->add_option("--join", process.join, "HOST:PORT of the run");
+  node->add_option("--listen", process.listen, "HOST:PORT where it waits for runs")->excludes(join);
+  node->add_option("--certificate", process.certificate, "its certificate (PEM); none: this machine only");
+  node->add_option("--key", process.key, "the certificate's key (PEM)");
+  node->add_option("--authority", process.authority, "certificate that signed all nodes' (PEM)");
+  node->add_option("--heartbeat", process.heartbeat, "seconds between signs of life (0.5)")
+      ->check(CLI::Range(0.05, 3600.0));
+  node->add_option("--timeout", process.timeout, "seconds without one until the run is taken for dead (5)")
+      ->check(CLI::Range(0.1, 3600.0));
+  node->add_option("--patience", process.patience, "seconds to look for a run; 0: for ever (60)")
+      ->check(CLI::NonNegativeNumber);
+  node->add_option("--threads", process.threads, "compute threads; default: as the run says")
+      ->check(CLI::PositiveNumber);
   auto *check = app.add_subcommand("check", "check a topology before anything is loaded");
   add_topology_arguments(check, topologies);
   check->add_flag("--json", topologies.json, "print the result as JSON");
@@ -187,6 +206,11 @@ int main(int argc, char **argv) {
   }
   try {
     if (*run) return slipstream::run_command(topologies);
+    if (*launch) {
+      topologies.launch = true;
+      return slipstream::run_command(topologies);
+    }
+    if (*node) return slipstream::node_command(process);
     if (*check) return slipstream::check_command(topologies);
     if (*graph) return slipstream::graph_command(topologies, format);
     if (*eval) return slipstream::eval_command(topologies, model);

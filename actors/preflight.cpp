@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <thread>
 #include <variant>
 
+#include "actors/placement.hpp"
 #include "models/error.hpp"
 #include "models/network/place.hpp"
 #include "runtime/data/make.hpp"
@@ -110,8 +112,9 @@ const actor_config *find_main(const topology &graph) {
   return main ? main : learners.front();
 }
 
-void check_devices(const topology &graph) {
+void check_devices(const topology &graph, const std::string &here) {
   for (const auto &actor : graph.actors) {
+    if (!runs_on(actor, here)) continue;
     try {
       require_device(actor.device);
     } catch (const input_error &problem) {
@@ -152,11 +155,12 @@ void check_exact_lag(const topology &graph, const std::string &main_path) {
 
 }  // namespace
 
-preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(graph)), models_(graph_) {
+preflight::preflight(topology graph, const registry &kinds, const std::string &here)
+    : graph_(std::move(graph)), models_(graph_) {
   check_ports(graph_, kinds.ports());
   put_loaders_last(graph_);
   loader_ = find_loader(graph_);
-  check_devices(graph_);
+  check_devices(graph_, here);
   for (auto &actor : graph_.actors) plans_.push_back(kinds.find(actor.kind)->read(actor));
   check_learned_once(graph_);
   main_ = find_main(graph_);
@@ -169,6 +173,7 @@ preflight::preflight(topology graph, const registry &kinds) : graph_(std::move(g
   if (derived.fault)
     fail_at(graph_.schedule.place(derived.fault->key), "[schedule] " + derived.fault->message);
   contract_ = std::move(derived.contract);
+  check_placement(*this, kinds);
   check_capacity();
 }
 
@@ -213,6 +218,7 @@ void preflight::verify() {
     make_data(find_maker(graph_.data.make), graph_.data.folder, graph_.data.seed);
   for (const auto &plan : plans_)
     if (plan.verify) plan.verify(*this);
+  check_links(graph_);
 }
 
 void preflight::note(const std::string &text) {
@@ -370,6 +376,11 @@ double number_key(const actor_config &actor, const std::string &key, double othe
   if (const auto *whole = value->as_integer()) return static_cast<double>(*whole);
   const auto *real = std::get_if<double>(&value->value);
   return real ? *real : otherwise;
+}
+
+std::int64_t run_cores(const topology &graph) {
+  if (graph.run.threads > 0) return graph.run.threads;
+  return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
 }
 
 const actor_config *followed_learner(const preflight &plan, const actor_config &actor) {

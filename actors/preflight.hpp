@@ -21,8 +21,9 @@ namespace slipstream {
 /// too.
 class preflight {
  public:
-  /// Checks all that needs no file but the topology. Throws input_error.
-  preflight(topology graph, const registry &kinds);
+  /// Checks all that needs no file but the topology. `here`: the node whose process this is; empty: the run's
+  /// own. Throws input_error.
+  preflight(topology graph, const registry &kinds, const std::string &here = "");
   preflight(const preflight &) = delete;
   preflight &operator=(const preflight &) = delete;
 
@@ -103,6 +104,9 @@ class preflight {
 std::string text_key(const actor_config &actor, const std::string &key);
 bool flag_key(const actor_config &actor, const std::string &key, bool otherwise);
 double number_key(const actor_config &actor, const std::string &key, double otherwise);
+
+/// Cores that a run computes on: [run] threads, or all of this machine.
+std::int64_t run_cores(const topology &graph);
 
 /// The learner whose versions an actor computes with, or null: of samplers, critics and reward models.
 const actor_config *followed_learner(const preflight &plan, const actor_config &actor);

@@ -71,6 +71,7 @@ struct actor_kind {
   std::string name;
   std::string summary;
   kind_ports ports;
+  bool placeable = false;  ///< may run on a node: its spawn goes through spawn_replicas()
   std::function<node_plan(actor_config &)>
       read;  ///< throws input_error; leaves the defaults in the config's node
 };

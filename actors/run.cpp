@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "actors/context.hpp"
 #include "actors/journal.hpp"
 #include "actors/kinds/evaluator_plan.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "actors/ledger.hpp"
+#include "actors/nodes/links.hpp"
+#include "actors/nodes/open.hpp"
+#include "actors/placement.hpp"
 #include "actors/recorder.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
@@ -23,11 +25,6 @@
 
 namespace slipstream {
 namespace {
-
-std::int64_t core_count(const topology &graph) {
-  if (graph.run.threads > 0) return graph.run.threads;
-  return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
-}
 
 ledger open_books(const preflight &plan) {
   const auto &schedule = plan.graph().schedule;
@@ -52,7 +49,7 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   run_services services;
   services.journal = spawn_journal(system, paths.journal, options.detached);
   services.supervisor = spawn_supervisor(system);
-  services.slots = std::make_shared<compute_slots>(core_count(graph));
+  services.slots = std::make_shared<compute_slots>(run_cores(graph));
   services.waits = std::make_shared<wait_table>();
   services.deadline = std::chrono::seconds(options.stall_seconds + 5);  // the watchdog speaks first
   services.recorder = spawn_recorder(system, {paths.metrics,
@@ -225,6 +222,11 @@ void configure(caf::actor_system_config &config) {
   config.set("scheduler.max-threads", std::size_t{2});
 }
 
+void configure(caf::actor_system_config &config, const topology &graph) {
+  configure(config);
+  if (places_actors(graph)) configure_links(config, link_options_of(graph.nodes));
+}
+
 supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, const run_paths &paths,
                                 const run_options &options, const resume_point *resumed) {
   std::map<std::string, snapshot_ptr> first;
@@ -251,6 +253,10 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   for (const auto &[model, actor] : weights)
     context.own(model == plan.learned_model() ? "weights" : "weights." + model, actor);
   context.own("ledger", context.ledger);
+  if (places_actors(plan.graph())) {
+    const auto join = open_nodes(context, options.say);
+    if (options.nodes_open) options.nodes_open(join);
+  }
   spawn_nodes(context);
 
   auto run = std::make_shared<supervised_run>();
@@ -289,8 +295,12 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   if (resumed)
     for (const auto &learner : resumed->history.learners)
       log->info("{} goes on from version {}", learner.name, learner.version);
-  const auto supervisor =
-      spawn_topology(system, plan, folder.paths(), options, resumed ? &*resumed : nullptr);
+  auto told = options;
+  told.say = [log, say = options.say](const std::string &line) {
+    log->info("{}", line);
+    if (say) say(line);
+  };
+  const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
   const auto result = wait_for(system, supervisor, options.interrupted);
   caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   auto summary = summarise(plan, *result);

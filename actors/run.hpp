@@ -10,11 +10,14 @@
 #include "runtime/journal/resume.hpp"
 #include "runtime/plumbing/progress.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/wire/endpoint.hpp"
 
 namespace slipstream {
 
 /// Readies a host program's configuration for topologies, before its actor_system exists.
 void configure(caf::actor_system_config &config);
+/// The same for a topology whose actors may run on nodes: it opens a port only then.
+void configure(caf::actor_system_config &config, const topology &graph);
 
 struct run_options {
   progress_style progress = progress_style::none;
@@ -22,6 +25,8 @@ struct run_options {
   std::int64_t stall_seconds = 300;
   bool resume = false;  ///< go on with what the run's folder holds; a run that never began begins
   std::function<bool()> interrupted;  ///< asked ten times a second; true ends the run cleanly; may be empty
+  std::function<void(const endpoint &)> nodes_open{};    ///< told where nodes may join; may be empty
+  std::function<void(const std::string &)> say{};        ///< told what becomes of nodes; may be empty
 };
 
 /// Spawns the actors of a verified topology and their supervisor, ready to wait on. The run's folder is

@@ -99,7 +99,7 @@ model_scorer_actor::behavior_type score_with_model(judge_pointer self, const mod
   return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
     const auto &setup = judge->state.setup;
     auto result = open_result<group_scores>(judge, group);
-    result->scorer = setup.share.actor;
+    result->scorer = setup.name;
     compute(judge, setup.share, "score", [&] {
       result->scores = answer_scores(*setup.model, group->prompt_tokens, group->rollouts);
       return token_count(*group);
@@ -124,7 +124,7 @@ model_scorer_actor::behavior_type recompute_logprobs(judge_pointer self, const m
   return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
     const auto &setup = judge->state.setup;
     auto result = open_result<group_logprobs>(judge, group);
-    result->model = setup.share.actor;
+    result->model = setup.name;
     compute(judge, setup.share, "logprobs", [&] {
       result->logprobs =
           answer_logprobs(*setup.model, group->prompt_tokens, group->rollouts, setup.temperature);

@@ -18,6 +18,7 @@ scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &nam
 
 struct model_scorer_setup {
   compute_share share;
+  std::string name{};  ///< of the actor in the topology, whichever replica of it this is
   std::shared_ptr<const transformer>
       model;                 ///< on its device; of a model that moves: null until it is heard of
   double temperature = 1.0;  ///< of the reference's distribution

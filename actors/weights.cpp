@@ -25,7 +25,7 @@ weights_actor::behavior_type behave(weights_actor::stateful_pointer<weights_stat
       },
       [self](subscribe_atom, const weights_sink &follower) {
         self->state.followers.push_back(follower);
-        self->send<caf::message_priority::high>(follower, self->state.newest);
+        if (self->state.newest) self->send<caf::message_priority::high>(follower, self->state.newest);
       },
   };
 }

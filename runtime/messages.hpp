@@ -61,6 +61,12 @@ using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
 using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
 using journal_event_ptr = std::shared_ptr<const journal_event>;
+/// Prompts that a sampler ran and will not finish, with what the journal has of them (null: nothing), by draw.
+struct lost_work {
+  std::map<std::uint64_t, begun_samples> prompts;
+  std::string cause;
+};
+using lost_work_ptr = std::shared_ptr<const lost_work>;
 using ids_ptr = std::shared_ptr<const std::vector<std::uint64_t>>;
 
 /// A stretch of computation: who, what, from when to when (nanoseconds of the system's clock), tokens
@@ -99,6 +105,8 @@ using progress_atom = caf::atom_constant<caf::atom("progress")>;
 using forfeit_atom = caf::atom_constant<caf::atom("forfeit")>;
 using brake_atom = caf::atom_constant<caf::atom("brake")>;
 using turn_atom = caf::atom_constant<caf::atom("turn")>;
+using lost_atom = caf::atom_constant<caf::atom("lost")>;
+using ready_atom = caf::atom_constant<caf::atom("ready")>;
 using check_atom = caf::atom_constant<caf::atom("check")>;
 
 }  // namespace slipstream
@@ -116,4 +124,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::group_values_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ledger_totals_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::json_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::ids_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::lost_work_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::journal_event_ptr)

@@ -13,7 +13,9 @@ struct topology_arguments {
   std::vector<std::string> overrides;  ///< table.key=value
   bool resume = false;
   bool json = false;
+  bool launch = false;  ///< `launch`: nodes are started, too
 };
+/// Runs topologies in a row; with `launch`, nodes' processes are started before each and ended behind it.
 int run_command(const topology_arguments &arguments);
 int check_command(const topology_arguments &arguments);
 int eval_command(const topology_arguments &arguments, const std::filesystem::path &model);
@@ -108,6 +110,15 @@ struct sweep_arguments {
 /// Runs every combination of the varied values with every seed, or goes on with what is missing, then
 /// compares. 0: all runs have finished; 1: one failed; 130: interrupted.
 int sweep_command(const sweep_arguments &arguments);
+
+struct node_arguments {
+  std::string name, join, listen;  ///< HOST:PORT; one of the two is given
+  std::string certificate, key, authority;
+  double heartbeat = 0.5, timeout = 5, patience = 60;  ///< seconds
+  std::int64_t threads = 0;
+};
+/// A process that runs place actors on.
+int node_command(const node_arguments &arguments);
 
 struct certs_arguments {
   std::filesystem::path to;        ///< folder of the authority and of the nodes' files

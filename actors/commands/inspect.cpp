@@ -28,6 +28,14 @@ nlohmann::json describe(preflight &plan) {
     result["model_staleness"][model] = nullptr;
     if (bound) result["model_staleness"][model] = *bound;
   }
+  for (const auto *learner : plan.learners()) {
+    const auto ranks = static_cast<std::int64_t>(number_key(*learner, "replicas", 1));
+    if (ranks == 1) continue;
+    result["replicas"][learner->name] = {
+        {"ranks", ranks},
+        {"threads", ranks * static_cast<std::int64_t>(number_key(*learner, "threads", 1))},
+        {"cores", run_cores(graph)}};
+  }
   for (const auto &model : graph.models) {
     const auto parameters = parameter_count(plan.models().describe(model.name).spec);
     result["models"][model.name] = {{"parameters", parameters}, {"bytes", parameters * 4}};
@@ -57,6 +65,11 @@ void print(const nlohmann::json &checked) {
                      ? "no promise in this order"
                      : fmt::format("its figures are at most {} of its versions old", bound.get<int>()));
   fmt::print("  in flight: at most {} rollouts\n", checked["rollouts_in_flight_max"].get<std::int64_t>());
+  if (checked.contains("replicas"))
+    for (const auto &[name, learner] : checked["replicas"].items())
+      fmt::print("  {}: {} replicas, {} threads at one moment of the run's {} cores\n", name,
+                 learner["ranks"].get<std::int64_t>(), learner["threads"].get<std::int64_t>(),
+                 learner["cores"].get<std::int64_t>());
   for (const auto &[name, model] : checked["models"].items())
     fmt::print("  model {}: {} parameters, {:.1f} MB a copy\n", name, model["parameters"].get<std::int64_t>(),
                model["bytes"].get<double>() / 1e6);

@@ -1,36 +1,24 @@
 #include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
 #include <caf/all.hpp>
 
-#include <atomic>
+#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/interrupts.hpp"
 #include "actors/commands/results_table.hpp"
+#include "actors/nodes/links.hpp"
+#include "actors/placement.hpp"
 #include "actors/run.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "runtime/nodes/launcher.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
 namespace {
-
-std::atomic<int> interrupts{0};
-
-/// The first Ctrl-C ends the run cleanly, the second at once.
-void on_interrupt(int) {
-  if (interrupts.fetch_add(1) > 0) _exit(130);
-}
-
-void catch_interrupts() {
-  struct sigaction action = {};
-  action.sa_handler = on_interrupt;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 std::vector<std::unique_ptr<preflight>> prepare(const topology_arguments &arguments, const registry &kinds) {
   std::vector<std::unique_ptr<preflight>> stages;
@@ -47,7 +35,25 @@ std::vector<std::unique_ptr<preflight>> prepare(const topology_arguments &argume
   return stages;
 }
 
-int run_stage(preflight &stage, bool resume, stage_results &results) {
+/// The run's nodes are looked after whenever it is asked whether it was interrupted.
+std::unique_ptr<node_launcher> launch_nodes(const topology &graph, run_options &options) {
+  const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
+  auto launcher =
+      std::make_unique<node_launcher>(graph.nodes, program, graph.run_folder() / "nodes", options.say);
+  options.nodes_open = [nodes = launcher.get()](const endpoint &join) { nodes->start(join); };
+  options.interrupted = [nodes = launcher.get()] {
+    nodes->look_after();
+    return interrupted();
+  };
+  return launcher;
+}
+
+nlohmann::json run_here_and_on_nodes(preflight &stage, const run_options &options) {
+  const linked_system linked([&](caf::actor_system_config &config) { configure(config, stage.graph()); });
+  return run_topology(*linked, stage, options);
+}
+
+int run_stage(preflight &stage, bool resume, bool launch, stage_results &results) {
   if (resume && holds_finished_run(stage.graph().run_folder())) {
     fmt::print(stderr, "{}: is finished; nothing to go on with\n", stage.graph().run.name);
     results.push_back(read_json(run_paths(stage.graph().run_folder()).summary));
@@ -56,14 +62,15 @@ int run_stage(preflight &stage, bool resume, stage_results &results) {
   fmt::print(stderr, "{}: {} updates, batch {}, folder {}\n", stage.graph().run.name,
              stage.graph().run.updates, stage.graph().schedule.batch, stage.graph().run_folder().string());
   for (const auto &note : stage.notes()) fmt::print(stderr, "{}: {}\n", stage.graph().run.name, note);
-  caf::actor_system_config config;
-  configure(config);
-  caf::actor_system system{config};
   run_options options;
   options.progress = detect_progress_style();
   options.resume = resume;
-  options.interrupted = [] { return interrupts.load() > 0; };
-  const auto summary = run_topology(system, stage, options);
+  options.interrupted = interrupted;
+  options.say = [name = stage.graph().run.name](const std::string &line) { fmt::print(stderr, "{}: {}\n", name, line); };
+  std::unique_ptr<node_launcher> nodes;
+  if (launch && places_actors(stage.graph())) nodes = launch_nodes(stage.graph(), options);
+  const auto summary = run_here_and_on_nodes(stage, options);
+  if (nodes) nodes->finish(std::chrono::seconds(5));
   results.push_back(summary);
   const auto code = summary.at("exit_code").get<int>();
   if (summary.contains("error"))
@@ -86,7 +93,7 @@ int run_command(const topology_arguments &arguments) {
   for (const auto &stage : stages) {
     if (stage->waits_for(earlier)) stage->verify();
     earlier.insert(stage->graph().run.name);
-    if (const auto code = run_stage(*stage, arguments.resume, results); code != 0) return code;
+    if (const auto code = run_stage(*stage, arguments.resume, arguments.launch, results); code != 0) return code;
   }
   fmt::print("{}", results_table(results));
   for (const auto &stage : stages) fmt::print("{}\n", stage->graph().run_folder().string());

@@ -13,6 +13,7 @@
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/checkpoints.hpp"
+#include "runtime/parallel/process_group.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -85,7 +86,10 @@ learner_keys read_keys(settings &s) {
   training.micro_batch = s.integer("micro_batch", 32, 1);
   training.mini_batches = s.integer("mini_batches", 1, 1);
   training.epochs = s.integer("epochs", 1, 1);
-  keys.threads = s.integer("threads", 1, 1, 1024);
+  keys.threads = training.threads = s.integer("threads", 1, 1, 1024);
+  training.replicas = s.integer("replicas", 1, 1, 64);
+  training.shard_moments = s.integer("zero", 0, 0, 1) == 1;
+  training.patience = std::chrono::seconds(s.integer("rank_timeout", 60, 1, 86400));
   keys.i_know = s.flag("i_know", false);
   return keys;
 }
@@ -142,6 +146,38 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
               : "trains a language model, but [models." + text_key(self, "model") + "] has a score head");
+}
+
+/// The ranks of a learner compute at the same moment, each on a share of every optimizer step.
+void check_replicas(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  const auto replicas = keys.training.replicas;
+  const auto said = [&](const std::string &key, const std::string &text) {
+    const auto *value = self.node.find(key);
+    fail_at(value ? value->at : self.at, "[actors." + self.name + "] " + text);
+  };
+  if (replicas == 1) {
+    if (keys.training.shard_moments)
+      said("zero",
+           "zero = 1 shares the optimizer's state among the replicas, and there is one; write replicas = 2 "
+           "or more, or leave zero out");
+    return;
+  }
+  const auto groups = checks.graph().schedule.batch / checks.group() / keys.training.mini_batches;
+  if (replicas > groups)
+    said("replicas", "replicas = " + std::to_string(replicas) +
+                         " leaves some of them without work: an optimizer " + "step has " +
+                         std::to_string(groups) + " groups ([schedule] batch, divided by group and " +
+                         "mini_batches); lower it, or raise batch");
+  if (const auto cores = run_cores(checks.graph()); replicas * keys.threads > cores)
+    said("replicas", "replicas = " + std::to_string(replicas) + " with threads = " +
+                         std::to_string(keys.threads) + " compute at one moment, and the run has " +
+                         std::to_string(cores) + " cores; lower it, or set threads in [run]");
+  try {
+    require_groups(self.device);
+    for (std::int64_t rank = 0; rank < replicas; ++rank) require_device(rank_device(self.device, rank));
+  } catch (const input_error &problem) {
+    said("replicas", problem.what());
+  }
 }
 
 /// Demonstrations beside the samples are of use to a policy.
@@ -290,6 +326,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.model = text_key(self, "model");
   setup.initial = place(context.first.at(setup.model)->model, self.device, graph.run.numerics);
   setup.share = context.share(name, keys.threads);
+  setup.share.ranks = keys.training.replicas;
   const auto options = finished_options(plan, self, keys);
   for (const auto &[model, bound] : options.model_bounds)
     if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
@@ -360,6 +397,7 @@ void add_learner_kind(registry &kinds) {
       check_target(checks, self, keys);
       check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);
+      check_replicas(checks, self, keys);
     };
     plan.spawn = [=](spawn_context &context) { return spawn_parts(context, name, keys); };
     return plan;

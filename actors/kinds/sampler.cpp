@@ -4,13 +4,14 @@
 
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
+#include "actors/kinds/replicas.hpp"
 #include "models/network/place.hpp"
 
 namespace slipstream {
 namespace {
 
 struct sampler_keys {
-  std::int64_t replicas = 1, threads = 1, group = 1, slots = 64;
+  std::int64_t threads = 1, group = 1, slots = 64;
   generation_request request;
 };
 
@@ -23,7 +24,7 @@ sampler_keys read_keys(settings &s) {
   keys.request.min_new_tokens = s.integer("min_new_tokens", 0, 0);
   keys.request.sampling.temperature = s.number("temperature", 1.0, 1e-3, 100.0);
   keys.slots = s.integer("slots", 64, 1, 65536);
-  keys.replicas = s.integer("replicas", 1, 1, 1024);
+  s.integer("replicas", 1, 1, 1024);
   keys.threads = s.integer("threads", 1, 1, 1024);
   return keys;
 }
@@ -83,6 +84,7 @@ void add_sampler_kind(registry &kinds) {
   kind.summary = "draws answers to prompts from a model, batching continuously";
   kind.ports.accepts = ports<loader_actor>();
   kind.ports.gives = port_name<rollout_sink>::value;
+  kind.placeable = true;
   kind.read = [](actor_config &config) {
     auto s = config.settings();
     const auto keys = read_keys(s);
@@ -92,12 +94,13 @@ void add_sampler_kind(registry &kinds) {
     node_plan plan;
     plan.verify = [=](preflight &checks) { described_model(checks, *checks.graph().find_actor(name)); };
     plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {
-      auto setup = make_setup(context, *context.plan.graph().find_actor(name), keys);
-      for (std::int64_t i = 0; i < keys.replicas; ++i) {
-        const auto label = keys.replicas == 1 ? name : name + "-" + std::to_string(i + 1);
-        setup.share = context.share(label, keys.threads);
-        context.own(label, spawn_sampler(context.system, context.detached, setup));
-      }
+      const auto &self = *context.plan.graph().find_actor(name);
+      std::optional<sampler_setup> setup;  // its model is loaded where it is needed
+      spawn_samplers(context, self, [&](const std::string &label) {
+        if (!setup) setup = make_setup(context, self, keys);
+        setup->share = context.share(label, keys.threads);
+        context.own(label, spawn_sampler(context.system, context.detached, *setup));
+      });
       return nullptr;  // samplers ask the ledger for prompts
     };
     plan.offline = [=](preflight &checks) { return offline(checks, *checks.graph().find_actor(name), keys); };

@@ -4,6 +4,7 @@
 
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
+#include "actors/kinds/replicas.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/network/group_forward.hpp"
 #include "models/network/place.hpp"
@@ -20,15 +21,20 @@ actor_kind rule_kind(const std::string &name, const std::string &summary, rule_r
   kind.summary = summary;
   kind.ports.accepts = ports<rollout_sink>();
   kind.ports.gives = port_name<score_sink>::value;
+  kind.placeable = true;
   kind.read = [read_rule](actor_config &config) {
     auto s = config.settings();
     const auto rule = read_rule(s);
+    s.integer("replicas", 1, 1, 1024);
     s.finish();
     config.node = s.resolved();
     node_plan plan;
     plan.spawn = [rule, name = config.name](spawn_context &context) {
-      return context.own(name,
-                         spawn_text_scorer(context.system, name, rule, context.sinks<score_sink>(name)));
+      return spawn_judges(context, *context.plan.graph().find_actor(name), port_name<score_sink>::value,
+                          [&](const std::string &label, const figure_sinks &sinks) {
+                            return context.own(
+                                label, spawn_text_scorer(context.system, name, rule, sinks.scores));
+                          });
     };
     plan.offline = [rule](preflight &) {
       offline_part part;
@@ -129,10 +135,11 @@ void check_model(preflight &checks, const actor_config &self, const model_kind &
 }
 
 model_scorer_setup make_setup(spawn_context &context, const actor_config &self, const model_kind &kind,
-                              std::int64_t threads) {
+                              std::int64_t threads, std::int64_t refresh) {
   auto &plan = context.plan;
   model_scorer_setup setup;
   setup.share = context.share(self.name, threads);
+  setup.name = self.name;
   setup.device = self.device;
   setup.mode = plan.graph().run.numerics;
   setup.model_name = text_key(self, "model");
@@ -142,6 +149,10 @@ model_scorer_setup make_setup(spawn_context &context, const actor_config &self, 
   else
     setup.model = place(plan.models().load(setup.model_name), self.device, setup.mode);
   setup.temperature = number_key(*plan.upstream(self, "sampler"), "temperature", 1.0);
+  if (refresh == 0) return setup;
+  setup.refresh_every = refresh;
+  setup.weights = context.weights_of(plan.learned_model());
+  take_up(context, setup);
   return setup;
 }
 
@@ -174,10 +185,12 @@ actor_kind model_scorer_kind(const model_kind &row) {
   kind.ports.gives = critic           ? port_name<value_sink>::value
                      : row.needs_head ? port_name<score_sink>::value
                                       : port_name<logprob_sink>::value;
-  kind.read = [&row, critic](actor_config &config) {
+  kind.placeable = true;
+  kind.read = [&row, critic, gives = kind.ports.gives](actor_config &config) {
     auto s = config.settings();
     s.required_text("model");
     const auto threads = s.integer("threads", 1, 1, 1024);
+    s.integer("replicas", 1, 1, 1024);
     const bool reference = row.spawn == spawn_reference;
     const auto refresh = reference ? s.integer("refresh_every", 0, 0, 1 << 20) : 0;
     s.finish();
@@ -190,19 +203,16 @@ actor_kind model_scorer_kind(const model_kind &row) {
       check_refresh(checks, self, refresh);
     };
     plan.spawn = [=, &row](spawn_context &context) {
-      auto setup = make_setup(context, *context.plan.graph().find_actor(name), row, threads);
-      if (refresh > 0) {
-        setup.refresh_every = refresh;
-        setup.weights = context.weights_of(context.plan.learned_model());
-        take_up(context, setup);
-      }
-      if (critic)
-        setup.value_sinks = context.sinks<value_sink>(name);
-      else if (row.needs_head)
-        setup.score_sinks = context.sinks<score_sink>(name);
-      else
-        setup.logprob_sinks = context.sinks<logprob_sink>(name);
-      return context.own(name, row.spawn(context.system, context.detached, setup));
+      const auto &self = *context.plan.graph().find_actor(name);
+      std::optional<model_scorer_setup> setup;  // its model is loaded where it is needed
+      return spawn_judges(context, self, gives, [&](const std::string &label, const figure_sinks &sinks) {
+        if (!setup) setup = make_setup(context, self, row, threads, refresh);
+        setup->share = context.share(label, threads);
+        setup->score_sinks = sinks.scores;
+        setup->value_sinks = sinks.values;
+        setup->logprob_sinks = sinks.logprobs;
+        return context.own(label, row.spawn(context.system, context.detached, *setup));
+      });
     };
     if (!critic)
       plan.offline = [=, &row](preflight &checks) {

@@ -106,9 +106,10 @@ class byte_reader {
     for (T &value : values) value = static_cast<T>(last += number());
     return values;
   }
-  std::vector<std::int64_t> runs() {
+  /// `longest`: entries; a few bytes could speak of any number of them.
+  std::vector<std::int64_t> runs(std::uint64_t longest = longest_runs) {
     const std::uint64_t size = count();
-    if (size > longest_runs) throw run_error("a list is longer than any that is written");
+    if (size > longest) throw run_error("a list is longer than any that is written");
     std::vector<std::int64_t> values;
     for (std::int64_t value = 0; values.size() < size;) {
       value += number();

@@ -83,6 +83,7 @@ class summing {
 
   void resume(const learner_versions &versions) {
     history_.closed = false;
+    interrupted_.clear();  // what a stop left goes on in the next part
     for (auto &learner : history_.learners) learner.version = version_in(versions, learner.name);
     for (auto &[id, prompt] : history_.prompts)
       if (prompt.state != rollout_state::dropped || history_.learners.front().made.contains(id))
@@ -194,11 +195,7 @@ class summing {
   }
 
   void go_on(const group_progress &event) {
-    auto &samples = history_.begun[event.id];
-    if (samples.empty()) samples.resize(event.samples.size());
-    if (samples.size() != event.samples.size())
-      throw run_error("prompt " + std::to_string(event.id) + " has other samples than before");
-    for (std::size_t i = 0; i < samples.size(); ++i) append(samples[i], event.samples[i]);
+    add_progress(history_.begun[event.id], event);
   }
 
   void move(const prompt_moved &event) {
@@ -210,6 +207,10 @@ class summing {
                        std::string(to_string(event.to));
     if (event.to == rollout_state::waiting && prompt.state != rollout_state::waiting)
       history_.reissued += history_.opened.group;
+    if (event.to == rollout_state::partial && prompt.state == rollout_state::running)
+      interrupted_.insert(event.id);
+    if (event.to == rollout_state::running && interrupted_.erase(event.id) > 0)
+      history_.reissued += history_.opened.group;  // another sampler goes on with it
     prompt.state = event.to;
     prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
     if (event.to == rollout_state::dropped || event.to == rollout_state::waiting)
@@ -258,9 +259,17 @@ class summing {
   run_history &history_;
   const learner_versions *checkpoints_;
   std::vector<dial_turned> turns_;
+  std::set<std::uint64_t> interrupted_;  ///< in this part of the run
 };
 
 }  // namespace
+
+void add_progress(std::vector<partial_generation> &samples, const group_progress &more) {
+  if (samples.empty()) samples.resize(more.samples.size());
+  if (samples.size() != more.samples.size())
+    throw run_error("prompt " + std::to_string(more.id) + " has other samples than before");
+  for (std::size_t i = 0; i < samples.size(); ++i) append(samples[i], more.samples[i]);
+}
 
 bool learner_history::has_passed(std::uint64_t id) const {
   const auto found = made.find(id);

@@ -69,6 +69,10 @@ struct run_history {
   bool dropped_on(const std::string &path, std::uint64_t id) const;
 };
 
+/// What a prompt's samples have got, with one record more of it. Throws run_error where the record is of
+/// another number of samples.
+void add_progress(std::vector<partial_generation> &samples, const group_progress &more);
+
 /// Adds up a journal for a run that goes on from the learners' checkpoints: what was trained later is put
 /// back, what was running is partial where the journal has tokens of it that count, and else waiting again.
 run_history read_history(const std::filesystem::path &journal, const learner_versions &checkpoints);

@@ -107,18 +107,44 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
   return point;
 }
 
+namespace {
+
+/// Reads lines, but none that say where actors run: a run may go on elsewhere.
+class lines_without_nodes {
+ public:
+  explicit lines_without_nodes(const std::string &text) : in_(text) {}
+
+  bool next(std::string &line) {
+    while (std::getline(in_, line)) {
+      ++number_;
+      if (line.starts_with("[")) in_nodes_ = line == "[nodes]" || line.starts_with("[nodes.") || line == "[chaos]";
+      if (in_nodes_ || line.empty() || line.starts_with("node = ")) continue;
+      return true;
+    }
+    return false;
+  }
+  int number() const { return number_; }
+
+ private:
+  std::istringstream in_;
+  int number_ = 0;
+  bool in_nodes_ = false;
+};
+
+}  // namespace
+
 void require_same_topology(const run_paths &paths, const std::string &resolved) {
-  std::istringstream before(read_text(paths.topology)), now(resolved);
+  lines_without_nodes before(read_text(paths.topology)), now(resolved);
   std::string old_line, new_line;
-  for (int number = 1;; ++number) {
-    const bool more_before = static_cast<bool>(std::getline(before, old_line));
-    const bool more_now = static_cast<bool>(std::getline(now, new_line));
+  while (true) {
+    const bool more_before = before.next(old_line);
+    const bool more_now = now.next(new_line);
     if (!more_before && !more_now) return;
     if (more_before && more_now && old_line == new_line) continue;
     throw input_error(
         fmt::format("{}:{}: error: --resume: the run was begun with `{}`, the topology now says `{}`; "
                     "resume with the same keys, or begin a run of another name",
-                    paths.topology.string(), number, more_before ? old_line : "nothing",
+                    paths.topology.string(), before.number(), more_before ? old_line : "nothing",
                     more_now ? new_line : "nothing"));
   }
 }

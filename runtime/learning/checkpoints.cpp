@@ -9,7 +9,7 @@
 
 namespace slipstream {
 
-void write_checkpoint(const std::filesystem::path &folder, const trainer &core,
+void write_checkpoint(const std::filesystem::path &folder, trainer &core,
                       const std::shared_ptr<const tokenizer> &text, const std::filesystem::path &base) {
   const auto name = fmt::format("step-{:06}", core.version());
   nlohmann::json extra = core.state();

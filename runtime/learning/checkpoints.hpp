@@ -10,7 +10,7 @@ namespace slipstream {
 
 /// Writes `folder`/step-NNNNNN (a Hugging Face folder and optimizer.safetensors) and points `folder`/last at
 /// it. Of a model with adapters only these are written; `base` is the folder of what they adapt.
-void write_checkpoint(const std::filesystem::path &folder, const trainer &core,
+void write_checkpoint(const std::filesystem::path &folder, trainer &core,
                       const std::shared_ptr<const tokenizer> &text, const std::filesystem::path &base);
 
 /// Sets `core`, made from the checkpoint's weights, to where the checkpoint was written. Throws input_error

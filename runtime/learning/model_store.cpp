@@ -84,6 +84,12 @@ const model_description &model_store::describe(const std::string &name) {
   return descriptions_.emplace(name, std::move(result)).first->second;
 }
 
+void model_store::provide(const std::string &name, model_description description,
+                          std::shared_ptr<const transformer> network) {
+  descriptions_.insert_or_assign(name, std::move(description));
+  if (network) loaded_.insert_or_assign(name, std::move(network));
+}
+
 std::shared_ptr<const transformer> model_store::load(const std::string &name) {
   if (const auto known = loaded_.find(name); known != loaded_.end()) return known->second;
   const auto &wanted = config(name);

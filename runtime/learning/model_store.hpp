@@ -29,6 +29,10 @@ class model_store {
   const model_description &describe(const std::string &name);
   /// The weights, on the CPU, in the run's numerics.
   std::shared_ptr<const transformer> load(const std::string &name);
+  /// What another process knows of a model, for one whose files are not here; `network` may be null until
+  /// its weights have come.
+  void provide(const std::string &name, model_description description,
+               std::shared_ptr<const transformer> network = nullptr);
 
  private:
   const model_config &config(const std::string &name) const;

@@ -8,6 +8,7 @@
 
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
+#include "runtime/learning/follower_ranks.hpp"
 #include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
@@ -25,10 +26,6 @@ bool per_token(input_kind kind) {
   return kind == input_kind::tokens || kind == input_kind::preference_pairs;
 }
 
-std::int64_t unit_of(input_kind kind) {
-  return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
-}
-
 }  // namespace
 
 trainer::trainer(trainer_options options, const transformer &initial)
@@ -36,16 +33,21 @@ trainer::trainer(trainer_options options, const transformer &initial)
       parameters_(initial.trainable().clone()),
       gradient_(at::zeros_like(parameters_)),
       decays_(decay_mask(initial)),
-      model_(initial.with_trainable(parameters_)),
-      optimizer_(fresh_adamw(parameters_)) {
+      model_(initial.with_trainable(parameters_)) {
   model_.train_into(gradient_);
+  if (options_.replicas > 1 && !options_.group) {
+    followers_ = std::make_shared<follower_ranks>(options_, initial);
+    options_.group = followers_->group();
+  }
+  if (options_.group)
+    reducer_ = std::make_shared<gradient_reducer>(options_.group, gradient_, options_.bucket);
+  const auto [first, count] = shard_of(options_.group ? options_.group->rank() : 0);
+  optimizer_ = fresh_adamw(parameters_.narrow(0, first, count));
   keep_state();
 }
 
-void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
-  optimizer_ = std::move(optimizer);
-  optimizer_.m = optimizer_.m.to(parameters_.device());
-  optimizer_.v = optimizer_.v.to(parameters_.device());
+void trainer::own_resume(const adamw_state &optimizer, const nlohmann::json &state) {
+  keep_shard(optimizer);
   version_ = state.at("version");
   tokens_ = state.at("tokens");
   staleness_max_ = state.at("staleness_max");
@@ -95,9 +97,9 @@ void trainer::check_ages(const std::map<std::string, std::int64_t> &judges) {
   }
 }
 
-void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
-                    const std::map<std::string, std::int64_t> &judges,
-                    const std::vector<sample_group_ptr> &demonstrations) {
+void trainer::own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
+                        const std::map<std::string, std::int64_t> &judges,
+                        const std::vector<sample_group_ptr> &demonstrations) {
   batch_ = std::move(batch);
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
@@ -136,13 +138,7 @@ void trainer::add_mini_batch(const std::vector<const sample *> &samples) {
       result.totals.sequences += 1;
     }
   }
-  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
-  for (const auto &part : split_by_length(useful, unit_of(row.kind), options_.micro_batch)) {
-    auto micro = collate(part, pad, parameters_.device());
-    micro.inputs.age = token_ages(part, version_, micro.inputs.mask);
-    result.totals += count(row, micro.inputs);
-    result.parts.push_back(std::move(micro));
-  }
+  share_out(useful, row, result.parts, result.slice_tokens, result.totals);
   mini_batches_.push_back(std::move(result));
 }
 
@@ -161,17 +157,17 @@ void trainer::anchor(micro_batch &part) const {
   if (options_.vtrace) set_vtrace_targets(part.inputs, *options_.vtrace);
 }
 
-bool trainer::slice() {
+bool trainer::own_slice() {
   auto position = cursor_++;
   if (needs_first_pass()) {
     for (auto &group : mini_batches_) {
-      if (position < group.parts.size()) {
-        anchor(group.parts[position]);
-        const bool last = position + 1 == group.parts.size() && &group == &mini_batches_.back();
+      if (position < group.slice_tokens.size()) {
+        if (position < group.parts.size()) anchor(group.parts[position]);
+        const bool last = position + 1 == group.slice_tokens.size() && &group == &mini_batches_.back();
         if (last) end_first_pass();
         return true;
       }
-      position -= group.parts.size();
+      position -= group.slice_tokens.size();
     }
   }
   for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
@@ -187,20 +183,31 @@ bool trainer::slice() {
   return false;  // nothing had an advantage: the version moves on without a step
 }
 
-void trainer::train(mini_batch &group, std::size_t part) {
-  if (part < group.parts.size()) {
-    tokens_ += group.parts[part].token_count;
-    const auto result = add_gradient(group.parts[part], group.totals);
-    add_metrics(metrics_, result);
-    keep_weights(result);
+/// A rank with fewer parts than another one has nothing to do in some slices but, in the last, to take the
+/// step.
+void trainer::train(mini_batch &group, std::size_t position) {
+  const auto sampled = group.slice_tokens.size();
+  const auto own = group.parts.size(), shown = group.demonstrations.size();
+  if (position == 0 && own + shown == 0 && reducer_) reducer_->start_rest();
+  if (position < sampled) {
+    tokens_ += group.slice_tokens[position];
+    if (position < own) {
+      const auto result =
+          add_gradient(group.parts[position], group.totals, position + 1 == own && shown == 0);
+      add_metrics(metrics_, result);
+      keep_weights(result);
+    }
   } else {
-    imitate(group, group.demonstrations[part - group.parts.size()]);
+    const auto index = position - sampled;
+    tokens_ += group.demonstration_tokens[index];
+    if (index < shown) imitate(group, group.demonstrations[index], index + 1 == shown);
   }
-  if (part + 1 == group.slices()) optimizer_step();
+  if (position + 1 == group.slices()) optimizer_step();
 }
 
-/// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds.
-objective_result trainer::add_gradient(micro_batch &part, const denominators &totals) {
+/// Forward and backward of one micro-batch; its gradient comes on top of what the buffer holds. With the last
+/// one of an optimizer step the ranks begin to add theirs up.
+objective_result trainer::add_gradient(micro_batch &part, const denominators &totals, bool last) {
   const auto &row = *options_.objective;
   auto inputs = part.inputs;
   if (per_token(row.kind)) {
@@ -216,14 +223,21 @@ objective_result trainer::add_gradient(micro_batch &part, const denominators &to
   if (!std::isfinite(result.loss.item<double>()))
     throw run_error("the loss is not finite in update " + std::to_string(version_ + 1) +
                     "; batch: " + batch_ids());
-  result.loss.backward();
+  backward(result.loss, last);
   return result;
+}
+
+void trainer::backward(const at::Tensor &loss, bool last) {
+  if (last && reducer_)
+    reducer_->backward(loss);
+  else
+    loss.backward();
 }
 
 /// Whether a brake keeps this step, and the rest of the batch, from being taken.
 bool trainer::brake() {
   if (options_.brakes.empty()) return false;
-  const auto found = finish_metrics(metrics_);
+  const auto found = finish_metrics(all_metrics(metrics_));
   const conductor::figures figures(found.begin(), found.end());
   for (const auto &each : options_.brakes) {
     if (each.act == brake_action::shrink || !out_of_bounds(each, figures)) continue;
@@ -243,6 +257,7 @@ bool trainer::brake() {
 
 void trainer::optimizer_step() {
   const at::NoGradGuard no_gradients;
+  if (reducer_) reducer_->finish();
   grad_norm_ = gradient_norm(gradient_);
   if (!std::isfinite(grad_norm_))
     throw run_error("the gradient is not finite in update " + std::to_string(version_ + 1) +
@@ -251,12 +266,11 @@ void trainer::optimizer_step() {
   ++steps_;
   scale_ = step_scale();
   rate_ = learning_rate(options_.rate, optimizer_.step) * scale_;
-  adamw_step(parameters_, gradient_, optimizer_, options_.optimizer, rate_,
-             clip_scale(grad_norm_, options_.max_grad_norm), decays_);
+  step_shard(clip_scale(grad_norm_, options_.max_grad_norm));
   gradient_.zero_();
 }
 
-trained_version trainer::complete(std::int64_t now_ns) {
+trained_version trainer::own_complete(std::int64_t now_ns) {
   const at::NoGradGuard no_gradients;
   trained_version result;
   auto figures = batch_figures(batch_, version_, options_.in_step);
@@ -269,7 +283,7 @@ trained_version trainer::complete(std::int64_t now_ns) {
                     {"grad_norm", grad_norm_},
                     {"learning_rate", rate_}};
   result.metrics.update(figures);
-  for (const auto &[name, value] : finish_metrics(metrics_)) result.metrics[name] = value;
+  for (const auto &[name, value] : finish_metrics(all_metrics(metrics_))) result.metrics[name] = value;
   if (result.metrics.contains("loss"))  // a sum over the optimizer's steps
     result.metrics["loss"] =
         result.metrics["loss"].get<double>() / static_cast<double>(options_.mini_batches * options_.epochs);
@@ -278,6 +292,17 @@ trained_version trainer::complete(std::int64_t now_ns) {
   if (!braked_.empty()) result.metrics["brake"] = braked_;
   if (steps_ == 0) result.braked = braked_;
   if (options_.keep_every > 0 && version_ % options_.keep_every == 0) keep_state();
+  if (!options_.group || options_.group->rank() == 0) publish_into(result);
+  newest_metrics_ = result.metrics;
+  for (const char *of_one_update : {"update", "version", "seconds", "tokens"})
+    newest_metrics_.erase(of_one_update);
+  batch_.clear();
+  mini_batches_.clear();
+  return result;
+}
+
+/// The weights as nobody will write them again, in a buffer that nobody else holds any more.
+void trainer::publish_into(trained_version &result) {
   auto reusable = std::find_if(published_.begin(), published_.end(),
                                [](const auto &buffer) { return buffer.use_count() == 1; });
   if (reusable == published_.end()) {
@@ -288,12 +313,6 @@ trained_version trainer::complete(std::int64_t now_ns) {
   auto buffer = (*reusable)->trainable();
   buffer.copy_(parameters_);
   result.weights = *reusable;
-  newest_metrics_ = result.metrics;
-  for (const char *of_one_update : {"update", "version", "seconds", "tokens"})
-    newest_metrics_.erase(of_one_update);
-  batch_.clear();
-  mini_batches_.clear();
-  return result;
 }
 
 nlohmann::json trainer::summary() const {

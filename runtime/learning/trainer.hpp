@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,9 +15,11 @@
 #include "models/objectives/optimizer.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/learning/gradient_reducer.hpp"
 #include "runtime/learning/vtrace.hpp"
 #include "runtime/learning/weight_figures.hpp"
 #include "runtime/learning/whitening.hpp"
+#include "runtime/parallel/process_group.hpp"
 #include "runtime/schedule/rules.hpp"
 
 namespace slipstream {
@@ -52,7 +56,18 @@ struct trainer_options {
   std::int64_t sft_batch = 0;  ///< demonstrations an update
   /// Gives reference log-probabilities where the samples bring none; may be null.
   std::shared_ptr<const transformer> reference;
+  std::int64_t replicas =
+      1;  ///< ranks that share the work of a batch; a trainer without a group leads the others
+  bool shard_moments = false;     ///< each rank keeps its part of the optimizer's state (ZeRO-1)
+  std::int64_t threads = 1;       ///< of LibTorch, for each rank beside this one
+  std::int64_t bucket = 1 << 20;  ///< elements of the gradient that are added up over the ranks at once
+  std::chrono::milliseconds patience{60000};  ///< no rank waits longer for another
+  /// The ranks that this trainer is one of, where somebody else leads. All are told the same in the same
+  /// order.
+  std::shared_ptr<process_group> group{};
 };
+
+class follower_ranks;
 
 /// A version that a batch made.
 struct trained_version {
@@ -73,7 +88,10 @@ struct batch_gradient {
 };
 
 /// The learner without its actor: batch in, version out, in slices of about one micro-batch. Synchronous
-/// loops use it as it stands: begin(); while (slice()); complete().
+/// loops use it as it stands: begin(); while (slice()); complete(). With `replicas` of 2 or more it leads as
+/// many ranks, this one included: each gets the whole batch, takes what concerns all of it (whitening,
+/// denominators) from there, and trains on its share of the samples; the gradients are added up. All ranks
+/// hold the same weights, to the bit.
 class trainer {
  public:
   /// Trains a copy of what `initial` lets train; its device and numerics are the trainer's.
@@ -88,7 +106,8 @@ class trainer {
   std::int64_t version() const { return version_; }
   std::int64_t tokens() const { return tokens_; }  ///< trained on so far, prompts included
   const transformer &model() const { return model_; }
-  const adamw_state &optimizer() const { return optimizer_; }
+  /// Whole, also where each rank keeps a part: all ranks take part then.
+  adamw_state optimizer();
 
   /// Takes a batch (any order: it is sorted by id). `judges`: the newest versions known of models that keep a
   /// pace of their own; those missing are not checked. `demonstrations`: those of this version. Throws
@@ -99,7 +118,7 @@ class trainer {
   /// Whether begin() must be preceded by target() with the policy of this version: of a critic that learns by
   /// V-trace.
   bool needs_target() const;
-  void target(std::shared_ptr<const transformer> policy) { target_ = std::move(policy); }
+  void target(std::shared_ptr<const transformer> policy);
   /// One slice: a forward pass for proximal log-probabilities, or forward and backward of one micro-batch
   /// and, after the last of a mini-batch, the optimizer's step. False when the batch is done. Throws
   /// run_error with the batch's ids when a loss or gradient is not finite.
@@ -115,13 +134,38 @@ class trainer {
 
  private:
   struct mini_batch {
-    std::vector<micro_batch> parts;
-    denominators totals;
-    std::vector<micro_batch> demonstrations;
-    denominators demonstrated;
+    std::vector<micro_batch> parts;            ///< this rank's
+    denominators totals;                       ///< of all ranks, as all below that is no micro-batch
+    std::vector<std::int64_t> slice_tokens{};  ///< as many as the rank with the most parts has
+    std::vector<micro_batch> demonstrations{};
+    denominators demonstrated{};
+    std::vector<std::int64_t> demonstration_tokens{};
 
-    std::size_t slices() const { return parts.size() + demonstrations.size(); }
+    std::size_t slices() const { return slice_tokens.size() + demonstration_tokens.size(); }
   };
+
+  // What a rank does; the public members make all ranks do it.
+  void own_resume(const adamw_state &optimizer, const nlohmann::json &state);
+  void own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
+                 const std::map<std::string, std::int64_t> &judges,
+                 const std::vector<sample_group_ptr> &demonstrations);
+  bool own_slice();
+  trained_version own_complete(std::int64_t now_ns);
+  adamw_state own_optimizer();
+  void on_all_ranks(const std::function<void(trainer &)> &act);
+
+  // Between the ranks; each does what a single one does where there are no others.
+  std::int64_t ranks() const { return options_.group ? options_.group->size() : 1; }
+  std::pair<std::int64_t, std::int64_t> shard_of(std::int64_t rank) const;  ///< of the moments: first, count
+  std::vector<at::Tensor> of_ranks(const std::vector<at::Tensor> &own) const;
+  std::pair<at::Tensor, std::int64_t> in_all(const std::vector<at::Tensor> &own) const;
+  metric_totals all_metrics(const metric_totals &own) const;
+  void share_out(const std::vector<const sample *> &samples, const objective_row &row,
+                 std::vector<micro_batch> &own, std::vector<std::int64_t> &tokens,
+                 denominators &totals) const;
+  void keep_shard(const adamw_state &whole);
+  void step_shard(double scale);
+  void publish_into(trained_version &result);
 
   void check_ages(const std::map<std::string, std::int64_t> &judges);
   void add_mini_batch(const std::vector<const sample *> &samples);
@@ -138,20 +182,23 @@ class trainer {
   void anchor(micro_batch &part) const;
   std::vector<micro_batch *> parts();
   void add_demonstrations(const std::vector<sample_group_ptr> &given);
-  void imitate(const mini_batch &group, const micro_batch &part);
-  void train(mini_batch &group, std::size_t part);
-  objective_result add_gradient(micro_batch &part, const denominators &totals);
+  void imitate(const mini_batch &group, const micro_batch &part, bool last);
+  void train(mini_batch &group, std::size_t position);
+  objective_result add_gradient(micro_batch &part, const denominators &totals, bool last);
+  void backward(const at::Tensor &loss, bool last);
   void optimizer_step();
   bool brake();
   void keep_state();
   std::string batch_ids() const;
 
   trainer_options options_;
+  std::shared_ptr<follower_ranks> followers_;  ///< of a leader
+  std::shared_ptr<gradient_reducer> reducer_;  ///< null without a group
   at::Tensor parameters_;
   at::Tensor gradient_;
   at::Tensor decays_;
   transformer model_;
-  adamw_state optimizer_;
+  adamw_state optimizer_;  ///< of this rank's shard
   std::vector<std::shared_ptr<const transformer>>
       published_;  ///< buffers to reuse once nobody else holds them
 

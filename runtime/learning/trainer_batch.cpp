@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/corrections.hpp"
@@ -50,30 +51,33 @@ void trainer::whiten_targets() {
     advantages.push_back(part->inputs.advantages.reshape(-1));
     mask.push_back(part->inputs.mask.reshape(-1));
   }
-  if (mask.empty()) return;
-  const auto white = whiten(at::cat(advantages).to(at::kDouble), at::cat(mask).to(at::kDouble));
-  std::int64_t offset = 0;
+  auto [all, offset] = in_all(advantages);
+  const auto counted = in_all(mask).first;
+  if (all.numel() == 0) return;
+  const auto white = whiten(all.to(at::kDouble), counted.to(at::kDouble));
   for (auto *part : parts()) {
     auto &own = part->inputs.advantages;
-    own = white.narrow(0, offset, own.numel()).view_as(own).to(own.scalar_type());
+    own = white.narrow(0, offset, own.numel()).view_as(own).to(own.device(), own.scalar_type());
     offset += own.numel();
   }
 }
 
-/// M2PO's mask, which takes the second moment over all tokens of the batch.
+/// M2PO's mask, which takes the second moment over all tokens of the batch, those of the other ranks
+/// included.
 void trainer::mask_second_moment() {
-  std::vector<at::Tensor> proximal, behaviour, mask;
+  std::vector<at::Tensor> log_weights, mask;
   for (const auto *part : parts()) {
-    proximal.push_back(part->inputs.proximal.reshape(-1));
-    behaviour.push_back(part->inputs.behaviour.reshape(-1));
+    log_weights.push_back((part->inputs.behaviour - part->inputs.proximal).reshape(-1));
     mask.push_back(part->inputs.mask.reshape(-1));
   }
-  if (mask.empty()) return;
-  const auto kept = m2po_mask(at::cat(proximal), at::cat(behaviour), at::cat(mask), options_.loss.m2po_tau);
-  std::int64_t offset = 0;
+  auto [all, offset] = in_all(log_weights);
+  const auto counted = in_all(mask).first;
+  if (all.numel() == 0) return;
+  const auto kept = m2po_mask(at::zeros_like(all), all, counted, options_.loss.m2po_tau);
   for (auto *part : parts()) {
-    const auto own = kept.narrow(0, offset, part->inputs.mask.numel()).view_as(part->inputs.mask);
-    part->inputs.keep = own.logical_or(part->inputs.mask.eq(0));  // what is outside the mask is not "masked"
+    const auto &own = part->inputs.mask;
+    const auto keeps = kept.narrow(0, offset, own.numel()).view_as(own).to(own.device());
+    part->inputs.keep = keeps.logical_or(own.eq(0));  // what is outside the mask is not "masked"
     offset += own.numel();
   }
 }
@@ -97,25 +101,21 @@ void trainer::complete_inputs(objective_inputs &inputs, micro_batch &part) {
 /// them, weighted against the rest by tokens within that part.
 void trainer::add_demonstrations(const std::vector<sample_group_ptr> &given) {
   const auto count = given.size(), parts = mini_batches_.size();
-  const auto pad = std::max<std::int64_t>(model_.spec().pad_token, 0);
   for (std::size_t i = 0; i < parts; ++i) {
     std::vector<const sample *> samples;
     for (auto at = count * i / parts; at < count * (i + 1) / parts; ++at)
       for (const auto &entry : given[at]->samples) samples.push_back(&entry);
-    for (const auto &part : split_by_length(samples, 1, options_.micro_batch)) {
-      mini_batches_[i].demonstrations.push_back(collate(part, pad, parameters_.device()));
-      mini_batches_[i].demonstrated += count_tokens(mini_batches_[i].demonstrations.back().inputs.mask);
-    }
+    auto &own = mini_batches_[i];
+    share_out(samples, find_objective("sft"), own.demonstrations, own.demonstration_tokens, own.demonstrated);
   }
 }
 
-void trainer::imitate(const mini_batch &group, const micro_batch &part) {
+void trainer::imitate(const mini_batch &group, const micro_batch &part, bool last) {
   const auto &row = find_objective("sft");
-  tokens_ += part.token_count;
   auto inputs = part.inputs;
   inputs.logp = batch_logprobs(model_, part.tokens, 1.0, false).logprobs;
   const auto result = evaluate(row, inputs, row.defaults, group.demonstrated);
-  (result.loss * options_.sft_weight).backward();
+  backward(result.loss * options_.sft_weight, last);
   add_metrics(imitated_, result);
 }
 
@@ -127,21 +127,20 @@ void trainer::keep_weights(const objective_result &result) {
 
 /// What the effective sample size leaves of the step: its root, as far as it is below `ess_base`.
 double trainer::step_scale() {
-  if (!options_.ess_scaling || sequence_weights_.empty()) return 1;
-  const double share = effective_share(at::cat(sequence_weights_));
-  sequence_weights_.clear();
+  if (!options_.ess_scaling) return 1;
+  const double share = effective_share(at::cat(of_ranks(std::exchange(sequence_weights_, {}))));
   return std::sqrt(std::min(share / options_.ess_base, 1.0));
 }
 
 /// The figures of the whole update, and the KL coefficient that the next one has.
 void trainer::finish_update(nlohmann::json &metrics) {
-  metrics.update(weight_quantiles(weights_));
-  weights_.clear();
+  metrics.update(weight_quantiles(of_ranks(std::exchange(weights_, {}))));
   sequence_weights_.clear();
   if (options_.ess_scaling) metrics["step_scale"] = scale_;
-  if (!imitated_.empty())
+  const auto imitated = options_.sft_weight > 0 ? all_metrics(imitated_) : metric_totals{};
+  if (!imitated.empty())
     metrics["sft_loss"] =
-        finish_metrics(imitated_).at("loss") / static_cast<double>(options_.mini_batches * options_.epochs);
+        finish_metrics(imitated).at("loss") / static_cast<double>(options_.mini_batches * options_.epochs);
   if (options_.kl_target <= 0) return;
   auto &coefficient = options_.loss.kl_coefficient;
   metrics["kl_coefficient"] = coefficient;

@@ -1,12 +1,15 @@
 #include <ATen/ATen.h>
 
 #include <limits>
+#include <utility>
 
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
 
 batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &given) {
+  // all of it here: what the others would do of it would have to be added up group by group
+  const auto group_kept = std::exchange(options_.group, nullptr);
   const auto batch = whitened(given, options_.whiten_over);
   mini_batches_.clear();
   denominators totals;
@@ -24,13 +27,14 @@ batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &given) {
   double squares = 0;  // of the groups' norms
   for (auto &group : mini_batches_) {
     gradient_.zero_();
-    for (auto &part : group.parts) add_gradient(part, totals);
+    for (auto &part : group.parts) add_gradient(part, totals, false);
     const double norm = gradient_norm(gradient_);
     squares += norm * norm;
     result.sum.add_(gradient_);
   }
   mini_batches_.clear();
   gradient_.zero_();
+  options_.group = group_kept;
   result.norm = gradient_norm(result.sum);
   // The batch's gradient is the sum of n parts, so their covariance counts n times.
   const auto n = static_cast<double>(batch.size());

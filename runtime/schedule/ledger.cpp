@@ -82,9 +82,11 @@ void ledger::restore(std::uint64_t id, rollout_state state, const std::string &r
 
 void ledger::start(std::uint64_t id) {
   move(id, rollout_state::running);
+  if (interrupted_.erase(id) > 0) totals_.reissued += group_;
 }
 void ledger::interrupt(std::uint64_t id) {
   move(id, rollout_state::partial);
+  interrupted_.insert(id);
 }
 void ledger::finish(std::uint64_t id) {
   move(id, rollout_state::finished);

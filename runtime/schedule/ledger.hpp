@@ -53,8 +53,8 @@ class ledger {
   /// Books a prompt just drawn as waiting; returns the oldest version that may make its tokens.
   std::int64_t draw(std::uint64_t id);
 
-  void start(std::uint64_t id);                            ///< waiting, partial → running
-  void interrupt(std::uint64_t id);                        ///< running → partial: what it has got is kept
+  void start(std::uint64_t id);      ///< waiting, partial → running; once interrupted, that is a reissue
+  void interrupt(std::uint64_t id);  ///< running → partial: what it has got is kept
   void finish(std::uint64_t id);                           ///< running → finished
   void buffer(std::uint64_t id);                           ///< finished → buffered
   void train(std::uint64_t id);                            ///< buffered → trained
@@ -85,6 +85,7 @@ class ledger {
   std::int64_t forfeited_ = 0;
   std::int64_t excused_ = 0;  ///< rollouts, dropped ones not among them
   std::unordered_set<std::uint64_t> excused_in_flight_;
+  std::unordered_set<std::uint64_t> interrupted_;
   std::unordered_map<std::uint64_t, rollout_state> in_flight_;
   ledger_totals totals_;
 };

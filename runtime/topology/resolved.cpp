@@ -136,6 +136,9 @@ void write_actor(writer &out, const actor_config &actor) {
   for (const auto &edge : actor.takes) takes += (takes.empty() ? "" : ", ") + in_quotes(edge.name);
   if (!takes.empty()) out.text += fmt::format("takes = [{}]\n", takes);
   out.text_key("device", actor.device);
+  std::string nodes;
+  for (const auto &each : actor.nodes) nodes += (nodes.empty() ? "" : ", ") + in_quotes(each.name);
+  if (!nodes.empty()) out.text += fmt::format("node = [{}]\n", nodes);
   for (const auto &entry : *actor.node.as_table())
     out.text += fmt::format("{} = {}\n", write_key(entry.key), write_value(entry.content));
 }
@@ -172,6 +175,7 @@ std::string write_resolved(const topology &graph) {
   out.text += "\n" + write_schedule(graph.schedule);
   for (const auto &model : graph.models) write_model(out, model);
   write_data(out, graph.data);
+  out.text += write_nodes(graph.nodes) + write_chaos(graph.chaos);
   for (const auto &actor : graph.actors) write_actor(out, actor);
   return out.text;
 }

@@ -15,7 +15,7 @@ namespace slipstream {
 
 namespace {
 
-const std::vector<std::string> tables{"run", "schedule", "models", "data", "actors"};
+const std::vector<std::string> tables{"run", "schedule", "models", "data", "nodes", "chaos", "actors"};
 
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && name.front() != '.' &&
@@ -70,10 +70,10 @@ data_config read_data(const node &document) {
   return data;
 }
 
-std::vector<taken> read_takes(settings &s) {
+std::vector<taken> read_names(settings &s, const std::string &key) {
   std::vector<taken> takes;
-  const auto names = s.texts("takes");
-  const node *value = s.find("takes");
+  const auto names = s.texts(key);
+  const node *value = s.find(key);
   for (std::size_t i = 0; i < names.size(); ++i)
     takes.push_back({names[i], value->as_array() != nullptr ? (*value->as_array())[i].at : value->at});
   return takes;
@@ -87,8 +87,7 @@ bool is_device(std::string_view device) {
          std::all_of(index.begin(), index.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-constexpr std::string_view no_nodes = "placing actors on other nodes is not part of this version; remove it";
-const std::vector<std::string> common_keys{"kind", "takes", "device"};
+const std::vector<std::string> common_keys{"kind", "takes", "device", "node"};
 
 actor_config read_actor(const std::string &name, const node &table) {
   settings s(table);
@@ -98,8 +97,8 @@ actor_config read_actor(const std::string &name, const node &table) {
   if (!s.has("kind")) s.fail("", "has no kind; add a line such as kind = \"loader\"");
   actor.kind = s.required_text("kind");
   actor.kind_at = s.at("kind");
-  if (s.has("node")) s.fail("node", no_nodes);
-  actor.takes = read_takes(s);
+  actor.takes = read_names(s, "takes");
+  actor.nodes = read_names(s, "node");
   actor.device = s.text("device", "cpu");
   actor.device_at = s.at("device");
   if (!is_device(actor.device))
@@ -159,8 +158,6 @@ std::filesystem::path topology::run_folder() const {
 
 topology make_topology(const node &document, const std::filesystem::path &source) {
   const source_position file{source.string(), 0, 0};
-  if (const node *nodes = document.find("nodes"); nodes != nullptr)
-    fail_at(nodes->at, fmt::format("[nodes]: {}", no_nodes));
   settings root(document, tables);
   root.finish();
   topology graph;
@@ -169,6 +166,8 @@ topology make_topology(const node &document, const std::filesystem::path &source
   graph.schedule = read_schedule(document);
   graph.models = read_models(document);
   graph.data = read_data(document);
+  graph.nodes = read_nodes(document);
+  graph.chaos = read_chaos(document);
   graph.actors = read_actors(document, file);
   check_structure(graph);
   return graph;

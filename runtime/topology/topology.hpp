@@ -9,7 +9,9 @@
 #include "models/network/transformer.hpp"
 #include "models/types.hpp"
 #include "runtime/schedule/rules.hpp"
+#include "runtime/topology/chaos.hpp"
 #include "runtime/topology/document.hpp"
+#include "runtime/topology/nodes.hpp"
 #include "runtime/topology/settings.hpp"
 
 namespace slipstream {
@@ -69,6 +71,7 @@ struct actor_config {
   std::string kind;
   std::vector<taken> takes;
   std::string device = "cpu";
+  std::vector<taken> nodes;  ///< names of the nodes that its replicas go to in turn; empty: the run's process
   slipstream::node node;
   source_position at;  ///< of the table
   source_position kind_at;
@@ -85,6 +88,8 @@ struct topology {
   schedule_config schedule;
   std::vector<model_config> models;
   data_config data;
+  nodes_config nodes;
+  chaos_config chaos;
   std::vector<actor_config> actors;  ///< in the order of the file
 
   const actor_config *find_actor(std::string_view name) const;  ///< null when there is none

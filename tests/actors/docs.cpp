@@ -55,7 +55,7 @@ names keys_of(const actor_kind &kind) {
           std::regex_search(said, found, std::regex("unknown key \"nobody_knows_this\".* Known keys: (.*)")));
       const auto listed = found[1].str();
       auto keys = parts(listed, "(\\w+)");
-      for (const auto *common : {"kind", "takes", "device", "and"}) keys.erase(common);
+      for (const auto *common : {"kind", "takes", "device", "node", "and"}) keys.erase(common);
       return keys;
     }
   }

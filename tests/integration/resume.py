@@ -104,7 +104,9 @@ middles["imitating"] = middles["policy"] + """[actors.shown]
 kind = "loader"
 dataset = "PLACE/shown.jsonl"
 """
-learner_keys = {"refreshed": "kl = 0.5\n", "imitating": "sft_weight = 0.5\nsft_batch = 6\n"}
+middles["ranks"] = middles["policy"]
+
+learner_keys = {"ranks": "replicas = 2\nzero = 1\n", "refreshed": "kl = 0.5\n", "imitating": "sft_weight = 0.5\nsft_batch = 6\n"}
 
 
 def topology(place, name, schedule, run_keys="", middle="policy"):
@@ -209,7 +211,7 @@ def check_books(run, name, bound, middle="policy"):
     if middle == "refreshed":
         age = summary["model_staleness"]["anchor"]
         check(name + ": the reference ages until it is refreshed, and no longer", age["max"] == age["bound"] == 8 + bound)
-    if middle in ("policy", "refreshed", "imitating"):
+    if middle in ("policy", "refreshed", "imitating", "ranks"):
         return books["continued"]
     other = summary["learners"]["teacher"]
     model = "critic" if middle in ("critic", "vtrace") else "reward"
@@ -285,6 +287,7 @@ with tempfile.TemporaryDirectory() as folder:
                  "critic": ("max_staleness = 0", 0, "", "critic"),
                  "late-critic": ("max_staleness = 2", 2, "", "critic"),
                  "vtrace": ("max_staleness = 2", 2, "", "vtrace"),
+                 "ranks": ("max_staleness = 0", 0, "threads = 2", "ranks"),
                  "imitating": ("max_staleness = 0", 0, "", "imitating"),
                  "online": ("max_staleness = 1", 1, "", "online")}
     for kind, (keys, bound, *more) in schedules.items():
@@ -296,7 +299,7 @@ with tempfile.TemporaryDirectory() as folder:
             killed, kills = killed_run(root, name, 1 + i % 3, keys, *more)
             went_on = check_books(killed, "%s, killed %d times" % (name, kills), bound, middle)
             continued[kind] = continued.get(kind, 0) + went_on
-            if kind in ("synchronous", "exact", "critic", "imitating"):  # speed plays no part
+            if kind in ("synchronous", "exact", "critic", "imitating", "ranks"):  # speed plays no part
                 check(name + ": the weights of the undisturbed run, to the bit", weights(killed) == weights(run))
             if kind == "critic":
                 check(name + ": the critic's too", weights(killed, "teacher") == weights(run, "teacher"))

@@ -60,7 +60,7 @@ struct kept {
   at::Tensor parameters, m, v;
   std::int64_t step;
 
-  explicit kept(const trainer &core)
+  explicit kept(trainer &core)
       : parameters(core.model().trainable().detach().clone()),
         m(core.optimizer().m.clone()),
         v(core.optimizer().v.clone()),

@@ -99,7 +99,7 @@ TEST_CASE("an actor's own keys are left for its kind, and the common ones known"
   s.number("temperature", 1.0);
   CHECK_THROWS_WITH(s.finish(),
                     StartsWith("t.toml:31:1: error: unknown key \"filters\"") &&
-                        Contains("Known keys: group, model, temperature, kind, takes and device"));
+                        Contains("Known keys: group, model, temperature, kind, takes, device and node"));
 }
 
 TEST_CASE("a resolved topology reads back as itself, defaults included") {

@@ -14,11 +14,13 @@ struct tiny_topology {
   std::string name = "tiny";
   std::int64_t updates = 4, batch = 8, max_staleness = 1;
   std::string schedule = "";  ///< more keys of [schedule]
+  std::string run_keys = "";  ///< of [run]
 
   std::string head(std::int64_t staleness) const {
     return "[run]\nname = \"" + name + "\"\nseed = 3\nupdates = " + std::to_string(updates) +
-           "\nfolder = \"" + folder + "/runs\"\n[schedule]\nbatch = " + std::to_string(batch) +
-           "\nmax_staleness = " + std::to_string(staleness) + "\n" + schedule +
+           "\nfolder = \"" + folder + "/runs\"\n" + run_keys +
+           "[schedule]\nbatch = " + std::to_string(batch) + "\nmax_staleness = " + std::to_string(staleness) +
+           "\n" + schedule +
            "[models.policy]\narchitecture = \"llama\"\nalphabet = \"0123456789=\"\nhidden_size = 16\n"
            "intermediate_size = 24\nlayers = 1\nheads = 2\nmax_positions = 24\n";
   }

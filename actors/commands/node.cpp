@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "actors/commands/commands.hpp"
+#include "actors/commands/interrupts.hpp"
+#include "actors/nodes/worker.hpp"
+#include "models/error.hpp"
+
+namespace slipstream {
+namespace {
+
+endpoint checked_place(const std::string &text, const std::string &option, const wire_security &security) {
+  const auto place = parse_endpoint(text, option);
+  check_place(place, security, option);
+  return place;
+}
+
+std::int64_t milliseconds(double seconds) {
+  return std::llround(seconds * 1000);
+}
+
+}  // namespace
+
+int node_command(const node_arguments &arguments) {
+  if (arguments.join.empty() == arguments.listen.empty())
+    throw input_error("slipstream node: error: give --join HOST:PORT of a run, or --listen HOST:PORT to wait for one");
+  if (arguments.timeout < 2 * arguments.heartbeat)
+    throw input_error("--timeout: error: it must be at least two heartbeats, or a healthy run is taken for dead");
+  worker_options options;
+  options.name = arguments.name;
+  options.link.security = {arguments.certificate, arguments.key, arguments.authority, {}};
+  check_security(options.link.security, "slipstream node");
+  if (!arguments.join.empty())
+    options.join = checked_place(arguments.join, "--join", options.link.security);
+  else
+    options.listen = checked_place(arguments.listen, "--listen", options.link.security);
+  options.link.heartbeat_ms = milliseconds(arguments.heartbeat);
+  options.link.timeout_ms = milliseconds(arguments.timeout);
+  options.patience_ms = milliseconds(arguments.patience);
+  options.threads = arguments.threads;
+  options.interrupted = interrupted;
+  options.say = [](const std::string &line) { fmt::print(stderr, "{}\n", line); };
+  registry kinds;
+  register_builtin(kinds);
+  catch_interrupts();
+  return run_worker(kinds, options);
+}
+
+}  // namespace slipstream

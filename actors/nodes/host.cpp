@@ -1,0 +1,235 @@
+#include "actors/nodes/host.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+#include <caf/all.hpp>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "actors/nodes/links.hpp"
+#include "actors/services.hpp"
+#include "runtime/run_folder/write.hpp"
+
+namespace slipstream {
+namespace {
+
+constexpr std::chrono::milliseconds beat{200};
+constexpr std::chrono::seconds farewell{3};
+
+struct known_node {
+  node_config config;
+  caf::actor peer;  ///< its node actor; null while it is away
+  std::int64_t pid = 0;
+  std::int64_t away_since_ns = 0;
+  bool connecting = false;
+};
+
+struct placed_replica {
+  std::string actor, node;
+  caf::actor stand_in;
+};
+
+struct host_state {
+  static inline const char *name = "nodes";
+  host_setup setup;
+  std::map<std::string, known_node> nodes;
+  std::map<std::string, placed_replica> placed;
+  bool ending = false;
+  bool heard = false;  ///< of a version
+};
+
+using self_pointer = caf::stateful_actor<host_state> *;
+
+void write_processes(const host_state &state) {
+  if (state.setup.processes.empty()) return;
+  nlohmann::json processes{{state.setup.learner, ::getpid()}};
+  for (const auto &[label, replica] : state.placed)
+    if (const auto &node = state.nodes.at(replica.node); node.peer) processes[label] = node.pid;
+  write_aside(state.setup.processes, processes.dump(2) + "\n");
+}
+
+void send_order(self_pointer self, const std::string &label) {
+  auto &state = self->state;
+  const auto &replica = state.placed.at(label);
+  const auto &peer = state.nodes.at(replica.node).peer;
+  if (!peer) return;  // it is sent when the node is there
+  const auto &bytes = state.setup.orders.at(label);
+  std::size_t done = 0;
+  do {
+    auto piece = bytes.substr(done, longest_piece);
+    done += piece.size();
+    self->send(peer, place_atom::value, label, replica.stand_in,
+               static_cast<std::uint8_t>(done < bytes.size()), std::move(piece));
+  } while (done < bytes.size());
+}
+
+/// Why the node may not come in; empty when it may.
+std::string objection(const host_state &state, const std::string &version, const std::string &name) {
+  if (version != link_version)
+    return "it speaks \"" + version + "\", this run \"" + link_version +
+           "\"; use the same version of slipstream everywhere";
+  if (state.nodes.count(name) == 0) return "[nodes." + name + "] is not in the topology of run " + state.setup.run;
+  if (state.ending) return "the run is ending";
+  return "";
+}
+
+void welcome(self_pointer self, const std::string &version, const std::string &name, std::int64_t pid,
+             const caf::actor &peer) {
+  auto &state = self->state;
+  if (const auto why = objection(state, version, name); !why.empty()) {
+    state.setup.say(fmt::format("node \"{}\" was refused: {}", name.substr(0, 80), why));
+    return self->send(peer, refuse_atom::value, why);
+  }
+  auto &node = state.nodes.at(name);
+  if (node.peer == peer) return;
+  if (node.peer) {
+    self->demonitor(node.peer);
+    self->send(node.peer, refuse_atom::value, "another process has come as node \"" + name + "\"");
+  }
+  node.peer = peer;
+  node.pid = pid;
+  self->monitor(peer);
+  state.setup.say(fmt::format("node \"{}\" is here (process {})", name, pid));
+  write_processes(state);
+  for (const auto &[label, replica] : state.placed)
+    if (replica.node == name) send_order(self, label);
+}
+
+void look_for(self_pointer self, const std::string &name) {
+  auto &node = self->state.nodes.at(name);
+  if (node.peer || node.connecting || node.config.address.empty()) return;
+  node.connecting = true;
+  const auto place = parse_endpoint(node.config.address, "address");
+  self->request(link_maker(self->system(), self->state.setup.plain), std::chrono::seconds(10),
+                caf::connect_atom::value, place.host, place.port)
+      .then(
+          [self, name](const caf::node_id &, const caf::strong_actor_ptr &found, const std::set<std::string> &) {
+            self->state.nodes.at(name).connecting = false;
+            if (found)
+              self->send(caf::actor_cast<caf::actor>(found), invite_atom::value, self->state.setup.run,
+                         caf::actor_cast<caf::actor>(self));
+          },
+          [self, name](const caf::error &) { self->state.nodes.at(name).connecting = false; });
+}
+
+/// An actor that has run nowhere for longer than the run's patience ends the run.
+void check_patience(self_pointer self) {
+  auto &state = self->state;
+  const auto patience_ns = state.setup.nodes.patience_ms * 1'000'000;
+  std::map<std::string, bool> runs;
+  for (const auto &[label, replica] : state.placed) {
+    const auto &node = state.nodes.at(replica.node);
+    runs[replica.actor] |= node.peer || now_ns(self) - node.away_since_ns < patience_ns;
+  }
+  for (const auto &[label, replica] : state.placed) {
+    if (runs.at(replica.actor)) continue;
+    const auto &node = state.nodes.at(replica.node);
+    self->send(replica.stand_in, end_atom::value,
+               fmt::format("node \"{}\" has not {} for {} s, and {} runs nowhere else; start it with "
+                           "slipstream node --name {}",
+                           replica.node, node.pid > 0 ? "come back" : "come", patience_ns / 1'000'000'000,
+                           replica.actor, replica.node));
+    return;
+  }
+}
+
+/// Mishaps on purpose, to processes of this machine.
+void make_trouble(self_pointer self, std::int64_t version) {
+  auto &state = self->state;
+  auto &events = state.setup.chaos;
+  const bool before = !std::exchange(state.heard, true);  // what came before a resume is not repeated
+  while (!events.empty() && events.front().update <= version) {
+    const auto event = events.front();
+    events.erase(events.begin());
+    const auto found = state.placed.find(event.replica);
+    if (found == state.placed.end() || (before && version > 0)) continue;
+    const auto &node = state.nodes.at(found->second.node);
+    const bool here = state.setup.plain || (node.config.launch == "local" && node.config.address.empty());
+    if (!here || node.pid <= 0) continue;
+    const int signal = event.what == chaos_event::action::kill   ? SIGKILL
+                       : event.what == chaos_event::action::stop ? SIGSTOP
+                                                                 : SIGCONT;
+    state.setup.say(fmt::format("chaos: signal {} to {} (process {}) at update {}", signal, event.replica,
+                                node.pid, version));
+    ::kill(static_cast<pid_t>(node.pid), signal);
+  }
+}
+
+void on_down(self_pointer self, const caf::down_msg &down) {
+  auto &state = self->state;
+  for (auto &[name, node] : state.nodes) {
+    if (!node.peer || down.source != caf::actor_cast<caf::actor_addr>(node.peer)) continue;
+    node.peer = nullptr;
+    node.away_since_ns = now_ns(self);
+    if (!state.ending) {
+      state.setup.say(fmt::format("node \"{}\" (process {}) is gone", name, node.pid));
+      write_processes(state);
+    }
+  }
+  if (!state.ending) return;
+  for (const auto &[name, node] : state.nodes)
+    if (node.peer) return;
+  self->quit();
+}
+
+void end(self_pointer self) {
+  auto &state = self->state;
+  if (std::exchange(state.ending, true)) return;
+  bool any = false;
+  for (const auto &[name, node] : state.nodes)
+    if (node.peer) {
+      any = true;
+      self->send(node.peer, end_atom::value, "run " + state.setup.run + " has ended");
+    }
+  if (!any) return self->quit();
+  self->delayed_send(self, farewell, end_atom::value);
+}
+
+void tick(self_pointer self) {
+  auto &state = self->state;
+  if (state.ending) return;
+  for (const auto &[name, node] : state.nodes) look_for(self, name);
+  check_patience(self);
+  self->delayed_send(self, beat, tick_atom::value);
+}
+
+caf::behavior behave(self_pointer self, const host_setup &setup) {
+  fail_with_text(self);
+  auto &state = self->state;
+  state.setup = setup;
+  for (const auto &config : setup.nodes.places) state.nodes[config.name] = {config, {}, 0, now_ns(self), false};
+  self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
+  self->set_exit_handler([self](const caf::exit_msg &exit) {
+    if (!exit.source || exit.source.node() == self->node()) end(self);  // nobody else may end it
+  });
+  self->set_default_handler(caf::drop);  // what is no message of ours
+  self->delayed_send(self, std::chrono::milliseconds(1), tick_atom::value);
+  write_processes(state);
+  return {
+      [self](place_atom, const std::string &label, const std::string &actor, const std::string &node,
+             const caf::actor &stand_in) {
+        self->state.placed[label] = {actor, node, stand_in};
+        send_order(self, label);
+      },
+      [self](hello_atom, const std::string &version, const std::string &name, std::int64_t pid,
+             const caf::actor &peer) { welcome(self, version, name, pid, peer); },
+      [self](again_atom, const std::string &label, const std::string &why) {
+        self->state.setup.say(label + " is started again: " + why);
+        send_order(self, label);
+      },
+      [self](lost_atom, const std::string &what) { self->state.setup.say(what); },
+      [self](const snapshot_ptr &published) { make_trouble(self, published->version); },
+      [self](tick_atom) { tick(self); },
+      [self](end_atom) { self->quit(); },  // nodes that do not hang up
+  };
+}
+
+}  // namespace
+
+caf::actor spawn_node_host(caf::actor_system &system, const host_setup &setup) {
+  return system.spawn(behave, setup);
+}
+
+}  // namespace slipstream

@@ -1,0 +1,65 @@
+#include "actors/nodes/links.hpp"
+
+#include <caf/all.hpp>
+#include <caf/io/all.hpp>
+#include <caf/openssl/all.hpp>
+
+#include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "actors/failure.hpp"
+
+namespace slipstream {
+
+void configure_links(caf::actor_system_config &config, const link_options &options) {
+  config.load<caf::io::middleman>();
+  config.set("middleman.heartbeat-interval", caf::timespan(std::chrono::milliseconds(options.heartbeat_ms)));
+  config.set("middleman.connection-timeout", caf::timespan(std::chrono::milliseconds(options.timeout_ms)));
+  if (options.security.plain()) return;
+  config.load<caf::openssl::manager>();
+  config.openssl_certificate = options.security.certificate;
+  config.openssl_key = options.security.key;
+  config.openssl_cafile = options.security.authority;
+}
+
+struct linked_system::parts {
+  explicit parts(const std::function<void(caf::actor_system_config &)> &configure)
+      : system((configure(config), config)) {}
+  caf::actor_system_config config;
+  caf::actor_system system;
+};
+
+linked_system::linked_system(const std::function<void(caf::actor_system_config &)> &configure)
+    : parts_(std::make_shared<parts>(configure)) {}
+
+linked_system::~linked_system() {
+  const auto gone = std::make_shared<std::promise<void>>();
+  const auto done = gone->get_future();
+  std::thread([gone, last = std::exchange(parts_, nullptr)]() mutable {
+    last.reset();
+    gone->set_value();
+  }).detach();
+  done.wait_for(std::chrono::seconds(10));
+}
+
+caf::actor_system &linked_system::operator*() const {
+  return parts_->system;
+}
+
+caf::io::middleman_actor link_maker(caf::actor_system &system, bool plain) {
+  if (plain) return system.middleman().actor_handle();
+  return system.openssl_manager().actor_handle();
+}
+
+endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain) {
+  const auto port = plain ? caf::io::publish(whom, place.port, place.host.c_str(), true)
+                          : caf::openssl::publish(whom, place.port, place.host.c_str(), true);
+  if (!port)
+    throw run_error(to_string(place) +
+                    ": error: no port can be opened here for nodes (is another program using it?)");
+  return {place.host, *port};
+}
+
+}  // namespace slipstream

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <caf/actor.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
+#include <caf/io/middleman_actor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "runtime/nodes/frames.hpp"
+#include "runtime/wire/endpoint.hpp"
+
+// What crosses CAF's links between the processes of a run: these atoms, integers, texts and actor handles. All
+// else is in the bytes of a text (runtime/nodes/frames.hpp). No type of ours is ever serialised by CAF.
+namespace slipstream {
+
+/// Two processes understand each other if they say the same.
+inline constexpr const char *link_version = "slipstream nodes 1";
+
+using frame_atom = caf::atom_constant<caf::atom("frame")>;    // more to come (0 or 1), piece
+using invite_atom = caf::atom_constant<caf::atom("invite")>;  // a run to a node that listens: its name, itself
+using hello_atom = caf::atom_constant<caf::atom("hello")>;    // a node to a run: link_version, name, pid, itself
+using refuse_atom = caf::atom_constant<caf::atom("refuse")>;  // a run to a node: why
+using place_atom = caf::atom_constant<caf::atom("place")>;    // a run to a node: label, stand-in, order in pieces
+using leave_atom = caf::atom_constant<caf::atom("leave")>;    // a node to a run: it puts down its work and goes
+using end_atom = caf::atom_constant<caf::atom("end")>;        // a run to a node: it has ended, and how
+using again_atom = caf::atom_constant<caf::atom("again")>;    // a stand-in to its run: place it anew
+using attach_atom = caf::atom_constant<caf::atom("attach")>;
+using failed_atom = caf::atom_constant<caf::atom("failed")>;
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+
+struct link_options {
+  wire_security security;
+  std::int64_t heartbeat_ms = 500, timeout_ms = 5000;
+};
+
+/// Readies a program's configuration for links, before its actor_system exists.
+void configure_links(caf::actor_system_config &config, const link_options &options);
+
+/// An actor system with links. CAF 0.17.6 never ends one while a peer that was connected to has not said a word
+/// (a stopped process, a port of something else): then it is left behind after some seconds.
+class linked_system {
+ public:
+  explicit linked_system(const std::function<void(caf::actor_system_config &)> &configure);
+  ~linked_system();
+  linked_system(const linked_system &) = delete;
+  linked_system &operator=(const linked_system &) = delete;
+  caf::actor_system &operator*() const;
+
+ private:
+  struct parts;
+  std::shared_ptr<parts> parts_;
+};
+
+/// Whoever opens ports and connects: with certificates, or in plain text on this machine.
+caf::io::middleman_actor link_maker(caf::actor_system &system, bool plain);
+
+/// Publishes `whom`; answers with the place, its port found. Throws run_error when the port cannot be had.
+endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain);
+
+/// Sends a frame, in pieces where it is long.
+template <class Self>
+void send_frame(Self *self, const caf::actor &to, const node_frame &frame) {
+  const auto bytes = encode_frame(frame);
+  std::size_t done = 0;
+  do {
+    auto piece = bytes.substr(done, longest_piece);
+    done += piece.size();
+    self->send(to, frame_atom::value, static_cast<std::uint8_t>(done < bytes.size()), std::move(piece));
+  } while (done < bytes.size());
+}
+
+}  // namespace slipstream

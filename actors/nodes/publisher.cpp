@@ -1,0 +1,48 @@
+#include "actors/nodes/publisher.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <caf/all.hpp>
+
+#include <map>
+
+#include "actors/failure.hpp"
+
+namespace slipstream {
+namespace {
+
+struct publisher_state {
+  static inline const char *name = "publisher";
+  std::shared_ptr<weight_server> server;
+  std::map<std::string, std::int64_t> newest;
+};
+
+using self_pointer = caf::stateful_actor<publisher_state> *;
+
+void publish(self_pointer self, const snapshot &next) {
+  auto &state = self->state;
+  const auto [known, fresh] = state.newest.emplace(next.name, next.version);
+  if (!fresh && next.version <= known->second) return;  // published again, as the last one
+  known->second = next.version;
+  state.server->publish({next.name, next.version,
+                         next.model->trainable().to(at::kCPU, at::kFloat).contiguous(), next.last});
+}
+
+caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &server, std::int64_t delay_ms) {
+  fail_with_text(self);
+  self->state.server = server;
+  return {[=](const snapshot_ptr &published) {
+            if (delay_ms == 0) return publish(self, *published);
+            self->delayed_send(self, std::chrono::milliseconds(delay_ms), check_atom::value, published);
+          },
+          [=](check_atom, const snapshot_ptr &held_back) { publish(self, *held_back); }};
+}
+
+}  // namespace
+
+weights_sink spawn_publisher(caf::actor_system &system, const std::shared_ptr<weight_server> &server,
+                             std::int64_t delay_ms) {
+  const caf::actor made = system.spawn(behave, server, delay_ms);
+  return caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(made));
+}
+
+}  // namespace slipstream

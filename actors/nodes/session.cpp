@@ -1,0 +1,216 @@
+#include "actors/nodes/session.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <caf/all.hpp>
+
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "actors/context.hpp"
+#include "actors/nodes/links.hpp"
+#include "actors/nodes/uplink.hpp"
+#include "actors/placement.hpp"
+#include "actors/weights.hpp"
+
+namespace slipstream {
+
+struct node_session::model_state {
+  shipped_model shipped;
+  at::Tensor base;                             ///< under adapters
+  std::shared_ptr<const transformer> network;  ///< the newest; null until its weights are here
+  weights_actor weights;                       ///< of a model that moves
+  std::optional<weight_version> early;         ///< adapters that came before their base
+};
+
+struct node_session::placed_actor {
+  place_order order;
+  caf::actor uplink;
+  caf::strong_actor_ptr actor;  ///< null until its models are there
+  bool spawned = false;
+};
+
+namespace {
+
+std::int64_t core_count(std::int64_t here, std::int64_t ordered, const topology &graph) {
+  for (const auto count : {here, ordered, graph.run.threads})
+    if (count > 0) return count;
+  return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
+}
+
+std::int64_t elements_of(const shipped_model &model) {
+  return model.adapter ? adapter_count(model.spec, *model.adapter) : parameter_count(model.spec);
+}
+
+void kill(const caf::strong_actor_ptr &actor) {
+  if (actor) caf::anon_send_exit(caf::actor_cast<caf::actor>(actor), caf::exit_reason::kill);
+}
+
+}  // namespace
+
+template <class Step>
+void node_session::attempt(const placed_actor &placed, Step step) {
+  try {
+    step();
+  } catch (const input_error &problem) {
+    caf::anon_send(placed.uplink, failed_atom::value, std::string(problem.what()), true);
+  } catch (const std::exception &problem) {
+    caf::anon_send(placed.uplink, failed_atom::value, std::string(problem.what()), false);
+  }
+}
+
+node_session::node_session(caf::actor_system &system, const registry &kinds, options how)
+    : system_(system), kinds_(kinds), how_(std::move(how)), waits_(std::make_shared<wait_table>()) {}
+
+node_session::~node_session() {
+  clients_.clear();
+  for (const auto &[label, placed] : placed_) {
+    kill(caf::actor_cast<caf::strong_actor_ptr>(placed.uplink));
+    kill(placed.actor);
+  }
+  for (const auto &[name, model] : models_)
+    if (model.weights) kill(caf::actor_cast<caf::strong_actor_ptr>(model.weights));
+}
+
+void node_session::open(const place_order &order) {
+  plan_ = std::make_unique<preflight>(
+      make_topology(parse_document(order.topology, "the run's topology"), "the run's topology"), kinds_,
+      how_.node);
+  slots_ = std::make_shared<compute_slots>(core_count(how_.threads, order.threads, plan_->graph()));
+}
+
+void node_session::follow(const shipped_model &model) {
+  auto &state = models_[model.name];
+  if (!state.shipped.name.empty()) return;
+  state.shipped = model;
+  model_description description;
+  description.spec = model.spec;
+  description.text = read_tokenizer(model.text, "the run's tokenizer");
+  if (model.adapter) description.adapter = stored_adapter{*model.adapter, {}, {}};
+  plan_->models().provide(model.name, std::move(description));
+  if (model.moves) state.weights = spawn_weights(system_, nullptr);
+}
+
+/// What is wrong with an order is told to the run, which ends or tries again.
+void node_session::place(const place_order &order, const caf::actor &stand_in) {
+  if (const auto known = placed_.find(order.label); known != placed_.end()) {
+    kill(caf::actor_cast<caf::strong_actor_ptr>(known->second.uplink));
+    kill(known->second.actor);
+    placed_.erase(known);
+  }
+  auto &placed = placed_[order.label];
+  placed = {order, spawn_uplink(system_, stand_in), nullptr, true};
+  attempt(placed, [&] {
+    if (!plan_) open(order);
+    const auto *actor = plan_->graph().find_actor(order.actor);
+    if (!actor || !runs_on(*actor, how_.node))
+      throw run_error("the run orders [actors." + order.actor + "], which its topology does not place here");
+    for (const auto &model : order.models) follow(model);
+    stream(order);
+    placed.spawned = false;
+  });
+  spawn_ready();
+}
+
+/// Each model is streamed once, however many actors here compute with it.
+void node_session::stream(const place_order &order) {
+  weight_client_options streams;
+  for (const auto &model : order.models) {
+    if (!streamed_.insert(model.name).second) continue;
+    streams.models[model.name] = elements_of(model);
+    if (model.adapter) streams.models[base_stream(model.name)] = parameter_count(model.spec);
+  }
+  if (streams.models.empty()) return;
+  streams.parents = {order.weights};
+  if (streams.parents.front().host.empty()) streams.parents.front().host = how_.run_host;
+  streams.security = how_.security;
+  streams.name = how_.node;
+  streams.limits.patience = std::chrono::milliseconds(how_.patience_ms);
+  clients_.push_back(std::make_unique<weight_client>(std::move(streams), how_.arrived, how_.failed));
+}
+
+/// Models that move are waited for by those who follow them; others must be there first.
+bool node_session::is_ready(const place_order &order) const {
+  for (const auto &model : order.models)
+    if (!model.moves && !models_.at(model.name).network) return false;
+  return true;
+}
+
+void node_session::spawn_ready() {
+  for (auto &[label, placed] : placed_)
+    if (!placed.spawned && is_ready(placed.order)) spawn(placed);
+}
+
+void node_session::spawn(placed_actor &placed) {
+  placed.spawned = true;
+  const auto &order = placed.order;
+  const auto uplink = caf::actor_cast<caf::strong_actor_ptr>(placed.uplink);
+  run_services services;
+  services.recorder = caf::actor_cast<recorder_actor>(uplink);
+  services.supervisor = caf::actor_cast<supervisor_actor>(uplink);
+  services.journal = caf::actor_cast<journal_actor>(uplink);
+  services.slots = slots_;
+  services.waits = waits_;
+  attempt(placed, [&] {
+    spawn_context context{system_, *plan_, services, {}, caf::actor_cast<ledger_actor>(uplink), run_paths("")};
+    for (const auto &[name, model] : models_)
+      if (model.weights) context.all_weights[name] = model.weights;
+    context.only = order.label;
+    context.uplink = uplink;
+    const auto &actors = plan_->graph().actors;
+    for (std::size_t i = 0; i < actors.size(); ++i)
+      if (actors[i].name == order.actor) plan_->plans()[i].spawn(context);
+    if (context.owned.empty())
+      throw run_error("the run orders \"" + order.label + "\", and there is no such replica");
+    placed.actor = context.owned.front().second;
+    caf::anon_send(placed.uplink, attach_atom::value, placed.actor);
+  });
+}
+
+void node_session::take(const weight_version &arrived) {
+  for (auto &[name, model] : models_) {
+    if (arrived.model == name) {
+      renew(model, arrived);
+    } else if (arrived.model == base_stream(name)) {
+      model.base = arrived.flat;
+      if (const auto early = std::exchange(model.early, {})) renew(model, *early);
+    }
+  }
+  spawn_ready();
+}
+
+void node_session::renew(model_state &model, const weight_version &arrived) {
+  const auto &shipped = model.shipped;
+  const auto mode = plan_->graph().run.numerics;
+  if (model.network)
+    model.network = std::make_shared<const transformer>(model.network->with_trainable(arrived.flat));
+  else if (!shipped.adapter)
+    model.network = std::make_shared<const transformer>(shipped.spec, arrived.flat, mode);
+  else if (model.base.defined())
+    model.network =
+        std::make_shared<const transformer>(shipped.spec, model.base, *shipped.adapter, arrived.flat, mode);
+  else
+    return void(model.early = arrived);
+  if (model.weights)
+    caf::anon_send(model.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                                      arrived.version, model.network, shipped.name, arrived.last})));
+  else
+    plan_->models().provide(shipped.name, plan_->models().describe(shipped.name), model.network);
+}
+
+void node_session::forget(const caf::actor_addr &uplink) {
+  for (auto it = placed_.begin(); it != placed_.end(); ++it) {
+    if (caf::actor_cast<caf::actor_addr>(it->second.uplink) != uplink) continue;
+    kill(it->second.actor);
+    placed_.erase(it);
+    return;
+  }
+}
+
+std::vector<caf::actor> node_session::uplinks() const {
+  std::vector<caf::actor> result;
+  for (const auto &[label, placed] : placed_) result.push_back(placed.uplink);
+  return result;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "runtime/learning/trainer.hpp"
+
+namespace slipstream {
+
+/// The ranks 1 … N-1 of a learner, each a trainer on a thread of its own, for the one that leads them. A rank
+/// that breaks leaves the group, so that nobody waits for it.
+class follower_ranks {
+ public:
+  /// Comes back when all ranks have met. `leader`: the options of rank 0.
+  follower_ranks(const trainer_options &leader, const transformer &initial);
+  ~follower_ranks();
+  follower_ranks(const follower_ranks &) = delete;
+  follower_ranks &operator=(const follower_ranks &) = delete;
+
+  /// Rank 0's.
+  const std::shared_ptr<process_group> &group() const { return group_; }
+
+  /// Every follower does `act` while the leader does it to `self`. Throws what broke the first rank that
+  /// broke of its own (not for want of another one); rank_lost when a rank hangs.
+  void together(trainer &self, const std::function<void(trainer &)> &act);
+
+ private:
+  struct lane;
+  void start(const std::function<void(trainer &)> &act);
+  void join(std::exception_ptr own);
+  void end();
+
+  std::chrono::milliseconds patience_;
+  std::shared_ptr<process_group> group_;
+  std::vector<std::shared_ptr<lane>> lanes_;
+};
+
+}  // namespace slipstream

@@ -1,0 +1,149 @@
+#include "runtime/nodes/launcher.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "models/error.hpp"
+#include "runtime/plumbing/child_process.hpp"
+#include "runtime/run_folder/write.hpp"
+
+namespace slipstream {
+namespace {
+
+using namespace std::chrono_literals;
+
+void add(std::vector<std::string> &words, const std::string &option, const std::string &value) {
+  if (value.empty()) return;
+  words.push_back(option);
+  words.push_back(value);
+}
+
+std::string seconds(std::int64_t ms) {
+  return fmt::format("{}", static_cast<double>(ms) / 1000);
+}
+
+}  // namespace
+
+std::string shell_word(const std::string &word) {
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::vector<std::string> launch_words(const nodes_config &nodes, const node_config &node,
+                                      const std::string &program, const endpoint &join) {
+  std::vector<std::string> words{node.program.empty() ? program : node.program, "node"};
+  add(words, "--name", node.name);
+  add(words, "--join", to_string(join));
+  add(words, "--certificate", node.certificate.empty() ? nodes.certificate : node.certificate);
+  add(words, "--key", node.key.empty() ? nodes.key : node.key);
+  add(words, "--authority", nodes.authority);
+  add(words, "--heartbeat", seconds(nodes.heartbeat_ms));
+  add(words, "--timeout", seconds(nodes.timeout_ms));
+  add(words, "--patience", seconds(nodes.patience_ms));
+  if (node.threads > 0) add(words, "--threads", std::to_string(node.threads));
+  std::vector<std::string> before;
+  if (node.launch == "ssh") {
+    before = {"ssh", "-o", "BatchMode=yes", node.host};
+    for (auto &word : words) word = shell_word(word);  // a shell over there puts them together
+  } else if (node.launch == "srun") {
+    before = {"srun", "--nodes=1", "--ntasks=1", "--job-name=slipstream-" + node.name};
+    if (!node.host.empty()) before.push_back("--nodelist=" + node.host);
+  }
+  words.insert(words.begin(), before.begin(), before.end());
+  return words;
+}
+
+node_launcher::node_launcher(nodes_config nodes, std::string program, std::filesystem::path folder,
+                             std::function<void(const std::string &)> say)
+    : nodes_(std::move(nodes)), program_(std::move(program)), folder_(std::move(folder)), say_(std::move(say)) {}
+
+node_launcher::~node_launcher() {
+  finish(0ms);
+}
+
+void node_launcher::start(const endpoint &join) {
+  join_ = join;
+  make_folder(folder_);
+  for (const auto &node : nodes_.places) {
+    if (node.launch == "none" || !node.address.empty()) continue;
+    if (node.launch != "local" && !program_exists(node.launch))
+      fail_at(node.at, fmt::format("[nodes.{}] launch = \"{}\", and there is no such program here; install it, "
+                                   "or start the node by hand with launch = \"none\"",
+                                   node.name, node.launch));
+    start(node, children_[node.name]);
+  }
+}
+
+void node_launcher::start(const node_config &node, child &process) {
+  process.pid = start_child({launch_words(nodes_, node, program_, join_), {}, folder_ / (node.name + ".log")});
+  process.due = {};
+}
+
+void node_launcher::ended(const node_config &node, child &process, int wait_status) {
+  process.pid = 0;
+  const auto code = exit_code(wait_status);
+  const auto log = (folder_ / (node.name + ".log")).string();
+  if (ending_) return;
+  process.over = code == 0 || code == 2 || code == 127 || process.restarts >= node.restarts;
+  if (code == 0) return;
+  if (process.over)
+    return say_(fmt::format("node \"{}\" ended with exit code {} and is not started again{}; see {}", node.name,
+                            code, code == 2 || code == 127 ? "" : fmt::format(" (restarts = {})", node.restarts), log));
+  const auto pause = std::min<std::chrono::milliseconds>(200ms * (1 << std::min<std::int64_t>(process.restarts, 6)), 10s);
+  process.due = std::chrono::steady_clock::now() + pause;
+  ++process.restarts;
+  say_(fmt::format("node \"{}\" ended with exit code {}; starting it again ({} of {}); see {}", node.name, code,
+                   process.restarts, node.restarts, log));
+}
+
+bool node_launcher::collect() {
+  bool any = false;
+  for (const auto &node : nodes_.places) {
+    const auto found = children_.find(node.name);
+    if (found == children_.end() || found->second.pid == 0) continue;
+    int status = 0;
+    if (::waitpid(found->second.pid, &status, WNOHANG) == found->second.pid)
+      ended(node, found->second, status);
+    else
+      any = true;
+  }
+  return any;
+}
+
+void node_launcher::look_after() {
+  collect();
+  for (const auto &node : nodes_.places) {
+    const auto found = children_.find(node.name);
+    if (found == children_.end()) continue;
+    auto &process = found->second;
+    if (process.pid == 0 && !process.over && std::chrono::steady_clock::now() >= process.due) start(node, process);
+  }
+}
+
+void node_launcher::finish(std::chrono::milliseconds grace) {
+  ending_ = true;
+  const auto wait_for_all = [this](std::chrono::milliseconds limit) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (collect()) {
+      if (std::chrono::steady_clock::now() >= end) return false;
+      std::this_thread::sleep_for(20ms);
+    }
+    return true;
+  };
+  if (wait_for_all(grace)) return;
+  for (const auto signal : {SIGTERM, SIGKILL}) {
+    for (const auto &[name, process] : children_)
+      if (process.pid > 0) {
+        ::kill(-process.pid, signal);
+        ::kill(-process.pid, SIGCONT);  // a stopped one hears of it, too
+      }
+    if (wait_for_all(2s)) return;
+  }
+}
+
+}  // namespace slipstream

@@ -1,0 +1,141 @@
+#include "runtime/nodes/place_order.hpp"
+
+#include "runtime/journal/bytes.hpp"
+
+namespace slipstream {
+namespace {
+
+/// One list of a spec's fields for both directions.
+template <class Spec, class Field>
+void fields(Spec &spec, Field each) {
+  each(spec.model_type);
+  each(spec.vocab_size);
+  each(spec.hidden_size);
+  each(spec.intermediate_size);
+  each(spec.layers);
+  each(spec.heads);
+  each(spec.kv_heads);
+  each(spec.head_dim);
+  each(spec.max_positions);
+  each(spec.norm);
+  each(spec.positions);
+  each(spec.activation);
+  each(spec.norm_eps);
+  each(spec.rope_theta);
+  each(spec.rope.type);
+  each(spec.rope.factor);
+  each(spec.rope.low_freq_factor);
+  each(spec.rope.high_freq_factor);
+  each(spec.rope.original_max_positions);
+  each(spec.tied_embeddings);
+  each(spec.qkv_bias);
+  each(spec.output_bias);
+  each(spec.mlp_bias);
+  each(spec.qk_norm);
+  each(spec.windows);
+  each(spec.labels);
+  each(spec.bos_token);
+  each(spec.eos_tokens);
+  each(spec.pad_token);
+  each(spec.initializer_range);
+}
+
+struct put {
+  byte_writer &out;
+  void operator()(const std::string &value) { out.text(value); }
+  void operator()(std::int64_t value) { out.number(value); }
+  void operator()(double value) { out.put(value); }
+  void operator()(bool value) { out.put(static_cast<std::uint8_t>(value)); }
+  void operator()(const std::vector<std::int64_t> &value) { out.numbers(value); }
+  template <class Enum>
+  std::enable_if_t<std::is_enum_v<Enum>> operator()(Enum value) {
+    out.put(static_cast<std::uint8_t>(value));
+  }
+};
+
+struct take {
+  byte_reader &in;
+  void operator()(std::string &value) { value = in.text(); }
+  void operator()(std::int64_t &value) { value = in.number(); }
+  void operator()(double &value) { value = in.get<double>(); }
+  void operator()(bool &value) { value = in.get<std::uint8_t>() != 0; }
+  void operator()(std::vector<std::int64_t> &value) { value = in.numbers<std::int64_t>(); }
+  template <class Enum>
+  std::enable_if_t<std::is_enum_v<Enum>> operator()(Enum &value) {
+    value = static_cast<Enum>(in.get<std::uint8_t>());
+  }
+};
+
+void write(byte_writer &out, const shipped_model &model) {
+  out.text(model.name);
+  fields(model.spec, put{out});
+  out.count(model.text.size());
+  for (const auto &[name, bytes] : model.text) {
+    out.text(name);
+    out.text(bytes);
+  }
+  out.put(static_cast<std::uint8_t>(model.adapter.has_value()));
+  if (model.adapter) {
+    out.number(model.adapter->rank);
+    out.put(model.adapter->alpha);
+    out.put(static_cast<std::uint8_t>(model.adapter->rank_stabilised));
+    out.count(model.adapter->targets.size());
+    for (const auto &target : model.adapter->targets) out.text(target);
+  }
+  out.put(static_cast<std::uint8_t>(model.moves));
+  out.number(model.first_version);
+}
+
+void read(byte_reader &in, shipped_model &model) {
+  model.name = in.text();
+  fields(model.spec, take{in});
+  for (auto left = in.count(); left > 0; --left) {
+    auto &[name, bytes] = model.text.emplace_back();
+    name = in.text();
+    bytes = in.text();
+  }
+  if (in.get<std::uint8_t>() != 0) {
+    auto &adapter = model.adapter.emplace();
+    adapter.rank = in.number();
+    adapter.alpha = in.get<double>();
+    adapter.rank_stabilised = in.get<std::uint8_t>() != 0;
+    for (auto left = in.count(); left > 0; --left) adapter.targets.push_back(in.text());
+  }
+  model.moves = in.get<std::uint8_t>() != 0;
+  model.first_version = in.number();
+}
+
+}  // namespace
+
+std::string base_stream(const std::string &model) {
+  return model + "/base";
+}
+
+std::string encode_order(const place_order &order) {
+  byte_writer out;
+  out.text(order.label);
+  out.text(order.actor);
+  out.text(order.topology);
+  out.text(order.weights.host);
+  out.put(order.weights.port);
+  out.count(order.models.size());
+  for (const auto &model : order.models) write(out, model);
+  out.number(order.threads);
+  return out.take();
+}
+
+place_order decode_order(std::string_view bytes) {
+  byte_reader in(bytes);
+  place_order order;
+  order.label = in.text();
+  order.actor = in.text();
+  order.topology = in.text();
+  order.weights.host = in.text();
+  order.weights.port = in.get<std::uint16_t>();
+  for (auto left = in.count(); left > 0; --left) read(in, order.models.emplace_back());
+  order.threads = in.number();
+  if (!in.at_end()) throw run_error("an order is longer than what it holds");
+  return order;
+}
+
+}  // namespace slipstream

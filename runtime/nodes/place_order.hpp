@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/network/spec.hpp"
+#include "models/network/transformer.hpp"
+#include "models/tokenizers/files.hpp"
+#include "runtime/wire/endpoint.hpp"
+
+namespace slipstream {
+
+/// A model as a node hears of it: everything but the weights, which come by the weight streams under its
+/// name, and, where adapters train, those that they stand on under base_stream().
+struct shipped_model {
+  std::string name;
+  model_spec spec;
+  tokenizer_files text;
+  std::optional<adapter_spec> adapter;
+  bool moves = false;  ///< a learner trains it
+  std::int64_t first_version = 0;
+};
+std::string base_stream(const std::string &model);
+
+/// What a node is told of an actor that it shall run.
+struct place_order {
+  std::string label;     ///< the replica's name ("sampler-1")
+  std::string actor;     ///< its name in the topology
+  std::string topology;  ///< resolved TOML text
+  endpoint weights;      ///< where the run's weights are streamed from
+  std::vector<shipped_model> models;
+  std::int64_t threads = 0;  ///< compute threads of the node; 0: as many as its machine has cores
+};
+
+std::string encode_order(const place_order &order);
+/// Throws run_error for bytes that are no order.
+place_order decode_order(std::string_view bytes);
+
+}  // namespace slipstream

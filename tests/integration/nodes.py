@@ -1,0 +1,338 @@
+"""Runs whose samplers and scorers are processes of their own: the same bits as in one process, and what becomes of a
+run when processes are killed, stopped, refused, started by hand, or sent junk.
+
+usage: nodes.py PROGRAM [PART...]     the parts are the functions at the end of this file
+"""
+import contextlib
+import functools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import runs
+from runs import Checks, Program, environment, lines_of, topology, weights, write_prompts
+
+runs.updates = 150  # long enough to meet mishaps
+checks = Checks()
+limit = 240  # seconds until a test gives a program up
+
+fixed_model = """[models.judge]
+copy_of = "policy"
+"""
+placed = """node = ["a", "b"]
+replicas = 2
+"""
+nodes = """[nodes]
+heartbeat = 0.2
+timeout = {timeout}
+patience = {patience}
+[nodes.a]
+{a}
+[nodes.b]
+{b}
+"""
+reference = """[actors.before]
+kind = "reference"
+takes = "sampler"
+model = "judge"
+"""
+
+
+def text_of(place, name, staleness, on_nodes, with_reference=False, a="", b="", timeout=3, patience=30,
+            long=False):
+    """The small topology of runs.py, its sampler (and a reference) on nodes or not."""
+    text = topology(place, name, "max_staleness = %d\n" % staleness)
+    text = text.replace('name = "%s"\n' % name, 'name = "%s"\nnumerics = "exact"\n' % name)
+    if with_reference:
+        text = text.replace("[actors.prompts]", fixed_model + "[actors.prompts]")
+        text = text.replace("[actors.near]", reference + (placed if on_nodes else "") + "[actors.near]")
+        text = text.replace('takes = "near"', 'takes = ["near", "before"]')
+        text = text.replace('loss = "decoupled_ppo"', 'loss = "decoupled_ppo"\nkl = 0.05')
+    if long:
+        text = longer(text)
+    if on_nodes:
+        text = text.replace('kind = "sampler"\n', 'kind = "sampler"\n' + placed)
+        text += nodes.format(a=a, b=b, timeout=timeout, patience=patience)
+    return text
+
+
+class Place:
+    """A folder with data and topologies."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        write_prompts(self.folder)
+
+    def write(self, name, *arguments, **keys):
+        file = self.folder / (name + ".toml")
+        file.write_text(text_of(self.folder, name, *arguments, **keys))
+        return file
+
+    def run(self, name):
+        return self.folder / "runs" / name
+
+
+@contextlib.contextmanager
+def started(*words):
+    """A program and a file with what it says; it is ended with the block."""
+    with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
+        process = subprocess.Popen([program.path, *map(str, words)], stdout=subprocess.DEVNULL, stderr=log,
+                                   env=environment)
+        process.said = lambda: pathlib.Path(log.name).read_text()
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def until(condition, process=None):
+    """Waits for a condition; False when the process ends before, or it takes too long."""
+    end = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > end or (process is not None and process.poll() is not None):
+            return condition()
+        time.sleep(0.01)
+    return True
+
+
+def processes(run):
+    file = run / "processes.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def alive(pid):
+    try:
+        return pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for_end(process):
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+@functools.cache
+def undisturbed(**keys):
+    """The weights of a run in one process, to compare with."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(folder)
+        code, message = program.run(place.write("one", 0, False, **keys))
+        checks.check("a run in one process ends well", code == 0, message)
+        return weights(place.run("one"))
+
+
+def check_run(place, name, staleness=0, reissued=False, **keys):
+    """The books, the bound, the replay and, where nothing runs ahead, the bits of an undisturbed run."""
+    run = place.run(name)
+    runs.check_books(checks, program, run, name, staleness)
+    summary = json.loads((run / "summary.json").read_text())
+    books = json.loads(program.output("ledger", run, "--json"))
+    checks.check(name + ": the journal tells of the same reissues",
+                 books["reissued"] == summary["ledger"]["reissued"] and (books["reissued"] > 0 or not reissued),
+                 (books, summary["ledger"]))
+    if staleness == 0:
+        checks.check(name + ": the bits of one process", weights(run) == undisturbed(**keys))
+
+
+def join_address(run, folder):
+    """Where nodes may join, as the run says in its log."""
+    log = folder / "log.txt"
+    until(lambda: log.exists() and "joins at" in log.read_text(), run)
+    return log.read_text().split("joins at ")[1].split()[0]
+
+
+def longer(text):
+    """Answers of 30 to 40 tokens: samplers work nearly all the time, so that whoever is lost had something."""
+    return text.replace("max_positions = 24", "max_positions = 64").replace(
+        "max_new_tokens = 5", "max_new_tokens = 40\nmin_new_tokens = 30")
+
+
+def begun(run, folder, processes_there=3):
+    """Whether all nodes are there and some updates are done, but not all."""
+    return until(lambda: lines_of(folder) >= 5 and len(processes(folder)) == processes_there, run) and \
+        run.poll() is None
+
+
+def same_bits(place):
+    """Samplers and references in processes of their own change nothing."""
+    folder = place.run("three")
+    with started("launch", place.write("three", 0, True, with_reference=True)) as run:
+        checks.check("three: begins with both nodes", begun(run, folder, 5), run.said())
+        pids = processes(folder)
+        checks.check("three: each node is a process of its own",
+                     pids.get("learner") == run.pid and pids.get("sampler-1") == pids.get("before-1") and
+                     pids.get("sampler-2") == pids.get("before-2") and len(set(pids.values())) == 3, pids)
+        checks.check("three: ends well", wait_for_end(run) == 0, run.said())
+        checks.check("three: leaves no process", not any(alive(pid) for pid in pids.values()), pids)
+    check_run(place, "three", with_reference=True)
+    spans = (folder / "trace.json").read_text()
+    checks.check("three: all replicas worked",
+                 all('"%s-%d"' % (name, i) in spans for name in ("sampler", "before") for i in (1, 2)))
+
+
+def kill_a_node(place):
+    """kill -9 of a sampler's process while it holds prompts: another makes them, it is started again and rejoins."""
+    for name, staleness in (("killed", 0), ("killed-ahead", 2)):
+        folder = place.run(name)
+        with started("launch", place.write(name, staleness, True, a="restarts = 100", long=True)) as run:
+            checks.check(name + ": begins", begun(run, folder), run.said())
+            while "given out again" not in run.said() and run.poll() is None:
+                victim = processes(folder)["sampler-1"]
+                os.kill(victim, signal.SIGKILL)
+                checks.check(name + ": is started again",
+                             until(lambda: processes(folder).get("sampler-1", victim) != victim, run), run.said())
+            checks.check(name + ": ends well", wait_for_end(run) == 0, run.said())
+        check_run(place, name, staleness, reissued=True, long=True)
+
+
+def stop_a_node(place):
+    """SIGSTOP of a sampler's process: silence is noticed, the other one does the work."""
+    folder = place.run("stopped")
+    file = place.write("stopped", 0, True, b='launch = "none"', timeout=1, long=True)
+    with started("launch", file) as run, \
+            started("node", "--name", "b", "--join", join_address(run, folder), "--heartbeat", 0.2, "--timeout", 1) as node:
+        checks.check("stopped: begins", begun(run, folder), run.said() + node.said())
+        node.send_signal(signal.SIGSTOP)
+        checks.check("stopped: is noticed", until(lambda: "sampler-2" not in processes(folder), run), run.said())
+        at = lines_of(folder)
+        checks.check("stopped: the run goes on", until(lambda: lines_of(folder) > at + 2, run), run.said())
+        node.send_signal(signal.SIGCONT)
+        checks.check("stopped: it comes back", until(lambda: "sampler-2" in processes(folder), run), node.said())
+        checks.check("stopped: ends well", wait_for_end(run) == 0, run.said())
+        checks.check("stopped: the node ends with the run", wait_for_end(node) == 0, node.said())
+    check_run(place, "stopped", long=True)
+
+
+def lose_the_learner(place):
+    """kill -9 of the run: its nodes end, and launch --resume loses and repeats nothing."""
+    file = place.write("orphans", 0, True, long=True)
+    folder = place.run("orphans")
+    with started("launch", file) as run:
+        checks.check("orphans: begins", begun(run, folder), run.said())
+        pids = processes(folder)
+        run.kill()
+        run.wait()
+        checks.check("orphans: no process is left", until(lambda: not any(alive(pid) for pid in pids.values())), pids)
+    with started("launch", file, "--resume") as run:
+        checks.check("orphans: goes on to the end", wait_for_end(run) == 0, run.said())
+    check_run(place, "orphans", long=True)
+
+
+def chaos(place):
+    """Mishaps that a topology asks for."""
+    file = place.write("chaos", 1, True, timeout=1)
+    file.write_text(file.read_text() + """[chaos]
+events = [{ update = 20, kill = "sampler-1" }, { update = 60, stop = "sampler-2" }, { update = 120, kill = "sampler-1" },
+          { update = 160, kill = "sampler-2" }]
+delay_weights = 0.005
+""")
+    with started("launch", file) as run:
+        checks.check("chaos: ends well", wait_for_end(run) == 0, run.said())
+        checks.check("chaos: it was made", run.said().count("chaos: signal") == 4, run.said())
+    check_run(place, "chaos", 1)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def by_hand(place):
+    """Nodes that listen; a run that is killed and resumed finds them again; Ctrl-C lets one leave."""
+    ports = [free_port(), free_port()]
+    file = place.write("hand", 0, True, a='address = "127.0.0.1:%d"' % ports[0],
+                       b='address = "127.0.0.1:%d"' % ports[1], timeout=2, long=True)
+    folder = place.run("hand")
+    with started("node", "--name", "a", "--listen", "127.0.0.1:%d" % ports[0]) as a, \
+            started("node", "--name", "b", "--listen", "127.0.0.1:%d" % ports[1]) as b:
+        with started("run", file) as run:
+            checks.check("hand: begins", begun(run, folder), run.said() + a.said() + b.said())
+        (folder / "processes.json").unlink()
+        with started("run", file, "--resume") as run:
+            at = lines_of(folder)
+            checks.check("hand: goes on with the same nodes",
+                         until(lambda: lines_of(folder) > at + 2 and len(processes(folder)) == 3, run),
+                         run.said() + a.said() + b.said())
+            b.send_signal(signal.SIGINT)
+            checks.check("hand: a node leaves", wait_for_end(b) == 130, b.said())
+            checks.check("hand: ends well with the other", wait_for_end(run) == 0, run.said())
+            checks.check("hand: the other waits for the next run", a.poll() is None, a.said())
+            a.send_signal(signal.SIGINT)
+            checks.check("hand: and ends when it is told to", wait_for_end(a) == 130, a.said())
+    check_run(place, "hand", long=True)
+
+
+def messages(place):
+    """What cannot be ends with one clear message."""
+    file = place.write("nobody", 0, True, a='launch = "none"', b='launch = "none"', patience=1)
+    with started("run", file) as run:
+        checks.check("nobody: ends", wait_for_end(run) == 1, run.said())
+        checks.check("nobody: says what is missing", 'has not come for 1 s' in run.said() and
+                     "slipstream node --name" in run.said(), run.said())
+    with started("node", "--name", "a", "--join", "127.0.0.1:%d" % free_port(), "--patience", 0.5) as node:
+        checks.check("no run: ends", wait_for_end(node) == 1, node.said())
+        checks.check("no run: says so", 'node "a": no run at 127.0.0.1:' in node.said(), node.said())
+    for words in (["--listen", "0.0.0.0:0"], ["--join", "192.0.2.1:99"], []):
+        with started("node", "--name", "a", *words) as node:
+            checks.check("plain text stays on this machine: %s" % words, wait_for_end(node) == 2, node.said())
+    open_file = place.write("open", 0, True)
+    open_file.write_text(open_file.read_text().replace("[nodes]\n", '[nodes]\nlisten = "0.0.0.0:0"\n'))
+    code, message = program.run(open_file)
+    checks.check("an open port needs certificates", code == 2 and "[nodes] listen" in message, message)
+    file = place.write("stranger", 0, True, b='launch = "none"', long=True)
+    folder = place.run("stranger")
+    with started("launch", file) as run:
+        join = join_address(run, folder)
+        with started("node", "--name", "z", "--join", join) as node:
+            checks.check("stranger: is refused", wait_for_end(node) == 2, node.said())
+            checks.check("stranger: and told why", "[nodes.z] is not in the topology" in node.said(), node.said())
+        checks.check("stranger: the run ends well", wait_for_end(run) == 0, run.said())
+
+
+def certificates(place):
+    """The same between hosts: TLS both ways. Junk and strangers are turned away, and the run does not notice."""
+    made = subprocess.run([program.path, "certs", "--to", str(place.folder / "pki"), "run", "a", "b"],
+                          capture_output=True, text=True, env=environment)
+    checks.check("certs: are made", made.returncode == 0, made.stderr)
+    pki = place.folder / "pki"
+
+    def files(name):
+        return 'certificate = "%s"\nkey = "%s"\n' % (pki / (name + ".pem"), pki / (name + ".key"))
+
+    file = place.write("secret", 0, True, a=files("a"), b=files("b"), long=True)
+    file.write_text(file.read_text().replace("[nodes]\n", '[nodes]\nauthority = "%s"\n%s' % (pki / "ca.pem", files("run"))))
+    folder = place.run("secret")
+    with started("launch", file) as run:
+        join = join_address(run, folder)
+        host, port = join.rsplit(":", 1)
+        for junk in (b"\xff" * 32, b"GET / HTTP/1.1\r\n\r\n", b"", os.urandom(1 << 20)):
+            with socket.create_connection((host, int(port))) as s, contextlib.suppress(OSError):
+                s.sendall(junk)
+        with started("node", "--name", "b", "--join", join, "--patience", 2) as node:
+            checks.check("secret: plain text is not let in", wait_for_end(node) == 1, node.said())
+        checks.check("secret: ends well", wait_for_end(run) == 0, run.said())
+    check_run(place, "secret", long=True)
+
+
+parts = [same_bits, kill_a_node, stop_a_node, lose_the_learner, chaos, by_hand, messages, certificates]
+if __name__ == "__main__":
+    program = Program(sys.argv[1])
+    wanted = sys.argv[2:]
+    for part in parts:
+        if wanted and part.__name__ not in wanted:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            part(Place(folder))
+    checks.exit()
