@@ -304,8 +304,8 @@ task<bool> reader_connection::send_some() {
     ++next_chunk_;
     if (left_out) continue;
     const auto size = source->bytes(chunk);
-    co_await stream_.write(frame_kind::chunk, static_cast<std::uint64_t>(chunk), bytes, size, sum);
     owner_.count([&](auto &all) { all.bytes += static_cast<std::int64_t>(size), ++all.chunks; });
+    co_await stream_.write(frame_kind::chunk, static_cast<std::uint64_t>(chunk), bytes, size, sum);
     if (current_ != source) co_return true;
     break;  // small frames have their turn
   }

@@ -425,7 +425,7 @@ class networks {
 };
 
 void broadcast_over_links(arguments chosen) {
-  constexpr std::int64_t megabits = 160;
+  constexpr std::int64_t megabits = 100;
   const networks made(9, megabits);
   if (!made.good()) {
     fmt::print("8 processes, each behind a link: left out, network namespaces need root, ip and tc\n");
@@ -436,7 +436,7 @@ void broadcast_over_links(arguments chosen) {
   for (int i = 0; i < 9; ++i) names.push_back("node" + std::to_string(i));
   make_certificates(folder, names);
   chosen.files = folder;
-  chosen.megabytes = 16, chosen.rounds = 3;
+  chosen.megabytes = 16, chosen.rounds = 2;
   broadcast(chosen, "slbench", fmt::format("TLS, links of {} Mbit/s", megabits).c_str());
   std::filesystem::remove_all(folder);
 }
