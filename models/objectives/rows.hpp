@@ -96,8 +96,8 @@ struct objective_row {
   std::string_view name;
   input_kind kind = input_kind::tokens;
   objective_needs needs;
-  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "masked", "vtrace",
-  /// "none", or "offline" where the data are fixed and there is nothing to correct.
+  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "masked",
+  /// "vtrace", "none", or "offline" where the data are fixed and there is nothing to correct.
   std::string_view correction;
   objective_options defaults;
   objective_terms (*loss)(const objective_inputs &inputs, const objective_options &options) = nullptr;

@@ -25,7 +25,8 @@ struct resume_point {
 
 /// None when the folder holds no journal, or one without a record: the run never began. With an exact lag it
 /// is the newest checkpoint from which all weights will be made again that prompts still need. `learners` are
-/// the topology's, the main one first; those of `together` go on from the same version. Throws input_error when the journal is damaged.
+/// the topology's, the main one first; those of `together` go on from the same version. Throws input_error
+/// when the journal is damaged.
 std::optional<resume_point> find_resume_point(const run_paths &paths,
                                               const std::vector<learner_place> &learners,
                                               bool exact_lag = false,
