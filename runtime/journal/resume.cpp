@@ -45,7 +45,8 @@ std::int64_t oldest_needed(const run_history &history) {
 // The newest whole one of at most `most`; none: the initial weights.
 std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std::int64_t most) {
   std::pair<fs::path, std::int64_t> newest{{}, 0};
-  for (const auto &entry : fs::directory_iterator(folder)) {
+  std::error_code missing;  // killed before the first one
+  for (const auto &entry : fs::directory_iterator(folder, missing)) {
     if (!entry.path().filename().string().starts_with("step-") || entry.path().has_extension() ||
         !fs::exists(entry.path() / "slipstream.json"))
       continue;

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-program, points = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+program, points = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
 updates, batch, group = 40, 16, 4
 failures = []
 
