@@ -57,7 +57,7 @@ struct objective_options {
   double centring = 0;         ///< reward_pairs
   double value_clip = 0.2;     ///< value
   double stale_clip = 0;       ///< how fast a token's clip bounds shrink with its age (see stale_scale)
-  vtrace_bounds vtrace{};      ///< vtrace: for its figures; the advantages were made with them
+  vtrace_bounds vtrace{};      ///< vtrace: pg_rho; the others stand in its advantages
   double m2po_tau = 0;         ///< second moment that M2PO's mask keeps to, over the global batch; 0: no mask
 };
 
