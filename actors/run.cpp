@@ -51,7 +51,7 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   services.supervisor = spawn_supervisor(system);
   services.slots = std::make_shared<compute_slots>(run_cores(graph));
   services.waits = std::make_shared<wait_table>();
-  services.deadline = std::chrono::seconds(options.stall_seconds + 5);  // the watchdog speaks first
+  services.deadline = std::chrono::seconds(2 * graph.run.stall_after + 5);  // the watchdog speaks first
   services.recorder = spawn_recorder(system, {paths.metrics,
                                               paths.trace,
                                               {options.progress, graph.run.name, graph.run.updates},
@@ -269,7 +269,8 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
       run->other_learners[learner->name] = {context.learners.at(learner->name), !plan.in_step(*learner)};
   run->ledger = context.ledger;
   run->services = services;
-  run->stall_seconds = options.stall_seconds;
+  run->stall_seconds = plan.graph().run.stall_after;
+  if (plan.graph().run.restart_stalled) run->nodes = context.nodes;
   caf::anon_send(services.supervisor, supervised_run_ptr(run));
   // null unless a learner takes from the loader
   const auto direct = context.buffers.find(plan.loader().name);

@@ -22,8 +22,7 @@ void configure(caf::actor_system_config &config, const topology &graph);
 struct run_options {
   progress_style progress = progress_style::none;
   bool detached = true;  ///< compute actors on threads of their own; false for virtual time
-  std::int64_t stall_seconds = 300;
-  bool resume = false;  ///< go on with what the run's folder holds; a run that never began begins
+  bool resume = false;   ///< go on with what the run's folder holds; a run that never began begins
   std::function<bool()> interrupted;  ///< asked ten times a second; true ends the run cleanly; may be empty
   std::function<void(const endpoint &)> nodes_open{};  ///< told where nodes may join; may be empty
   std::function<void(const std::string &)> say{};      ///< told what becomes of nodes; may be empty

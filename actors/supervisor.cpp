@@ -17,6 +17,7 @@ struct supervisor_state {
   std::string consequence;  ///< of a death not yet told; the watchdog's beat tells it when no cause has come
   bool ending = false;
   bool ended = false;
+  bool restarted = false;  ///< nodes, since something moved
   std::int64_t last_progress_ns = 0;
   std::vector<caf::typed_response_promise<json_ptr>> waiting;
 };
@@ -116,7 +117,9 @@ void check(self_pointer self) {
   if (idle >= state.run->stall_seconds) {
     auto text = fmt::format("nothing has moved for {} s", idle);
     for (const auto &line : state.run->services.waits->describe(now)) text += "; " + line;
-    return fail(self, text, 1);
+    if (!state.run->nodes || std::exchange(state.restarted, true)) return fail(self, text, 1);
+    self->send(state.run->nodes, stalled_atom::value, text);
+    state.last_progress_ns = now;
   }
   self->delayed_send(self, std::chrono::seconds(1), check_atom::value);
 }
@@ -169,7 +172,10 @@ supervisor_actor::behavior_type behave(self_pointer self) {
         self->state.result["reports"][name] = *report;
         self->state.result["history"][name].push_back(*report);
       },
-      [self](progress_atom) { self->state.last_progress_ns = now_ns(self); },
+      [self](progress_atom) {
+        self->state.last_progress_ns = now_ns(self);
+        self->state.restarted = false;
+      },
       [self](done_atom, const std::string &name) { on_done(self, name); },
       [self](stop_atom) { stop(self); },
       [self](check_atom) { check(self); },

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <caf/actor.hpp>
+#include <caf/atom.hpp>
 #include <caf/fwd.hpp>
 
 #include <map>
@@ -13,6 +15,9 @@
 
 namespace slipstream {
 
+/// To whoever starts nodes: nothing has moved for too long (text); what holds work is to be started again.
+using stalled_atom = caf::atom_constant<caf::atom("stalled")>;
+
 /// The parts of a run, handed to the supervisor once they are spawned.
 struct supervised_run {
   std::vector<std::pair<std::string, caf::strong_actor_ptr>> actors;  ///< producers last
@@ -23,13 +28,15 @@ struct supervised_run {
   std::map<std::string, std::pair<learner_actor, bool>> other_learners{};
   ledger_actor ledger;
   run_services services;
-  std::int64_t stall_seconds = 300;  ///< without any progress: the watchdog ends the run
+  std::int64_t stall_seconds = 300;  ///< without any progress: the watchdog acts
+  caf::actor nodes{};                ///< who starts nodes again that hold work then; null: the run ends
 };
 
 /// Watches every actor of a run. Ends the run when all that is expected is done, when it is told to stop (the
 /// learner finishes its batch and writes a checkpoint), when an actor dies, or when nothing moves for too
-/// long: then it says who waits for whom. Answers wait with {"status": "finished" | "stopped" | "failed",
-/// "error", "exit_code", "reports": {actor: figures}, "ledger": {…}, "record": {…}}.
+/// long: then it says who waits for whom, and has nodes started again first. Answers wait with {"status":
+/// "finished" | "stopped" | "failed", "error", "exit_code", "reports": {actor: figures}, "ledger": {…},
+/// "record": {…}}.
 supervisor_actor spawn_supervisor(caf::actor_system &system);
 
 }  // namespace slipstream

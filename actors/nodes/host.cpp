@@ -10,6 +10,8 @@
 
 #include "actors/nodes/links.hpp"
 #include "actors/services.hpp"
+#include "actors/supervisor.hpp"
+#include "runtime/nodes/relay_tree.hpp"
 #include "runtime/run_folder/write.hpp"
 
 namespace slipstream {
@@ -22,6 +24,7 @@ struct known_node {
   node_config config;
   caf::actor peer;  ///< its node actor; null while it is away
   std::int64_t pid = 0;
+  std::int64_t ended_pid = 0;  ///< because it hung
   std::int64_t away_since_ns = 0;
   bool connecting = false;
 };
@@ -36,6 +39,8 @@ struct host_state {
   host_setup setup;
   std::map<std::string, known_node> nodes;
   std::map<std::string, placed_replica> placed;
+  std::map<std::string, std::vector<relay_place>> relays;            ///< by model, in the order of coming
+  std::map<std::pair<std::string, std::string>, std::string> asked;  ///< by model and node: whom it was told
   bool ending = false;
   bool heard = false;  ///< of a version
 };
@@ -76,6 +81,42 @@ std::string objection(const host_state &state, const std::string &version, const
   return "";
 }
 
+/// Tells the nodes of a model's tree whom to ask, where that is another now.
+void send_parents(self_pointer self, const std::string &model) {
+  auto &state = self->state;
+  const auto &places = state.relays[model];
+  const auto parents = relay_parents(places, state.setup.nodes.relay_fanout);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    std::string lines;
+    for (const auto &place : parents[i]) lines += to_string(place) + "\n";
+    auto &asked = state.asked[{model, places[i].node}];
+    if (asked == lines) continue;
+    asked = lines;
+    self->send(state.nodes.at(places[i].node).peer, parents_atom::value, model, lines);
+  }
+}
+
+void forget_relays(self_pointer self, const std::string &node) {
+  auto &state = self->state;
+  for (auto &[model, places] : state.relays) {
+    state.asked.erase({model, node});
+    if (std::erase_if(places, [&](const auto &place) { return place.node == node; }) > 0)
+      send_parents(self, model);
+  }
+}
+
+void add_relay(self_pointer self, const std::string &model, const std::string &address,
+               const std::string &machine) {
+  auto &state = self->state;
+  for (const auto &[name, node] : state.nodes) {
+    if (!node.peer || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(node.peer)) continue;
+    auto &places = state.relays[model];
+    std::erase_if(places, [name = name](const auto &place) { return place.node == name; });
+    places.push_back({name, machine, parse_endpoint(address, "the relay of node \"" + name + "\"")});
+    send_parents(self, model);
+  }
+}
+
 void welcome(self_pointer self, const std::string &version, const std::string &name, std::int64_t pid,
              const caf::actor &peer) {
   auto &state = self->state;
@@ -87,6 +128,7 @@ void welcome(self_pointer self, const std::string &version, const std::string &n
   if (node.peer == peer) return;
   if (node.peer) {
     self->demonitor(node.peer);
+    forget_relays(self, name);
     self->send(node.peer, refuse_atom::value, "another process has come as node \"" + name + "\"");
   }
   node.peer = peer;
@@ -137,6 +179,25 @@ void check_patience(self_pointer self) {
   }
 }
 
+/// Whether signals reach the node's process.
+bool is_here(const host_state &state, const known_node &node) {
+  return node.pid > 0 &&
+         (state.setup.plain || (node.config.launch == "local" && node.config.address.empty()));
+}
+
+/// A process that hangs is ended; whoever looks after it starts it again.
+void end_hung(self_pointer self, const std::string &label) {
+  auto &state = self->state;
+  const auto placed = state.placed.find(label);
+  if (placed == state.placed.end()) return;
+  auto &node = state.nodes.at(placed->second.node);
+  if (!node.peer || std::exchange(node.ended_pid, node.pid) == node.pid) return;
+  state.setup.say(fmt::format("node \"{}\" (process {}) is ended: {} does not move", placed->second.node,
+                              node.pid, label));
+  self->send(node.peer, hung_atom::value);
+  if (is_here(state, node)) ::kill(static_cast<pid_t>(node.pid), SIGKILL);
+}
+
 /// Mishaps on purpose, to processes of this machine.
 void make_trouble(self_pointer self, std::int64_t version) {
   auto &state = self->state;
@@ -148,8 +209,7 @@ void make_trouble(self_pointer self, std::int64_t version) {
     const auto found = state.placed.find(event.replica);
     if (found == state.placed.end() || (before && version > 0)) continue;
     const auto &node = state.nodes.at(found->second.node);
-    const bool here = state.setup.plain || (node.config.launch == "local" && node.config.address.empty());
-    if (!here || node.pid <= 0) continue;
+    if (!is_here(state, node)) continue;
     const int signal = event.what == chaos_event::action::kill   ? SIGKILL
                        : event.what == chaos_event::action::stop ? SIGSTOP
                                                                  : SIGCONT;
@@ -165,6 +225,7 @@ void on_down(self_pointer self, const caf::down_msg &down) {
     if (!node.peer || down.source != caf::actor_cast<caf::actor_addr>(node.peer)) continue;
     node.peer = nullptr;
     node.away_since_ns = now_ns(self);
+    forget_relays(self, name);
     if (!state.ending) {
       state.setup.say(fmt::format("node \"{}\" (process {}) is gone", name, node.pid));
       write_processes(state);
@@ -202,7 +263,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
   auto &state = self->state;
   state.setup = setup;
   for (const auto &config : setup.nodes.places)
-    state.nodes[config.name] = {config, {}, 0, now_ns(self), false};
+    state.nodes[config.name] = {config, {}, 0, 0, now_ns(self), false};
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
   self->set_exit_handler([self](const caf::exit_msg &exit) {
     if (!exit.source || exit.source.node() == self->node()) end(self);  // nobody else may end it
@@ -222,6 +283,15 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
         self->state.setup.say(label + " is started again: " + why);
         send_order(self, label);
       },
+      [self](relay_atom, const std::string &model, const std::string &address, const std::string &machine) {
+        add_relay(self, model, address, machine);
+      },
+      [self](stalled_atom, const std::string &text) {
+        self->state.setup.say(text);
+        for (const auto &[label, replica] : self->state.placed)
+          self->send(replica.stand_in, stalled_atom::value, text);
+      },
+      [self](hung_atom, const std::string &label) { end_hung(self, label); },
       [self](lost_atom, const std::string &what) { self->state.setup.say(what); },
       [self](const snapshot_ptr &published) { make_trouble(self, published->version); },
       [self](tick_atom) { tick(self); },

@@ -19,7 +19,7 @@
 namespace slipstream {
 
 /// Two processes understand each other if they say the same.
-inline constexpr const char *link_version = "slipstream nodes 1";
+inline constexpr const char *link_version = "slipstream nodes 2";
 
 using frame_atom = caf::atom_constant<caf::atom("frame")>;  // more to come (0 or 1), piece
 using invite_atom =
@@ -32,6 +32,12 @@ using place_atom =
 using leave_atom = caf::atom_constant<caf::atom("leave")>;  // a node to a run: it puts down its work and goes
 using end_atom = caf::atom_constant<caf::atom("end")>;      // a run to a node: it has ended, and how
 using again_atom = caf::atom_constant<caf::atom("again")>;  // a stand-in to its run: place it anew
+using relay_atom =
+    caf::atom_constant<caf::atom("relay")>;  // a node to a run: model, its address for others, machine
+using parents_atom =
+    caf::atom_constant<caf::atom("parents")>;  // a run to a node: model, addresses, one a line
+using hung_atom =
+    caf::atom_constant<caf::atom("hung")>;  // a stand-in to its run, a run to a node: end the process
 using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;

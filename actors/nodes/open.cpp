@@ -30,12 +30,13 @@ std::string own_name() {
   return ::gethostname(name, sizeof(name) - 1) == 0 && name[0] != 0 ? name : "localhost";
 }
 
-std::shared_ptr<weight_server> open_streams(spawn_context &context) {
+std::shared_ptr<weight_server> open_streams(spawn_context &context,
+                                            const std::function<void(const std::string &)> &say) {
   auto &plan = context.plan;
   const auto &nodes = plan.graph().nodes;
   const auto server = std::make_shared<weight_server>(weights_place(nodes), link_options_of(nodes).security);
   publish_fixed(plan, context.first, *server);
-  const auto publisher = spawn_publisher(context.system, server, plan.graph().chaos.delay_weights_ms);
+  const auto publisher = spawn_publisher(context.system, server, plan.graph().chaos.delay_weights_ms, say);
   for (const auto &model : followed_models(plan))
     caf::anon_send(context.weights_of(model), subscribe_atom::value, publisher);
   context.own("publisher", publisher);
@@ -54,7 +55,10 @@ endpoint open_nodes(spawn_context &context, const std::function<void(const std::
     throw input_error(plan.graph().source.string() +
                       ": error: this program cannot place actors on nodes: it has to call configure(config, "
                       "topology) before it makes its actor_system");
-  const auto server = open_streams(context);
+  const std::function<void(const std::string &)> tell = [say](const std::string &line) {
+    if (say) say(line);
+  };
+  const auto server = open_streams(context, tell);
   auto weights = server->address();
   if (is_any(weights.host)) weights.host.clear();  // each node reaches it where it reached us
   host_setup setup;
@@ -64,9 +68,7 @@ endpoint open_nodes(spawn_context &context, const std::function<void(const std::
   setup.learner = plan.learner().name;
   setup.processes = context.paths.folder.empty() ? "" : context.paths.folder / "processes.json";
   setup.plain = setup.nodes.certificate.empty();
-  setup.say = [say](const std::string &line) {
-    if (say) say(line);
-  };
+  setup.say = tell;
   setup.chaos = plan.graph().chaos.events;
   std::stable_sort(setup.chaos.begin(), setup.chaos.end(),
                    [](const auto &a, const auto &b) { return a.update < b.update; });
@@ -79,7 +81,7 @@ endpoint open_nodes(spawn_context &context, const std::function<void(const std::
                    caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(context.nodes)));
   auto join = open_port(context.nodes, listen, plain);
   if (is_any(join.host)) join.host = own_name();
-  if (say) say("a node joins at " + to_string(join));
+  tell("a node joins at " + to_string(join));
   return join;
 }
 

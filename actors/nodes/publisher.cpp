@@ -1,9 +1,11 @@
 #include "actors/nodes/publisher.hpp"
 
 #include <ATen/core/Tensor.h>
+#include <fmt/format.h>
 #include <caf/all.hpp>
 
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "actors/failure.hpp"
 
@@ -27,8 +29,15 @@ void publish(self_pointer self, const snapshot &next) {
       {next.name, next.version, next.model->trainable().to(at::kCPU, at::kFloat).contiguous(), next.last});
 }
 
-caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &server, std::int64_t delay_ms) {
+std::string account(const nlohmann::json &figures) {
+  return fmt::format("weights for nodes: {:.1f} MB over streams, {} versions through shared memory",
+                     figures.at("bytes_sent").get<double>() / 1e6, figures.at("shared").get<std::int64_t>());
+}
+
+caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &server, std::int64_t delay_ms,
+                     const std::function<void(const std::string &)> &say) {
   fail_with_text(self);
+  self->attach_functor([server, say] { say(account(server->figures())); });
   self->state.server = server;
   return {[=](const snapshot_ptr &published) {
             if (delay_ms == 0) return publish(self, *published);
@@ -40,8 +49,8 @@ caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &se
 }  // namespace
 
 weights_sink spawn_publisher(caf::actor_system &system, const std::shared_ptr<weight_server> &server,
-                             std::int64_t delay_ms) {
-  const caf::actor made = system.spawn(behave, server, delay_ms);
+                             std::int64_t delay_ms, const std::function<void(const std::string &)> &say) {
+  const caf::actor made = system.spawn(behave, server, delay_ms, say);
   return caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(made));
 }
 

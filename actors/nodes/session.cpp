@@ -12,6 +12,7 @@
 #include "actors/nodes/uplink.hpp"
 #include "actors/placement.hpp"
 #include "actors/weights.hpp"
+#include "runtime/nodes/relay_tree.hpp"
 
 namespace slipstream {
 
@@ -114,19 +115,34 @@ void node_session::place(const place_order &order, const caf::actor &stand_in) {
 
 /// Each model is streamed once, however many actors here compute with it.
 void node_session::stream(const place_order &order) {
+  run_ = order.weights;
+  if (run_.host.empty()) run_.host = how_.run_host;
+  for (const auto &model : order.models)
+    if (clients_.count(model.name) == 0) stream(order, model);
+}
+
+void node_session::stream(const place_order &order, const shipped_model &model) {
   weight_client_options streams;
-  for (const auto &model : order.models) {
-    if (!streamed_.insert(model.name).second) continue;
-    streams.models[model.name] = elements_of(model);
-    if (model.adapter) streams.models[base_stream(model.name)] = parameter_count(model.spec);
-  }
-  if (streams.models.empty()) return;
-  streams.parents = {order.weights};
-  if (streams.parents.front().host.empty()) streams.parents.front().host = how_.run_host;
+  streams.models[model.name] = elements_of(model);
+  if (model.adapter) streams.models[base_stream(model.name)] = parameter_count(model.spec);
+  streams.parents = {run_};
   streams.security = how_.security;
   streams.name = how_.node;
   streams.limits.patience = std::chrono::milliseconds(how_.patience_ms);
-  clients_.push_back(std::make_unique<weight_client>(std::move(streams), how_.arrived, how_.failed));
+  // A plain relay could listen on loopback only, where nobody but the run's own machine is.
+  const bool relay = order.relay && order.machine != machine_key() && !how_.security.plain();
+  const auto own = relay ? address_towards(run_) : "";
+  if (!own.empty()) streams.relay_listen = std::make_shared<const endpoint>(endpoint{own, 0});
+  auto &client = clients_[model.name];
+  client = std::make_unique<weight_client>(std::move(streams), how_.arrived, how_.failed);
+  if (!own.empty()) how_.relays(model.name, client->relay_address());
+}
+
+void node_session::ask(const std::string &model, std::vector<endpoint> parents) {
+  const auto found = clients_.find(model);
+  if (found == clients_.end()) return;
+  parents.push_back(run_);
+  found->second->set_parents(std::move(parents));
 }
 
 /// Models that move are waited for by those who follow them; others must be there first.

@@ -29,6 +29,8 @@ class node_session {
     std::function<void(weight_version)> arrived;      ///< called by the streams' thread
     std::function<void(const std::string &)> failed;  ///< likewise
     wire_security security;
+    /// A model's weights may be had here, at this address; called at once.
+    std::function<void(const std::string &model, const endpoint &address)> relays;
     std::string run_host;  ///< where the run is, for streams that name no host
     std::int64_t patience_ms = 60'000;
   };
@@ -39,6 +41,8 @@ class node_session {
   void place(const place_order &order, const caf::actor &stand_in);
   /// Weights for whoever waits for them.
   void take(const weight_version &arrived);
+  /// Asks these for a model's weights, and then the run.
+  void ask(const std::string &model, std::vector<endpoint> parents);
   /// Forgets a replica whose uplink has ended, and ends its actor.
   void forget(const caf::actor_addr &uplink);
   /// The uplinks of all replicas.
@@ -51,6 +55,7 @@ class node_session {
   void open(const place_order &order);
   void follow(const shipped_model &model);
   void stream(const place_order &order);
+  void stream(const place_order &order, const shipped_model &model);
   void renew(model_state &model, const weight_version &arrived);
   template <class Step>
   void attempt(const placed_actor &placed, Step step);
@@ -64,8 +69,8 @@ class node_session {
   std::unique_ptr<preflight> plan_;
   std::map<std::string, model_state> models_;
   std::map<std::string, placed_actor> placed_;
-  std::set<std::string> streamed_;
-  std::vector<std::unique_ptr<weight_client>> clients_;
+  endpoint run_;                                                   ///< its streams
+  std::map<std::string, std::unique_ptr<weight_client>> clients_;  ///< by model
   std::shared_ptr<compute_slots> slots_;
   std::shared_ptr<wait_table> waits_;
 };

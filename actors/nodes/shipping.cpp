@@ -9,6 +9,7 @@
 
 #include "actors/placement.hpp"
 #include "models/error.hpp"
+#include "runtime/nodes/relay_tree.hpp"
 #include "runtime/topology/resolved.hpp"
 
 namespace slipstream {
@@ -65,6 +66,8 @@ std::map<std::string, std::string> make_orders(preflight &plan, const endpoint &
     order.actor = actor->name;
     order.topology = text;
     order.weights = weights;
+    order.relay = plan.graph().nodes.relay_fanout > 0;
+    order.machine = machine_key();
     if (!model_of(*actor).empty()) order.models.push_back(ship(plan, *actor));
     for (std::int64_t i = 0; i < replica_count(*actor); ++i) {
       const auto node = replica_node(*actor, i);

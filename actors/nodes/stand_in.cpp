@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "actors/nodes/links.hpp"
+#include "actors/supervisor.hpp"
 #include "runtime/journal/history.hpp"
 
 namespace slipstream {
@@ -29,7 +30,8 @@ struct stand_in_state {
   std::map<std::uint64_t, work_given> works;
   std::map<std::uint64_t, group_ptr> groups;
   std::optional<caf::typed_response_promise<ids_ptr, ids_ptr>> flushing;
-  std::optional<std::uint64_t> absent;  ///< its entry in the wait table
+  std::optional<std::uint64_t> absent;  ///< its entry in the wait table while it runs nowhere
+  std::optional<std::uint64_t> holds;   ///< and while it has work, since it was last heard of
   std::int64_t failures = 0;
 };
 
@@ -56,6 +58,25 @@ void wait_for_node(self_pointer self) {
         {state.setup.label, "node \"" + state.setup.node + "\"", "a process to run in", now_ns(self)});
 }
 
+/// What the actor has to do stands in the wait table from its last sign of life on.
+void note_work(self_pointer self) {
+  auto &state = self->state;
+  const auto &waits = state.setup.services.waits;
+  if (const auto ticket = std::exchange(state.holds, {})) waits->close(*ticket);
+  const auto held = state.works.size() + state.groups.size();
+  if (held > 0 && state.agent)
+    state.holds = waits->open({"the run", place_of(state), fmt::format("{} prompts", held), now_ns(self)});
+}
+
+/// Nothing moves in the whole run. If the actor has work, its process hangs, as far as anybody can tell.
+void end_hung(self_pointer self, const std::string &text) {
+  auto &state = self->state;
+  if (!state.agent || state.works.size() + state.groups.size() == 0) return;
+  if (++state.failures > state.setup.restarts)
+    throw run_error(text + "; " + place_of(state) + " has been started again too often");
+  self->send(state.setup.nodes, hung_atom::value, state.setup.label);
+}
+
 /// Gives back what the actor had.
 void give_back(self_pointer self, const std::string &cause) {
   auto &state = self->state;
@@ -80,6 +101,7 @@ void lose(self_pointer self, const std::string &cause) {
   state.agent = nullptr;
   state.pieces.take();
   give_back(self, cause);
+  note_work(self);
   if (auto promise = std::exchange(state.flushing, {})) promise->deliver(no_ids(), no_ids());
   wait_for_node(self);
 }
@@ -242,6 +264,7 @@ void take_piece(self_pointer self, bool more, const std::string &piece) {
       // below: its errors are the run's
     } else {
       std::visit([self](auto &each) { handle(self, each); }, *frame);
+      note_work(self);
     }
   } catch (const run_error &problem) {
     const auto cause = place_of(state) + " broke the rules of the link: " + problem.what();
@@ -262,6 +285,7 @@ void give_work(self_pointer self, const work_ptr &prompt) {
   if (prompt->begun) given.begun = *prompt->begun;
   if (!state.agent) return give_back(self, place_of(state) + " is gone");
   send_frame(self, state.agent, work_frame{prompt});
+  if (!state.holds) note_work(self);
 }
 
 void give_group(self_pointer self, const group_ptr &group) {
@@ -269,6 +293,7 @@ void give_group(self_pointer self, const group_ptr &group) {
   state.groups[group->source->id] = group;
   if (!state.agent) return give_back(self, place_of(state) + " is gone");
   send_frame(self, state.agent, group_frame{group});
+  if (!state.holds) note_work(self);
 }
 
 caf::result<ids_ptr, ids_ptr> flush(self_pointer self) {
@@ -296,6 +321,7 @@ caf::behavior behave(self_pointer self, const stand_in_setup &setup) {
       [self](flush_atom) { return flush(self); },
       [self](attach_atom, const caf::actor &agent) { attach(self, agent); },
       [self](frame_atom, std::uint8_t more, const std::string &piece) { take_piece(self, more != 0, piece); },
+      [self](stalled_atom, const std::string &text) { end_hung(self, text); },
       [](end_atom, const std::string &why) { throw run_error(why); },  // it will run nowhere any more
   };
 }

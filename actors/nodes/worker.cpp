@@ -5,12 +5,15 @@
 #include <caf/all.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 
+#include <cstdlib>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include "actors/failure.hpp"
 #include "actors/nodes/session.hpp"
 #include "actors/services.hpp"
+#include "runtime/nodes/relay_tree.hpp"
 
 namespace slipstream {
 
@@ -80,6 +83,9 @@ void open_session(self_pointer self, const caf::actor &run) {
   how.failed = [inbox, number](const std::string &why) {
     caf::anon_send(inbox, stream_news_ptr(std::make_shared<const stream_news>(stream_news{{}, why, number})));
   };
+  how.relays = [self, run](const std::string &model, const endpoint &address) {
+    self->send(run, relay_atom::value, model, to_string(address), machine_key());
+  };
   state.session = std::make_unique<node_session>(self->system(), *state.kinds, std::move(how));
   self->send(run, hello_atom::value, link_version, state.options.name, static_cast<std::int64_t>(::getpid()),
              inbox);
@@ -126,6 +132,16 @@ void take_order(self_pointer self, const std::string &label, const caf::actor &s
   state.session->place(order, stand_in);
   for (const auto &uplink : state.session->uplinks()) self->monitor(uplink);
   state.options.say(fmt::format("node \"{}\": runs {}", state.options.name, label));
+}
+
+void ask(self_pointer self, const std::string &model, const std::string &places) {
+  auto &state = self->state;
+  if (!state.session || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(state.run)) return;
+  std::vector<endpoint> parents;
+  std::istringstream lines(places);
+  for (std::string line; std::getline(lines, line);)
+    parents.push_back(parse_endpoint(line, "weights for node \"" + state.options.name + "\""));
+  state.session->ask(model, std::move(parents));
 }
 
 void on_down(self_pointer self, const caf::down_msg &down) {
@@ -188,8 +204,15 @@ caf::behavior behave(self_pointer self, const registry *kinds, const worker_opti
       },
       [self](place_atom, const std::string &label, const caf::actor &stand_in, std::uint8_t more,
              const std::string &piece) { take_order(self, label, stand_in, more != 0, piece); },
+      [self](parents_atom, const std::string &model, const std::string &places) { ask(self, model, places); },
       [self](const stream_news_ptr &news) { take_news(self, *news); },
       [self](end_atom, const std::string &why) { end(self, why); },
+      [self](hung_atom) {
+        if (self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(self->state.run)) return;
+        self->state.options.say("node \"" + self->state.options.name +
+                                "\": ended by the run: it does not move");
+        std::_Exit(1);  // an orderly end would wait for what hangs
+      },
       [self](tick_atom) { tick(self); },
       [self](leave_atom) { leave(self); },
       [self](leave_atom, bool) { self->quit(); },  // what is put down by now is put down

@@ -87,6 +87,7 @@ void node_launcher::start(const node_config &node, child &process) {
   process.pid =
       start_child({launch_words(nodes_, node, program_, join_), {}, folder_ / (node.name + ".log")});
   process.due = {};
+  process.stopped.reset();
 }
 
 void node_launcher::ended(const node_config &node, child &process, int wait_status) {
@@ -113,13 +114,28 @@ bool node_launcher::collect() {
   for (const auto &node : nodes_.places) {
     const auto found = children_.find(node.name);
     if (found == children_.end() || found->second.pid == 0) continue;
+    auto &process = found->second;
     int status = 0;
-    if (::waitpid(found->second.pid, &status, WNOHANG) == found->second.pid)
-      ended(node, found->second, status);
-    else
-      any = true;
+    const bool news = ::waitpid(process.pid, &status, WNOHANG | WUNTRACED | WCONTINUED) == process.pid;
+    if (news && !WIFSTOPPED(status) && !WIFCONTINUED(status)) {
+      ended(node, process, status);
+      continue;
+    }
+    any = true;
+    if (news && WIFSTOPPED(status)) process.stopped = std::chrono::steady_clock::now();
+    if (news && WIFCONTINUED(status)) process.stopped.reset();
   }
   return any;
+}
+
+void node_launcher::end_stopped(const node_config &node, child &process) {
+  const std::chrono::milliseconds timeout(nodes_.timeout_ms);
+  if (process.pid == 0 || !process.stopped || std::chrono::steady_clock::now() - *process.stopped < timeout)
+    return;
+  say_(fmt::format("node \"{}\" (process {}) has been stopped for {} s; it is killed", node.name, process.pid,
+                   seconds(nodes_.timeout_ms)));
+  ::kill(-process.pid, SIGKILL);
+  process.stopped.reset();  // said once
 }
 
 void node_launcher::look_after() {
@@ -128,6 +144,7 @@ void node_launcher::look_after() {
     const auto found = children_.find(node.name);
     if (found == children_.end()) continue;
     auto &process = found->second;
+    end_stopped(node, process);
     if (process.pid == 0 && !process.over && std::chrono::steady_clock::now() >= process.due)
       start(node, process);
   }

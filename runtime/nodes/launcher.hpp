@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,8 @@ class node_launcher {
 
   /// Starts every node that is to be launched. Throws input_error when ssh or srun is not here.
   void start(const endpoint &join);
-  /// Starts anew those that died, within each one's budget and later each time. To be called often.
+  /// Starts anew those that died, within each one's budget and later each time. One that is stopped (SIGSTOP)
+  /// for longer than [nodes] timeout has lost its place: it is killed first. To be called often.
   void look_after();
   /// Waits until all have ended, and ends what has not after `grace`.
   void finish(std::chrono::milliseconds grace);
@@ -46,8 +48,10 @@ class node_launcher {
     std::int64_t restarts = 0;
     bool over = false;  ///< it is not started again
     std::chrono::steady_clock::time_point due{};
+    std::optional<std::chrono::steady_clock::time_point> stopped;  ///< by a signal, since then
   };
   void start(const node_config &node, child &process);
+  void end_stopped(const node_config &node, child &process);
   void ended(const node_config &node, child &process, int wait_status);
   bool collect();  ///< whether one runs still
 

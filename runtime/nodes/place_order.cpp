@@ -121,6 +121,8 @@ std::string encode_order(const place_order &order) {
   out.count(order.models.size());
   for (const auto &model : order.models) write(out, model);
   out.number(order.threads);
+  out.put(static_cast<std::uint8_t>(order.relay));
+  out.text(order.machine);
   return out.take();
 }
 
@@ -134,6 +136,8 @@ place_order decode_order(std::string_view bytes) {
   order.weights.port = in.get<std::uint16_t>();
   for (auto left = in.count(); left > 0; --left) read(in, order.models.emplace_back());
   order.threads = in.number();
+  order.relay = in.get<std::uint8_t>() != 0;
+  order.machine = in.text();
   if (!in.at_end()) throw run_error("an order is longer than what it holds");
   return order;
 }

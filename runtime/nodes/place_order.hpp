@@ -33,6 +33,8 @@ struct place_order {
   endpoint weights;      ///< where the run's weights are streamed from
   std::vector<shipped_model> models;
   std::int64_t threads = 0;  ///< compute threads of the node; 0: as many as its machine has cores
+  bool relay = false;        ///< weights are passed on to other nodes
+  std::string machine;       ///< machine_key() of the run: nodes there share its memory and pass nothing on
 };
 
 std::string encode_order(const place_order &order);

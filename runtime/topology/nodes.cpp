@@ -94,6 +94,7 @@ nodes_config read_nodes(const node &document) {
     s.fail("timeout", "timeout must be at least two heartbeats, or a healthy node is taken for dead");
   nodes.patience_ms = milliseconds(s, "patience", nodes.patience_ms, 0.1);
   nodes.actor_restarts = s.integer("actor_restarts", nodes.actor_restarts, 0, 1'000'000);
+  nodes.relay_fanout = s.integer("relay_fanout", nodes.relay_fanout, 0, 64);
   for (const auto &entry : *table->as_table()) {
     if (entry.content.as_table() == nullptr) continue;
     if (!is_node_name(entry.key))
@@ -114,11 +115,12 @@ std::string write_nodes(const nodes_config &nodes) {
   const auto seconds = [](const std::string &key, std::int64_t ms) {
     return fmt::format("{} = {}\n", key, write_number(static_cast<double>(ms) / 1000));
   };
-  std::string out = "\n[nodes]\n" + text("listen", nodes.listen) + text("weights", nodes.weights) +
-                    text("certificate", nodes.certificate) + text("key", nodes.key) +
-                    text("authority", nodes.authority) + seconds("heartbeat", nodes.heartbeat_ms) +
-                    seconds("timeout", nodes.timeout_ms) + seconds("patience", nodes.patience_ms) +
-                    fmt::format("actor_restarts = {}\n", nodes.actor_restarts);
+  std::string out =
+      "\n[nodes]\n" + text("listen", nodes.listen) + text("weights", nodes.weights) +
+      text("certificate", nodes.certificate) + text("key", nodes.key) + text("authority", nodes.authority) +
+      seconds("heartbeat", nodes.heartbeat_ms) + seconds("timeout", nodes.timeout_ms) +
+      seconds("patience", nodes.patience_ms) +
+      fmt::format("actor_restarts = {}\nrelay_fanout = {}\n", nodes.actor_restarts, nodes.relay_fanout);
   for (const auto &place : nodes.places)
     out += fmt::format("\n[nodes.{}]\n", write_key(place.name)) + text("address", place.address) +
            text("launch", place.launch) + text("host", place.host) + text("program", place.program) +

@@ -30,6 +30,7 @@ struct nodes_config {
   std::int64_t timeout_ms = 5000;           ///< without one, the other side is taken for dead
   std::int64_t patience_ms = 60'000;        ///< an actor that runs nowhere is waited for that long
   std::int64_t actor_restarts = 3;          ///< of one placed actor that fails
+  std::int64_t relay_fanout = 1;            ///< nodes that one passes weights on to; 0: all ask the run
   std::vector<node_config> places;
   source_position at;
 

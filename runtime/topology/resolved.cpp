@@ -74,6 +74,8 @@ void write_run(writer &out, const run_config &run) {
   out.text_key("folder", run.folder);
   out.integer("threads", run.threads);
   out.integer("checkpoint_every", run.checkpoint_every);
+  out.integer("stall_after", run.stall_after);
+  out.text_key("when_stalled", run.restart_stalled ? "restart" : "stop");
   out.text_key("numerics", run.numerics == numerics::exact ? "exact" : "fast");
 }
 

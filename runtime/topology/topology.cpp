@@ -46,6 +46,8 @@ run_config read_run(const node &document, const source_position &file) {
     s.fail("folder", "folder is empty; write folder = \"runs\", or \".\" for this folder");
   run.threads = s.integer("threads", 0, 0, 4096);
   run.checkpoint_every = s.integer("checkpoint_every", 0, 0);
+  run.stall_after = s.integer("stall_after", run.stall_after, 1, 86'400);
+  run.restart_stalled = s.choice("when_stalled", {"restart", "stop"}) == "restart";
   run.numerics = s.choice("numerics", {"fast", "exact"}) == "exact" ? numerics::exact : numerics::fast;
   s.finish();
   return run;

@@ -24,6 +24,8 @@ struct run_config {
   std::string folder = "runs";
   std::int64_t threads = 0;  ///< compute threads of all actors together; 0: as many as the machine has cores
   std::int64_t checkpoint_every = 0;  ///< updates between checkpoints; 0: one at the end
+  std::int64_t stall_after = 300;     ///< seconds without any progress
+  bool restart_stalled = true;        ///< nodes that hold work then are started again before the run is ended
   slipstream::numerics numerics = slipstream::numerics::fast;
 };
 

@@ -23,6 +23,11 @@ constexpr std::chrono::milliseconds longest_pause{2000};
 
 }  // namespace
 
+void check_parents(const std::vector<endpoint> &parents, const wire_security &security) {
+  if (parents.empty()) throw input_error("weights: error: a receiver needs a parent");
+  for (const auto &place : parents) check_place(place, security, "weights from " + to_string(place));
+}
+
 receiver::receiver(asio::io_context &context, const weight_client_options &options,
                    std::function<void(weight_version)> arrived,
                    std::function<void(const std::string &)> failed, sender *relay)
@@ -32,11 +37,9 @@ receiver::receiver(asio::io_context &context, const weight_client_options &optio
       failed_(std::move(failed)),
       relay_(relay),
       machine_(machine_id()) {
-  if (options.parents.empty() || options.models.empty())
-    throw input_error("weights: error: a receiver needs a parent and a model");
+  if (options.models.empty()) throw input_error("weights: error: a receiver needs a model");
   check_security(options.security, "weights");
-  for (const auto &place : options.parents)
-    check_place(place, options.security, "weights from " + to_string(place));
+  check_parents(options.parents, options.security);
   tls_ = tls_context(options.security);
   for (const auto &[name, elements] : options.models)
     models_.emplace(name, incoming(elements, options.limits.max_elements, relay != nullptr));
@@ -58,13 +61,12 @@ void receiver::start() {
 
 /// Looks for a parent and takes from it; then for one again.
 task<void> receiver::run() {
-  std::size_t at = 0;
   std::size_t refusals = 0;
   auto pause = options_.limits.first_retry;
   auto contact = wire_clock::now();
   for (;;) {
     joined_ = refused_ = false;
-    const auto place = options_.parents[at];
+    const auto place = options_.parents[at_];
     const auto why = co_await serve(place);
     parent_ = nullptr;
     count([](tallies &all) { all.connected = false; });
@@ -75,8 +77,8 @@ task<void> receiver::run() {
     if (joined_) {  // it may be back at once, or another may take over
       contact = wire_clock::now();
       pause = options_.limits.first_retry;
-    } else {
-      at = (at + 1) % options_.parents.size();
+    } else if (place == options_.parents[at_]) {  // else they are others by now
+      at_ = (at_ + 1) % options_.parents.size();
     }
     refusals = refused_ ? refusals + 1 : 0;
     const bool late = wire_clock::now() - contact > options_.limits.patience;
@@ -168,6 +170,13 @@ void receiver::deliver(weight_version value, wire_clock::time_point since) {
     all.seconds = took.count();
   });
   arrived_(std::move(value));
+}
+
+void receiver::set_parents(const std::vector<endpoint> &parents) {
+  const auto asked = options_.parents[at_];
+  options_.parents = parents;
+  at_ = 0;
+  if (parent_ && asked != parents.front()) parent_->close("another parent is nearer");
 }
 
 void receiver::cancel(const std::string &name) {

@@ -119,7 +119,8 @@ nlohmann::json weight_server::figures() const {
 class weight_client::impl {
  public:
   impl(const weight_client_options &options, std::function<void(weight_version)> arrived,
-       std::function<void(const std::string &)> failed) {
+       std::function<void(const std::string &)> failed)
+      : security_(options.security) {
     check_limits(options.limits);
     if (options.relay_listen)
       relay_ = std::make_unique<wire::sender>(loop_.context(), *options.relay_listen, options.security,
@@ -139,6 +140,10 @@ class weight_client::impl {
     if (!relay_) throw run_error("error: this receiver passes no weights on");
     return relay_->address();
   }
+  void set_parents(std::vector<endpoint> parents) {
+    wire::check_parents(parents, security_);
+    asio::post(loop_.context(), [this, next = std::move(parents)] { receiver_->set_parents(next); });
+  }
   void cancel(const std::string &model) {
     asio::post(loop_.context(), [this, model] { receiver_->cancel(model); });
   }
@@ -149,6 +154,7 @@ class weight_client::impl {
   }
 
  private:
+  wire_security security_;
   loop_thread loop_;
   std::unique_ptr<wire::sender> relay_;
   std::unique_ptr<wire::receiver> receiver_;
@@ -160,6 +166,9 @@ weight_client::weight_client(weight_client_options options, std::function<void(w
 weight_client::~weight_client() = default;
 endpoint weight_client::relay_address() const {
   return impl_->relay_address();
+}
+void weight_client::set_parents(std::vector<endpoint> parents) {
+  impl_->set_parents(std::move(parents));
 }
 void weight_client::cancel(const std::string &model) {
   impl_->cancel(model);

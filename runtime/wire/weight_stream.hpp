@@ -104,6 +104,9 @@ class weight_client {
 
   /// Where others may take from us. Throws run_error for a leaf.
   endpoint relay_address() const;
+  /// Other parents from now on, nearest first. Goes over to the first at once, also in the middle of a
+  /// transfer, which goes on at the chunk where it is. Throws input_error like the constructor.
+  void set_parents(std::vector<endpoint> parents);
   /// Gives up the transfer under way of this model; the next newer version comes as ever.
   void cancel(const std::string &model);
   /// {"connected", "shared" (versions that came through shared memory), "parent", "connections" (made so

@@ -1,5 +1,6 @@
 #include "actors/buffer.hpp"
 #include "actors/ledger.hpp"
+#include "actors/supervisor.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/virtual_time.hpp"
 
@@ -92,6 +93,28 @@ TEST_CASE("the watchdog ends a run in which nothing moves and says who waits for
   CHECK(run.result()["error"] == "nothing has moved for 10 s; learner waits 19.0 s for a batch from buffer");
   CHECK(run.result()["ledger"]["drawn"] == 0);
   CHECK(run.result()["record"]["seconds"] == 0);
+}
+
+TEST_CASE("nodes are started again before a run in which nothing moves is ended") {
+  small_run run;
+  auto told = std::make_shared<std::vector<std::string>>();
+  const caf::actor nodes = run.world.system().spawn([told](caf::event_based_actor *) -> caf::behavior {
+    return {[told](stalled_atom, const std::string &text) { told->push_back(text); }};
+  });
+  run.parts->nodes = nodes;
+  run.begin(10, 1h);
+  run.world.pass(11s);
+  CHECK_FALSE(run.ended->reply);
+  REQUIRE(told->size() == 1);
+  CHECK_THAT(told->front(), Contains("nothing has moved for 10 s; learner waits 10.0 s for a batch"));
+  caf::anon_send(run.services.supervisor, progress_atom::value);  // it has helped
+  run.world.pass(11s);
+  CHECK_FALSE(run.ended->reply);
+  CHECK(told->size() == 2);
+  run.world.pass(11s);  // it has not
+  CHECK(run.result()["status"] == "failed");
+  CHECK(told->size() == 2);
+  caf::anon_send_exit(nodes, caf::exit_reason::kill);
 }
 
 TEST_CASE("a request that is never answered ends the run in plain words") {

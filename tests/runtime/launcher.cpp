@@ -26,6 +26,7 @@ std::string through_shell(const std::string &text) {
 
 nodes_config one_node(const std::string &program, std::int64_t restarts = 2) {
   nodes_config nodes;
+  nodes.timeout_ms = 20;
   node_config node;
   node.name = "a";
   node.program = program;
@@ -47,7 +48,7 @@ TEST_CASE("nodes are started here, through ssh, and by srun") {
   const endpoint join{"::1", 4711};
   auto words = launch_words(nodes, node, "/opt/slipstream", join);
   CHECK(words == std::vector<std::string>{"/opt/slipstream", "node", "--name", "a", "--join", "[::1]:4711",
-                                          "--heartbeat", "0.5", "--timeout", "5", "--patience", "60"});
+                                          "--heartbeat", "0.5", "--timeout", "0.02", "--patience", "60"});
   node.launch = "ssh";
   node.host = "far";
   node.program = "/home/my user/slipstream";
@@ -78,8 +79,8 @@ TEST_CASE("a node that fails is started again within its budget, one that ends w
     const char *script;
     std::size_t starts;
   };
-  const auto [script, starts] =
-      GENERATE(row{"exit 1", 3}, row{"kill -9 $$", 3}, row{"exit 0", 1}, row{"exit 2", 1});
+  const auto [script, starts] = GENERATE(row{"exit 1", 3}, row{"kill -9 $$", 3}, row{"kill -STOP $$", 3},
+                                         row{"exit 0", 1}, row{"exit 2", 1});
   CAPTURE(script);
   const test::scratch scratch;
   const auto program = scratch.path() / "program";

@@ -188,3 +188,33 @@ TEST_CASE("a relay on the same machine passes on, over TCP, what came through me
   CHECK(relay.figure("shared") == 1);
   CHECK(server.figures()["bytes_sent"] == 0);
 }
+
+TEST_CASE("a client that is told of another parent goes over to it, in the middle of a transfer too") {
+  weight_server server(anywhere, {}, stream_limits());
+  wire_proxy slow(server.address(), {{.hold_after = 4 << 20}});
+  receiving_end relay(relay_options(server.address()));
+  receiving_end leaf(receiving_end::options(slow.address()));
+  server.publish({"policy", 1, weights(8 * megabytes, 1)});
+  REQUIRE(slow.wait_held());
+  REQUIRE(eventually([&] { return leaf.figure("chunks_received") >= 60; }));
+  leaf.client->set_parents({relay.client->relay_address(), server.address()});
+  CHECK(at::equal(leaf.wait(1).flat, weights(8 * megabytes, 1)));
+  CHECK(leaf.figure("chunks_resumed") >= 60);
+  CHECK(leaf.client->figures()["parent"] == to_string(relay.client->relay_address()));
+  const auto before = server.figures()["bytes_sent"].get<std::int64_t>();
+  server.publish({"policy", 2, weights(8 * megabytes, 2)});
+  CHECK(at::equal(leaf.wait(2).flat, weights(8 * megabytes, 2)));
+  CHECK(server.figures()["bytes_sent"].get<std::int64_t>() - before == 8 * megabytes * 4);
+}
+
+TEST_CASE("a client that is told of a parent that is not there takes from the next") {
+  weight_server server(anywhere, {}, stream_limits());
+  receiving_end leaf(receiving_end::options(server.address()));
+  server.publish({"policy", 1, weights(megabytes, 1)});
+  REQUIRE(leaf.wait(1).flat.defined());
+  leaf.client->set_parents({{"127.0.0.1", 1}, server.address()});
+  server.publish({"policy", 2, weights(megabytes, 2)});
+  CHECK(at::equal(leaf.wait(2).flat, weights(megabytes, 2)));
+  CHECK_THROWS_AS(leaf.client->set_parents({}), input_error);
+  CHECK_THROWS_AS(leaf.client->set_parents({{"192.0.2.1", 7000}}), input_error);
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/wire/endpoint.hpp"
+
+namespace slipstream {
+
+/// A node that passes a model's weights on.
+struct relay_place {
+  std::string node;
+  std::string machine;  ///< machine_key() there: nodes with the same one share memory
+  endpoint address;     ///< where others take from it
+};
+
+/// Whom each of these nodes asks for weights, nearest first; after them, and where the list is empty, the
+/// run. The first node of a machine takes its place in a tree (each serves at most `fanout`; 1: a chain), the
+/// others of the machine take from it. In the order of coming: whoever comes later is never asked by one who
+/// came before, so lists that arrive late cannot close a ring.
+std::vector<std::vector<endpoint>> relay_parents(const std::vector<relay_place> &places, std::int64_t fanout);
+
+/// The same text in two processes that can share memory: this machine since its start, and the network
+/// namespace, in which local sockets are found.
+std::string machine_key();
+
+/// The address by which others know this machine, if it is they who are reached at `place`: that of the
+/// network interface on the way there. Empty when there is no way.
+std::string address_towards(const endpoint &place);
+
+}  // namespace slipstream
