@@ -118,6 +118,9 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
   json_ptr result;
   bool told = false;
   self->send(supervisor, wait_atom::value);
+  // not caf::after, which is a time of the wall clock: set back by an hour, it would wait for an hour
+  constexpr std::chrono::milliseconds beat{100};
+  self->delayed_send(self, beat, tick_atom::value);
   while (!result) {
     self->receive([&](const json_ptr &ended) { result = ended; },
                   [&](const caf::error &reason) {
@@ -127,13 +130,13 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
                                        {"error", "the supervisor died: " + failure_text(reason)},
                                        {"reports", nlohmann::json::object()}});
                   },
-                  caf::after(std::chrono::milliseconds(100)) >>
-                      [&] {
-                        if (!told && interrupted && interrupted()) {
-                          told = true;
-                          self->send(supervisor, stop_atom::value);
-                        }
-                      });
+                  [&](tick_atom) {
+                    if (!told && interrupted && interrupted()) {
+                      told = true;
+                      self->send(supervisor, stop_atom::value);
+                    }
+                    self->delayed_send(self, beat, tick_atom::value);
+                  });
   }
   return result;
 }

@@ -1,11 +1,10 @@
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "actors/commands/commands.hpp"
 #include "actors/commands/interrupts.hpp"
 #include "actors/nodes/worker.hpp"
 #include "models/error.hpp"
+#include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
 namespace {
@@ -42,7 +41,7 @@ int node_command(const node_arguments &arguments) {
   options.patience_ms = milliseconds(arguments.patience);
   options.threads = arguments.threads;
   options.interrupted = interrupted;
-  options.say = [](const std::string &line) { fmt::print(stderr, "{}\n", line); };
+  options.say = [](const std::string &line) { say(line + "\n"); };
   registry kinds;
   register_builtin(kinds);
   catch_interrupts();

@@ -15,6 +15,7 @@
 #include "models/error.hpp"
 #include "models/files/json.hpp"
 #include "runtime/nodes/launcher.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -55,19 +56,19 @@ nlohmann::json run_here_and_on_nodes(preflight &stage, const run_options &option
 
 int run_stage(preflight &stage, bool resume, bool launch, stage_results &results) {
   if (resume && holds_finished_run(stage.graph().run_folder())) {
-    fmt::print(stderr, "{}: is finished; nothing to go on with\n", stage.graph().run.name);
+    say(fmt::format("{}: is finished; nothing to go on with\n", stage.graph().run.name));
     results.push_back(read_json(run_paths(stage.graph().run_folder()).summary));
     return 0;
   }
-  fmt::print(stderr, "{}: {} updates, batch {}, folder {}\n", stage.graph().run.name,
-             stage.graph().run.updates, stage.graph().schedule.batch, stage.graph().run_folder().string());
-  for (const auto &note : stage.notes()) fmt::print(stderr, "{}: {}\n", stage.graph().run.name, note);
+  say(fmt::format("{}: {} updates, batch {}, folder {}\n", stage.graph().run.name, stage.graph().run.updates,
+                  stage.graph().schedule.batch, stage.graph().run_folder().string()));
+  for (const auto &note : stage.notes()) say(fmt::format("{}: {}\n", stage.graph().run.name, note));
   run_options options;
   options.progress = detect_progress_style();
   options.resume = resume;
   options.interrupted = interrupted;
   options.say = [name = stage.graph().run.name](const std::string &line) {
-    fmt::print(stderr, "{}: {}\n", name, line);
+    say(fmt::format("{}: {}\n", name, line));
   };
   std::unique_ptr<node_launcher> nodes;
   if (launch && places_actors(stage.graph())) nodes = launch_nodes(stage.graph(), options);
@@ -76,10 +77,10 @@ int run_stage(preflight &stage, bool resume, bool launch, stage_results &results
   results.push_back(summary);
   const auto code = summary.at("exit_code").get<int>();
   if (summary.contains("error"))
-    fmt::print(stderr, "{}: error: {}\n", stage.graph().run.name, summary["error"].get<std::string>());
+    say(fmt::format("{}: error: {}\n", stage.graph().run.name, summary["error"].get<std::string>()));
   if (code == 130)
-    fmt::print(stderr, "{}: interrupted; checkpoint and summary are in {}\n", stage.graph().run.name,
-               stage.graph().run_folder().string());
+    say(fmt::format("{}: interrupted; checkpoint and summary are in {}\n", stage.graph().run.name,
+                    stage.graph().run_folder().string()));
   return code;
 }
 

@@ -6,8 +6,8 @@
 #include <caf/all.hpp>
 
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "actors/nodes/dialer.hpp"
 #include "actors/nodes/links.hpp"
 #include "actors/services.hpp"
 #include "actors/supervisor.hpp"
@@ -145,11 +145,10 @@ void look_for(self_pointer self, const std::string &name) {
   if (node.peer || node.connecting || node.config.address.empty()) return;
   node.connecting = true;
   const auto place = parse_endpoint(node.config.address, "address");
-  self->request(link_maker(self->system(), self->state.setup.plain), std::chrono::seconds(10),
-                caf::connect_atom::value, place.host, place.port)
+  self->request(spawn_dialer(self->system(), place, self->state.setup.plain), 5 * dial_step,
+                caf::connect_atom::value)
       .then(
-          [self, name](const caf::node_id &, const caf::strong_actor_ptr &found,
-                       const std::set<std::string> &) {
+          [self, name](const caf::strong_actor_ptr &found) {
             self->state.nodes.at(name).connecting = false;
             if (found)
               self->send(caf::actor_cast<caf::actor>(found), invite_atom::value, self->state.setup.run,

@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <future>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "actors/failure.hpp"
+#include "actors/nodes/dialer.hpp"
 
 namespace slipstream {
 
@@ -48,18 +50,23 @@ caf::actor_system &linked_system::operator*() const {
   return parts_->system;
 }
 
-caf::io::middleman_actor link_maker(caf::actor_system &system, bool plain) {
-  if (plain) return system.middleman().actor_handle();
-  return system.openssl_manager().actor_handle();
+caf::actor broker_of(caf::actor_system &system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
 }
 
 endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain) {
-  const auto port = plain ? caf::io::publish(whom, place.port, place.host.c_str(), true)
-                          : caf::openssl::publish(whom, place.port, place.host.c_str(), true);
-  if (!port)
+  endpoint found{place.host, 0};
+  if (plain) {
+    if (const auto port = caf::io::publish(whom, place.port, place.host.c_str(), true)) found.port = *port;
+  } else if (auto doorman = open_secured(whom.home_system(), place)) {
+    found.port = doorman->port();
+    caf::anon_send(broker_of(whom.home_system()), caf::publish_atom::value, std::move(doorman), found.port,
+                   caf::actor_cast<caf::strong_actor_ptr>(whom), std::set<std::string>());
+  }
+  if (found.port == 0)
     throw run_error(to_string(place) +
                     ": error: no port can be opened here for nodes (is another program using it?)");
-  return {place.host, *port};
+  return found;
 }
 
 }  // namespace slipstream

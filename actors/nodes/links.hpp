@@ -4,7 +4,6 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/atom.hpp>
-#include <caf/io/middleman_actor.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -65,8 +64,8 @@ class linked_system {
   std::shared_ptr<parts> parts_;
 };
 
-/// Whoever opens ports and connects: with certificates, or in plain text on this machine.
-caf::io::middleman_actor link_maker(caf::actor_system &system, bool plain);
+/// CAF's broker of the links between processes.
+caf::actor broker_of(caf::actor_system &system);
 
 /// Publishes `whom`; answers with the place, its port found. Throws run_error when the port cannot be had.
 endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain);

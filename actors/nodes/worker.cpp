@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "actors/failure.hpp"
+#include "actors/nodes/dialer.hpp"
 #include "actors/nodes/session.hpp"
 #include "actors/services.hpp"
 #include "runtime/nodes/relay_tree.hpp"
@@ -32,7 +33,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::stream_news_ptr)
 namespace slipstream {
 namespace {
 
-constexpr std::chrono::milliseconds retry{250};
+constexpr std::chrono::milliseconds retry{250}, beat{100};
 
 struct worker_state {
   static inline const char *name = "node";
@@ -43,6 +44,7 @@ struct worker_state {
   std::uint64_t sessions = 0;
   std::map<std::string, frame_pieces> orders;  ///< by label, as they come in pieces
   std::int64_t alone_since_ns = 0;
+  std::string no_link;  ///< why the last look for a run found none
   bool connecting = false, leaving = false;
 };
 
@@ -65,6 +67,7 @@ void close_session(self_pointer self) {
 void open_session(self_pointer self, const caf::actor &run) {
   auto &state = self->state;
   close_session(self);
+  state.no_link.clear();
   state.run = run;
   self->monitor(run);
   const auto inbox = caf::actor_cast<caf::actor>(self);
@@ -95,14 +98,17 @@ void look_for_run(self_pointer self) {
   auto &state = self->state;
   if (state.run || state.connecting || !state.options.join) return;
   state.connecting = true;
-  self->request(link_maker(self->system(), is_plain(state)), std::chrono::seconds(10),
-                caf::connect_atom::value, state.options.join->host, state.options.join->port)
+  self->request(spawn_dialer(self->system(), *state.options.join, is_plain(state)), 5 * dial_step,
+                caf::connect_atom::value)
       .then(
-          [self](const caf::node_id &, const caf::strong_actor_ptr &found, const std::set<std::string> &) {
+          [self](const caf::strong_actor_ptr &found) {
             self->state.connecting = false;
             if (found && !self->state.run) open_session(self, caf::actor_cast<caf::actor>(found));
           },
-          [self](const caf::error &) { self->state.connecting = false; });
+          [self](const caf::error &why) {
+            self->state.connecting = false;
+            self->state.no_link = failure_text(why);
+          });
 }
 
 std::string where(const worker_options &options) {
@@ -116,8 +122,9 @@ void tick(self_pointer self) {
   look_for_run(self);
   const auto alone_ms = (now_ns(self) - state.alone_since_ns) / 1'000'000;
   if (!state.run && state.options.patience_ms > 0 && alone_ms > state.options.patience_ms)
-    throw run_error(fmt::format("node \"{}\": {} for {} s; it ends here", state.options.name,
-                                where(state.options), alone_ms / 1000));
+    throw run_error(fmt::format("node \"{}\": {} for {} s{}; it ends here", state.options.name,
+                                where(state.options), alone_ms / 1000,
+                                state.no_link.empty() ? "" : " (" + state.no_link + ")"));
   self->delayed_send(self, retry, tick_atom::value);
 }
 
@@ -236,19 +243,21 @@ int run_worker(const registry &kinds, const worker_options &options) {
   }
   caf::error reason;
   bool ended = false, told = false;
+  // not caf::after, which is a time of the wall clock: set back by an hour, it would wait for an hour
+  self->delayed_send(self, beat, tick_atom::value);
   while (!ended)
     self->receive(
         [&](const caf::down_msg &down) {
           reason = down.reason;
           ended = true;
         },
-        caf::after(std::chrono::milliseconds(100)) >>
-            [&] {
-              if (!told && options.interrupted && options.interrupted()) {
-                told = true;
-                self->send(node, leave_atom::value);
-              }
-            });
+        [&](tick_atom) {
+          if (!told && options.interrupted && options.interrupted()) {
+            told = true;
+            self->send(node, leave_atom::value);
+          }
+          self->delayed_send(self, beat, tick_atom::value);
+        });
   if (reason == caf::sec::invalid_argument) throw input_error(failure_text(reason));
   if (reason && reason != caf::exit_reason::normal) throw run_error(failure_text(reason));
   return told ? 130 : 0;

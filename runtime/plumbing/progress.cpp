@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "runtime/plumbing/say.hpp"
+
 namespace slipstream {
 namespace {
 
@@ -53,16 +55,16 @@ void show_progress(const progress_options &options, const progress_state &state,
   if (options.style == progress_style::none) return;
   const auto line = progress_line(options, state, metrics);
   if (options.style == progress_style::live) {
-    fmt::print(stderr, "\r\033[K{}", line);
+    say("\r\033[K" + line);
     std::fflush(stderr);
     return;
   }
   const auto tenth = std::max<std::int64_t>(options.updates / 10, 1);
-  if (state.update % tenth == 0 || state.update == options.updates) fmt::print(stderr, "{}\n", line);
+  if (state.update % tenth == 0 || state.update == options.updates) say(line + "\n");
 }
 
 void end_progress(const progress_options &options) {
-  if (options.style == progress_style::live) fmt::print(stderr, "\n");
+  if (options.style == progress_style::live) say("\n");
 }
 
 }  // namespace slipstream

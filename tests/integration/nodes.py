@@ -4,10 +4,8 @@ run when processes are killed, stopped, refused, started by hand, or sent junk.
 usage: nodes.py PROGRAM [PART...]     the parts are the functions at the end of this file
 """
 import contextlib
-import functools
 import json
 import os
-import pathlib
 import random
 import signal
 import socket
@@ -17,159 +15,10 @@ import tempfile
 import time
 
 import runs
-from runs import Checks, Program, environment, lines_of, topology, weights, write_prompts
+from node_runs import (Place, alive, begun, check_run, checks, environment, join_address, lines_of, processes, program,
+                       spans_of, started, until, wait_for_end)
 
 runs.updates = 150  # long enough to meet mishaps
-checks = Checks()
-limit = 240  # seconds until a test gives a program up
-
-fixed_model = """[models.judge]
-copy_of = "policy"
-"""
-placed = """node = ["a", "b"]
-replicas = 2
-"""
-nodes = """[nodes]
-heartbeat = 0.2
-timeout = {timeout}
-patience = {patience}
-[nodes.a]
-{a}
-[nodes.b]
-{b}
-"""
-reference = """[actors.before]
-kind = "reference"
-takes = "sampler"
-model = "judge"
-"""
-
-
-def text_of(place, name, staleness, on_nodes, with_reference=False, a="", b="", timeout=3, patience=30,
-            long=False):
-    """The small topology of runs.py, its sampler (and a reference) on nodes or not."""
-    text = topology(place, name, "max_staleness = %d\n" % staleness)
-    text = text.replace('name = "%s"\n' % name, 'name = "%s"\nnumerics = "exact"\n' % name)
-    if with_reference:
-        text = text.replace("[actors.prompts]", fixed_model + "[actors.prompts]")
-        text = text.replace("[actors.near]", reference + (placed if on_nodes else "") + "[actors.near]")
-        text = text.replace('takes = "near"', 'takes = ["near", "before"]')
-        text = text.replace('loss = "decoupled_ppo"', 'loss = "decoupled_ppo"\nkl = 0.05')
-    if long:
-        text = longer(text)
-    if on_nodes:
-        text = text.replace('kind = "sampler"\n', 'kind = "sampler"\n' + placed)
-        text += nodes.format(a=a, b=b, timeout=timeout, patience=patience)
-    return text
-
-
-class Place:
-    """A folder with data and topologies."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        write_prompts(self.folder)
-
-    def write(self, name, *arguments, **keys):
-        file = self.folder / (name + ".toml")
-        file.write_text(text_of(self.folder, name, *arguments, **keys))
-        return file
-
-    def run(self, name):
-        return self.folder / "runs" / name
-
-
-@contextlib.contextmanager
-def started(*words):
-    """A program and a file with what it says; it is ended with the block."""
-    with tempfile.NamedTemporaryFile("w+", suffix=".log") as log:
-        process = subprocess.Popen([program.path, *map(str, words)], stdout=subprocess.DEVNULL, stderr=log,
-                                   env=environment)
-        process.said = lambda: pathlib.Path(log.name).read_text()
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-def until(condition, process=None):
-    """Waits for a condition; False when the process ends before, or it takes too long."""
-    end = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > end or (process is not None and process.poll() is not None):
-            return condition()
-        time.sleep(0.01)
-    return True
-
-
-def processes(run):
-    file = run / "processes.json"
-    return json.loads(file.read_text()) if file.exists() else {}
-
-
-def alive(pid):
-    try:
-        return pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def spans_of(folder, replica):
-    """How often the replica has computed."""
-    trace = folder / "trace.json"
-    return trace.read_text().count('"%s"' % replica) if trace.exists() else 0
-
-
-def wait_for_end(process):
-    try:
-        return process.wait(limit)
-    except subprocess.TimeoutExpired:
-        return None
-
-
-@functools.cache
-def undisturbed(**keys):
-    """The weights of a run in one process, to compare with."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(folder)
-        code, message = program.run(place.write("one", 0, False, **keys))
-        checks.check("a run in one process ends well", code == 0, message)
-        return weights(place.run("one"))
-
-
-def check_run(place, name, staleness=0, **keys):
-    """The books, the bound, the replay and, where nothing runs ahead, the bits of an undisturbed run."""
-    run = place.run(name)
-    runs.check_books(checks, program, run, name, staleness)
-    summary = json.loads((run / "summary.json").read_text())
-    books = json.loads(program.output("ledger", run, "--json"))
-    checks.check(name + ": the journal tells of the same reissues",
-                 books["reissued"] == summary["ledger"]["reissued"],
-                 (books, summary["ledger"]))
-    if staleness == 0:
-        checks.check(name + ": the bits of one process", weights(run) == undisturbed(**keys))
-
-
-def join_address(run, folder):
-    """Where nodes may join, as the run says in its log."""
-    log = folder / "log.txt"
-    until(lambda: log.exists() and "joins at" in log.read_text(), run)
-    return log.read_text().split("joins at ")[1].split()[0]
-
-
-def longer(text):
-    """Answers of 180 to 220 tokens: samplers work nearly all the time, so that whoever is lost had something, and the
-    run outlasts the second or two that a process takes to start again."""
-    return text.replace("max_positions = 24", "max_positions = 240").replace(
-        "max_new_tokens = 5", "max_new_tokens = 220\nmin_new_tokens = 180")
-
-
-def begun(run, folder, processes_there=3):
-    """Whether all nodes are there and some updates are done, but not all."""
-    return until(lambda: lines_of(folder) >= 5 and len(processes(folder)) == processes_there, run) and \
-        run.poll() is None
 
 
 def same_bits(place):
@@ -363,12 +212,12 @@ def certificates(place):
         with started("node", "--name", "b", "--join", join, "--patience", 2) as node:
             checks.check("secret: plain text is not let in", wait_for_end(node) == 1, node.said())
         checks.check("secret: ends well", wait_for_end(run) == 0, run.said())
+        checks.check("secret: and nobody else lost a link by it", "is gone" not in run.said(), run.said())
     check_run(place, "secret", long=True)
 
 
 parts = [same_bits, kill_a_node, stop_a_node, lose_the_learner, interrupt, chaos, by_hand, messages, certificates]
 if __name__ == "__main__":
-    program = Program(sys.argv[1])
     wanted = sys.argv[2:]
     for part in parts:
         if wanted and part.__name__ not in wanted:
