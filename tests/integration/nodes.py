@@ -4,8 +4,10 @@ run when processes are killed, stopped, refused, started by hand, or sent junk.
 usage: nodes.py PROGRAM [PART...]     the parts are the functions at the end of this file
 """
 import contextlib
+import ctypes
 import json
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -83,6 +85,62 @@ def stop_a_node(place):
         checks.check("stopped: ends well", wait_for_end(run) == 0, run.said())
         checks.check("stopped: the node ends with the run", wait_for_end(node) == 0, node.said())
     check_run(place, "stopped", long=True)
+
+
+def stop_a_child(place):
+    """SIGSTOP of a process that launch has started: it is replaced."""
+    folder = place.run("replaced")
+    with started("launch", place.write("replaced", 0, True, timeout=1, long=True)) as run:
+        checks.check("replaced: begins", begun(run, folder), run.said())
+        victim = processes(folder)["sampler-2"]
+        os.kill(victim, signal.SIGSTOP)
+        checks.check("replaced: by another process", until(
+            lambda: processes(folder).get("sampler-2", victim) != victim, run), run.said())
+        checks.check("replaced: the stopped one is gone", not alive(victim), run.said())
+        checks.check("replaced: ends well", wait_for_end(run) == 0, run.said())
+    check_run(place, "replaced", long=True)
+
+
+class Frozen:
+    """Threads of a process that stand still while the others, which keep its link alive, go on."""
+    seize, interrupt, any_thread = 0x4206, 0x4207, 0x40000000  # of ptrace(2) and waitpid(2)
+
+    def __init__(self, pid):
+        tasks = pathlib.Path("/proc/%d/task" % pid)
+        self.threads = [int(task.name) for task in tasks.iterdir()
+                        if (task / "comm").read_text().strip() == "caf.worker"]
+        trace = ctypes.CDLL(None, use_errno=True).ptrace
+        trace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        self.done = bool(self.threads) and all(trace(self.seize, thread, None, None) == 0 and
+                                               trace(self.interrupt, thread, None, None) == 0
+                                               for thread in self.threads)
+
+    def bury(self):
+        """A dead process whose threads were traced is there until the tracer has seen each of them."""
+        for thread in self.threads:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(thread, os.WNOHANG | self.any_thread)
+        return True
+
+
+def hang_a_node(place):
+    """A process that computes nothing any more but keeps its link: the watchdog says who waits for whom, and has it
+    started again."""
+    folder = place.run("hung")
+    change = ("checkpoint_every", "stall_after = 3\ncheckpoint_every")
+    with started("launch", place.write("hung", 0, True, long=True, changes=[change])) as run:
+        checks.check("hung: begins", begun(run, folder), run.said())
+        victim = processes(folder)["sampler-2"]
+        frozen = Frozen(victim)
+        if not frozen.done:
+            return print("hung: left out, threads of other processes cannot be stopped here")
+        checks.check("hung: another process takes its place", until(
+            lambda: frozen.bury() and processes(folder).get("sampler-2", victim) != victim, run), run.said())
+        said = run.said()
+        checks.check("hung: the watchdog says who waits for whom", "nothing has moved for" in said and
+                     'prompts from sampler-2 on node "b"' in said, said)
+        checks.check("hung: ends well", wait_for_end(run) == 0, run.said())
+    check_run(place, "hung", long=True)
 
 
 def lose_the_learner(place):
@@ -216,7 +274,7 @@ def certificates(place):
     check_run(place, "secret", long=True)
 
 
-parts = [same_bits, kill_a_node, stop_a_node, lose_the_learner, interrupt, chaos, by_hand, messages, certificates]
+parts = [same_bits, kill_a_node, stop_a_node, stop_a_child, hang_a_node, lose_the_learner, interrupt, chaos, by_hand, messages, certificates]
 if __name__ == "__main__":
     wanted = sys.argv[2:]
     for part in parts:
