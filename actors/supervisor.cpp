@@ -118,7 +118,7 @@ void check(self_pointer self) {
     auto text = fmt::format("nothing has moved for {} s", idle);
     for (const auto &line : state.run->services.waits->describe(now)) text += "; " + line;
     if (!state.run->nodes || std::exchange(state.restarted, true)) return fail(self, text, 1);
-    self->send(state.run->nodes, stalled_atom::value, text);
+    caf::anon_send(state.run->nodes, stalled_atom::value, text);
     state.last_progress_ns = now;
   }
   self->delayed_send(self, std::chrono::seconds(1), check_atom::value);

@@ -32,7 +32,7 @@ CORRECTIONS = {
     "critic": ("critic and GAE, clipped around the behaviour policy", CRITIC, ["loss=ppo"]),
     "vtrace": ("critic and V-trace", VTRACE, []),
 }
-FIELDS = ("lag", "correction", "eta", "seed", "updates", "batch", "rate")
+FIELDS = ("lag", "correction", "eta", "seed", "updates", "batch", "rate", "mini_batches")
 
 
 def arguments():
@@ -45,6 +45,7 @@ def arguments():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=200)
     parser.add_argument("--batch", type=int, default=64, help="answers an update")
+    parser.add_argument("--mini-batches", type=int, default=1, help="optimizer steps an update is cut into")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate")
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, one thread each")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/bench-corrections"))
@@ -67,11 +68,13 @@ def plan(given):
                     continue  # the same run
                 for correction in given.corrections:
                     yield {"lag": lag, "correction": correction, "eta": eta, "seed": seed,
-                           "updates": given.updates, "batch": given.batch, "rate": given.rate}
+                           "updates": given.updates, "batch": given.batch, "rate": given.rate,
+                           "mini_batches": given.mini_batches}
 
 
 def name_of(run):
-    return "{lag}-{correction}-eta{eta}-seed{seed}-{updates}x{batch}-{rate}".format(**run)
+    steps = "" if run["mini_batches"] == 1 else "-of{mini_batches}".format(**run)
+    return "{lag}-{correction}-eta{eta}-seed{seed}-{updates}x{batch}-{rate}".format(**run) + steps
 
 
 def command(run, folder, sft):
@@ -80,7 +83,7 @@ def command(run, folder, sft):
             f"run.updates={run['updates']}", f"schedule.batch={run['batch']}", f"schedule.max_staleness={run['eta']}",
             f"schedule.lag={run['lag']}", "schedule.on_new_weights=finish", f"models.policy.from={sft}",
             "actors.learner.decay=constant", f"actors.learner.learning_rate={run['rate']}",
-            "actors.learner.warmup=10"] + [f"actors.learner.{each}" for each in keys]
+            f"actors.learner.mini_batches={run['mini_batches']}", "actors.learner.warmup=10"] + [f"actors.learner.{each}" for each in keys]
     if topology != GROUP:
         sets += [f"models.critic.from={sft}", "actors.teacher.decay=constant", "actors.teacher.learning_rate=5e-4",
                  "actors.learner.start_after=8"]

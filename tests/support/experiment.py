@@ -70,7 +70,7 @@ class results:
                     self.done[self.key(entry)] = entry
 
     def key(self, entry):
-        return tuple(entry[name] for name in self.fields)
+        return tuple(entry.get(name, 1) for name in self.fields)  # a field that came later
 
     def find(self, run):
         return self.done.get(self.key(run))
