@@ -3,6 +3,7 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -11,10 +12,19 @@
 #include "actors/compute.hpp"
 #include "actors/preflight.hpp"
 #include "actors/services.hpp"
+#include "models/error.hpp"
 #include "runtime/journal/resume.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
+
+struct tunnel_options;
+
+/// The user wanted the run to end before it had begun.
+class interrupted_start : public run_error {
+ public:
+  using run_error::run_error;
+};
 
 /// What a kind's spawn function finds: the run's parts and its consumers.
 struct spawn_context {
@@ -37,6 +47,8 @@ struct spawn_context {
   caf::actor nodes{};                             ///< who places actors on nodes; null where none is placed
   std::string only{};              ///< on a node: the replica that it runs; empty in the run's process
   caf::strong_actor_ptr uplink{};  ///< on a node: who takes all that the replica gives
+  std::shared_ptr<const tunnel_options> tunnel{};  ///< on a node: how ranks are reached; null: this machine only
+  std::function<bool()> interrupted{};  ///< asked while something is waited for; may be empty
 
   /// Puts an actor under the supervisor's care and gives back its handle.
   template <class Handle>

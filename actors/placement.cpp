@@ -15,8 +15,8 @@ void check_actor(const preflight &checks, const actor_config &actor, const regis
   const auto who = "[actors." + actor.name + "] ";
   if (!kinds.find(actor.kind)->placeable)
     fail_at(at, who + "is a " + actor.kind +
-                    ", which runs in the run's own process; samplers, scorers, references and critics can be "
-                    "placed. Remove node");
+                    ", which runs in the run's own process; samplers, scorers, references, critics and the ranks of a "
+                    "learner can be placed. Remove node");
   if (number_key(actor, "refresh_every", 0) > 0)
     fail_at(at, who +
                     "takes checkpoints of the run's folder up when it is refreshed, and cannot be placed; "
@@ -25,8 +25,10 @@ void check_actor(const preflight &checks, const actor_config &actor, const regis
       checks.contract().lead.most > 0)
     fail_at(at,
             who + "needs every version with lag = \"exactly\", and a node may skip some; remove node or lag");
-  if (replica_count(actor) < static_cast<std::int64_t>(actor.nodes.size()))
-    fail_at(at, who + "has " + std::to_string(replica_count(actor)) + " replicas for " +
+  const auto replicas = actor.kind == "learner" ? static_cast<std::int64_t>(number_key(actor, "replicas", 1))
+                                                : replica_count(actor);
+  if (replicas < static_cast<std::int64_t>(actor.nodes.size()))
+    fail_at(at, who + "has " + std::to_string(replicas) + " replicas for " +
                     std::to_string(actor.nodes.size()) +
                     " nodes; set replicas = " + std::to_string(actor.nodes.size()));
 }
@@ -34,18 +36,22 @@ void check_actor(const preflight &checks, const actor_config &actor, const regis
 /// Replicas are told apart by their names, in the books and in figures.
 void check_labels(const topology &graph) {
   std::set<std::string> labels;
-  for (const auto &actor : graph.actors)
-    for (std::int64_t i = 0; i < replica_count(actor); ++i)
-      if (const auto label = replica_label(actor, i); !labels.insert(label).second)
-        fail_at(actor.at, "[actors." + actor.name + "] there are two actors called \"" + label +
-                              "\", one of them a replica; give this one another name");
+  const auto add = [&](const actor_config &actor, const std::string &label) {
+    if (!labels.insert(label).second)
+      fail_at(actor.at, "[actors." + actor.name + "] there are two actors called \"" + label +
+                            "\", one of them a replica; give this one another name");
+  };
+  for (const auto &actor : graph.actors) {
+    for (std::int64_t i = 0; i < replica_count(actor); ++i) add(actor, replica_label(actor, i));
+    if (actor.kind == "learner")
+      for (const auto &part : placed_parts(actor)) add(actor, part.label);
+  }
 }
 
 void check_chaos(const topology &graph) {
   std::set<std::string> placed;
   for (const auto &actor : graph.actors)
-    for (std::int64_t i = 0; i < replica_count(actor); ++i)
-      if (!replica_node(actor, i).empty()) placed.insert(replica_label(actor, i));
+    for (const auto &part : placed_parts(actor)) placed.insert(part.label);
   const std::vector<std::string> names(placed.begin(), placed.end());
   for (const auto &event : graph.chaos.events)
     if (placed.count(event.replica) == 0)
@@ -70,6 +76,19 @@ std::string replica_node(const actor_config &actor, std::int64_t index) {
   return actor.nodes[static_cast<std::size_t>(index) % actor.nodes.size()].name;
 }
 
+std::vector<placed_part> placed_parts(const actor_config &actor) {
+  std::vector<placed_part> parts;
+  const bool learner = actor.kind == "learner";
+  const auto count = learner ? static_cast<std::int64_t>(number_key(actor, "replicas", 1)) : replica_count(actor);
+  for (std::int64_t i = learner ? 1 : 0; i < count; ++i) {
+    const auto node = replica_node(actor, i);
+    if (node.empty()) continue;
+    const auto before = std::count_if(parts.begin(), parts.end(), [&](const auto &part) { return part.node == node; });
+    parts.push_back({i, learner ? actor.name + "-" + std::to_string(i + 1) : replica_label(actor, i), node, before});
+  }
+  return parts;
+}
+
 bool runs_on(const actor_config &actor, const std::string &node) {
   if (actor.nodes.empty()) return node.empty();
   return std::any_of(actor.nodes.begin(), actor.nodes.end(), [&](const auto &n) { return n.name == node; });
@@ -77,7 +96,7 @@ bool runs_on(const actor_config &actor, const std::string &node) {
 
 bool places_actors(const topology &graph) {
   return std::any_of(graph.actors.begin(), graph.actors.end(),
-                     [](const auto &actor) { return !actor.nodes.empty(); });
+                     [](const auto &actor) { return !placed_parts(actor).empty(); });
 }
 
 void check_links(const topology &graph) {

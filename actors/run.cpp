@@ -69,8 +69,9 @@ void spawn_nodes(spawn_context &context) {
     for (const auto index : plan.spawn_order())
       context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
   } catch (...) {
-    for (const auto &[name, actor] : context.owned)
-      caf::anon_send_exit(caf::actor_cast<caf::actor>(actor), caf::exit_reason::kill);
+    for (const auto &[name, actor] : context.owned)  // nodes are told that the run has ended
+      caf::anon_send_exit(caf::actor_cast<caf::actor>(actor),
+                          name == "nodes" ? caf::exit_reason::user_shutdown : caf::exit_reason::kill);
     throw;
   }
 }
@@ -260,6 +261,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
     const auto join = open_nodes(context, options.say);
     if (options.nodes_open) options.nodes_open(join);
   }
+  context.interrupted = options.interrupted;
   spawn_nodes(context);
 
   auto run = std::make_shared<supervised_run>();
@@ -303,9 +305,16 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
     log->info("{}", line);
     if (say) say(line);
   };
-  const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
-  const auto result = wait_for(system, supervisor, options.interrupted);
-  caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+  json_ptr result;
+  try {
+    const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
+    result = wait_for(system, supervisor, options.interrupted);
+    caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
+  } catch (const interrupted_start &problem) {
+    told.say(problem.what());
+    result = std::make_shared<const nlohmann::json>(
+        nlohmann::json{{"status", "stopped"}, {"exit_code", 130}, {"reports", nlohmann::json::object()}});
+  }
   auto summary = summarise(plan, *result);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
   keep_summary(folder.paths().summary, summary);

@@ -8,12 +8,12 @@
 #include "actors/kinds/correction_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "actors/kinds/learner_plan.hpp"
+#include "actors/kinds/ranks.hpp"
 #include "actors/kinds/valued.hpp"
 #include "models/network/place.hpp"
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/checkpoints.hpp"
-#include "runtime/parallel/process_group.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -146,38 +146,6 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
               : "trains a language model, but [models." + text_key(self, "model") + "] has a score head");
-}
-
-/// The ranks of a learner compute at the same moment, each on a share of every optimizer step.
-void check_replicas(preflight &checks, const actor_config &self, const learner_keys &keys) {
-  const auto replicas = keys.training.replicas;
-  const auto said = [&](const std::string &key, const std::string &text) {
-    const auto *value = self.node.find(key);
-    fail_at(value ? value->at : self.at, "[actors." + self.name + "] " + text);
-  };
-  if (replicas == 1) {
-    if (keys.training.shard_moments)
-      said("zero",
-           "zero = 1 shares the optimizer's state among the replicas, and there is one; write replicas = 2 "
-           "or more, or leave zero out");
-    return;
-  }
-  const auto groups = checks.graph().schedule.batch / checks.group() / keys.training.mini_batches;
-  if (replicas > groups)
-    said("replicas", "replicas = " + std::to_string(replicas) +
-                         " leaves some of them without work: an optimizer " + "step has " +
-                         std::to_string(groups) + " groups ([schedule] batch, divided by group and " +
-                         "mini_batches); lower it, or raise batch");
-  if (const auto cores = run_cores(checks.graph()); replicas * keys.threads > cores)
-    said("replicas", "replicas = " + std::to_string(replicas) + " with threads = " +
-                         std::to_string(keys.threads) + " compute at one moment, and the run has " +
-                         std::to_string(cores) + " cores; lower it, or set threads in [run]");
-  try {
-    require_groups(self.device);
-    for (std::int64_t rank = 0; rank < replicas; ++rank) require_device(rank_device(self.device, rank));
-  } catch (const input_error &problem) {
-    said("replicas", problem.what());
-  }
 }
 
 /// Demonstrations beside the samples are of use to a policy.
@@ -322,12 +290,14 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   const auto &graph = plan.graph();
   const auto &self = *graph.find_actor(name);
   const bool main = &self == &plan.learner();
+  auto options = finished_options(plan, self, keys);
+  if (!context.only.empty()) return spawn_placed_rank(context, self, options);
+  place_ranks(context, self, options);
   learner_setup setup;
   setup.model = text_key(self, "model");
   setup.initial = place(context.first.at(setup.model)->model, self.device, graph.run.numerics);
   setup.share = context.share(name, keys.threads);
-  setup.share.ranks = keys.training.replicas;
-  const auto options = finished_options(plan, self, keys);
+  setup.share.ranks = ranks_here(self, options);
   for (const auto &[model, bound] : options.model_bounds)
     if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
   setup.core = std::make_shared<trainer>(options, *setup.initial);
@@ -384,6 +354,7 @@ void add_learner_kind(registry &kinds) {
   kind.ports.accepts = ports<sample_sink, loader_actor>();
   kind.ports.gives = port_name<weights_sink>::value;
   kind.ports.may_end_here = true;
+  kind.placeable = true;  // its ranks are
   kind.read = [](actor_config &config) {
     auto s = config.settings();
     const auto keys = read_keys(s);
@@ -397,7 +368,7 @@ void add_learner_kind(registry &kinds) {
       check_target(checks, self, keys);
       check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);
-      check_replicas(checks, self, keys);
+      check_ranks(checks, self, keys.training);
     };
     plan.spawn = [=](spawn_context &context) { return spawn_parts(context, name, keys); };
     return plan;

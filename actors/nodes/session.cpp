@@ -13,6 +13,7 @@
 #include "actors/placement.hpp"
 #include "actors/weights.hpp"
 #include "runtime/nodes/relay_tree.hpp"
+#include "runtime/wire/tunnel.hpp"
 
 namespace slipstream {
 
@@ -174,6 +175,9 @@ void node_session::spawn(placed_actor &placed) {
       if (model.weights) context.all_weights[name] = model.weights;
     context.only = order.label;
     context.uplink = uplink;
+    if (!how_.security.plain())
+      context.tunnel = std::make_shared<const tunnel_options>(
+          tunnel_options{how_.security, how_.own_host, host_for_others(how_.own_host), how_.run_host});
     const auto &actors = plan_->graph().actors;
     for (std::size_t i = 0; i < actors.size(); ++i)
       if (actors[i].name == order.actor) plan_->plans()[i].spawn(context);

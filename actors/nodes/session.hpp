@@ -32,6 +32,7 @@ class node_session {
     /// A model's weights may be had here, at this address; called at once.
     std::function<void(const std::string &model, const endpoint &address)> relays;
     std::string run_host;  ///< where the run is, for streams that name no host
+    std::string own_host;  ///< where other nodes reach this one
     std::int64_t patience_ms = 60'000;
   };
   node_session(caf::actor_system &system, const registry &kinds, options how);

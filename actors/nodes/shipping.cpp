@@ -35,7 +35,7 @@ tokenizer_files files_of(const tokenizer &text) {
 std::vector<const actor_config *> placed_actors(const preflight &plan) {
   std::vector<const actor_config *> placed;
   for (const auto &actor : plan.graph().actors)
-    if (!actor.nodes.empty()) placed.push_back(&actor);
+    if (!placed_parts(actor).empty()) placed.push_back(&actor);
   return placed;
 }
 
@@ -44,12 +44,24 @@ std::string model_of(const actor_config &actor) {
   return text_key(actor, "model");
 }
 
-shipped_model ship(preflight &plan, const actor_config &actor) {
-  const auto &described = plan.models().describe(model_of(actor));
-  shipped_model model{model_of(actor), described.spec, files_of(*described.text), {}, false};
+shipped_model ship(preflight &plan, const std::string &name) {
+  const auto &described = plan.models().describe(name);
+  shipped_model model{name, described.spec, files_of(*described.text), {}, false};
   if (described.adapter) model.adapter = described.adapter->spec;
-  model.moves = followed_learner(plan, actor) != nullptr;
   return model;
+}
+
+/// What a placed actor computes with. A learner's rank begins with the model as the run does, and moves it itself.
+std::vector<shipped_model> ship_all(preflight &plan, const actor_config &actor) {
+  std::vector<shipped_model> models;
+  if (const auto name = model_of(actor); !name.empty()) {
+    auto &model = models.emplace_back(ship(plan, name));
+    if (actor.kind == "learner") model.name = initial_stream(name);
+    model.moves = followed_learner(plan, actor) != nullptr;
+  }
+  if (const auto name = text_key(actor, "reference"); actor.kind == "learner" && !name.empty())
+    models.push_back(ship(plan, name));
+  return models;
 }
 
 at::Tensor to_publish(const at::Tensor &values) {
@@ -68,11 +80,10 @@ std::map<std::string, std::string> make_orders(preflight &plan, const endpoint &
     order.weights = weights;
     order.relay = plan.graph().nodes.relay_fanout > 0;
     order.machine = machine_key();
-    if (!model_of(*actor).empty()) order.models.push_back(ship(plan, *actor));
-    for (std::int64_t i = 0; i < replica_count(*actor); ++i) {
-      const auto node = replica_node(*actor, i);
-      order.label = replica_label(*actor, i);
-      order.threads = plan.graph().nodes.find(node)->threads;
+    order.models = ship_all(plan, *actor);
+    for (const auto &part : placed_parts(*actor)) {
+      order.label = part.label;
+      order.threads = plan.graph().nodes.find(part.node)->threads;
       orders[order.label] = encode_order(order);
     }
   }
@@ -81,13 +92,21 @@ std::map<std::string, std::string> make_orders(preflight &plan, const endpoint &
 
 void publish_fixed(preflight &plan, const std::map<std::string, snapshot_ptr> &first, weight_server &server) {
   std::set<std::string> done;
+  const auto publish = [&](const std::string &stream, const transformer &model, bool moves) {
+    if (!done.insert(stream).second) return;
+    if (model.adapter()) server.publish({base_stream(stream), 0, to_publish(model.flat()), true});
+    if (!moves) server.publish({stream, 0, to_publish(model.trainable()), true});
+  };
   for (const auto *actor : placed_actors(plan)) {
     const auto name = model_of(*actor);
-    if (name.empty() || !done.insert(name).second) continue;
-    const bool moves = followed_learner(plan, *actor) != nullptr;
-    const auto model = moves ? first.at(name)->model : plan.models().load(name);
-    if (model->adapter()) server.publish({base_stream(name), 0, to_publish(model->flat()), true});
-    if (!moves) server.publish({name, 0, to_publish(model->trainable()), true});
+    if (actor->kind == "learner") {
+      publish(initial_stream(name), *first.at(name)->model, false);
+      if (const auto other = text_key(*actor, "reference"); !other.empty())
+        publish(other, *plan.models().load(other), false);
+    } else if (!name.empty()) {
+      const bool moves = followed_learner(plan, *actor) != nullptr;
+      publish(name, moves ? *first.at(name)->model : *plan.models().load(name), moves);
+    }
   }
 }
 

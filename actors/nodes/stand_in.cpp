@@ -251,6 +251,9 @@ void handle(self_pointer, const group_frame &) {
 void handle(self_pointer, const flush_frame &) {
   throw run_error("it tells us to stop");
 }
+void handle(self_pointer, const rank_frame &) {
+  throw run_error("it speaks as a rank of a learner");
+}
 
 /// What is no message of ours ends the link, not the run.
 void take_piece(self_pointer self, bool more, const std::string &piece) {

@@ -74,6 +74,8 @@ void down(self_pointer self, const node_frame &frame) {
     flush(self, [self](const auto &begun, const auto &untouched) {
       up(self, flushed_frame{begun, untouched});
     });
+  else if (const auto *rank = std::get_if<rank_frame>(&frame))
+    self->send(caf::actor_cast<caf::actor>(actor), frame_atom::value, rank->bytes);
   else
     throw run_error("the run sent what only a node may say");
 }
@@ -142,6 +144,7 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
         up(self, journal_frame{encode({now_ns(self), *event})});
       },
       [self](const span &done) { keep_span(self, done); },
+      [self](frame_atom, const std::string &bytes) { up(self, rank_frame{bytes}); },
   };
 }
 

@@ -15,6 +15,7 @@
 #include "actors/nodes/session.hpp"
 #include "actors/services.hpp"
 #include "runtime/nodes/relay_tree.hpp"
+#include "runtime/wire/tunnel.hpp"
 
 namespace slipstream {
 
@@ -78,6 +79,7 @@ void open_session(self_pointer self, const caf::actor &run) {
   how.security = state.options.link.security;
   how.patience_ms = state.options.patience_ms > 0 ? state.options.patience_ms : 60'000;
   if (state.options.join) how.run_host = state.options.join->host;
+  how.own_host = state.options.join ? address_towards(*state.options.join) : state.options.listen->host;
   how.arrived = [inbox, number](weight_version version) {
     caf::anon_send(
         inbox,

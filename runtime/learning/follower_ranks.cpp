@@ -1,25 +1,13 @@
 #include "runtime/learning/follower_ranks.hpp"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <thread>
 #include <utility>
 
-#include "models/network/place.hpp"
+#include "runtime/learning/thread_rank.hpp"
 
 namespace slipstream {
 namespace {
-
-using task = std::function<void(trainer &)>;
-
-process_group_options group_options(const trainer_options &leader, const transformer &initial,
-                                    std::int64_t rank) {
-  return {rank, leader.replicas, rank_device(initial.trainable().device().str(), rank), leader.patience};
-}
 
 std::exception_ptr caught(const std::function<void()> &act) {
   try {
@@ -40,80 +28,32 @@ bool is_for_want_of_another(const std::exception_ptr &problem) {
   }
 }
 
-}  // namespace
-
-/// What a follower's thread and its leader share; it outlives both.
-struct follower_ranks::lane {
-  std::mutex mutex;
-  std::condition_variable changed;
-  task work;
-  bool busy = true;  ///< from the beginning until it has met the others
-  bool ending = false, ended = false;
-  std::exception_ptr problem;
-  std::thread thread;
-
-  /// Waits for something to do; nothing when it is to end.
-  std::optional<task> next() {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return ending || work; });
-    if (ending) return {};
-    return std::exchange(work, nullptr);
-  }
-  void finish(std::exception_ptr thrown) {
-    const std::lock_guard lock(mutex);
-    busy = false;
-    problem = std::move(thrown);
-    changed.notify_all();
-  }
-  void end() {
-    const std::lock_guard lock(mutex);
-    ended = true;
-    changed.notify_all();
-  }
-  /// Whether it became so in time.
-  bool wait_until(bool lane::*flag, bool value, std::chrono::milliseconds patience) {
-    std::unique_lock lock(mutex);
-    return changed.wait_for(lock, patience, [&] { return this->*flag == value; });
-  }
-};
-
-namespace {
-
-/// A follower's life: it meets the others, then does what it is told.
-template <class Lane>
-void follow(Lane &self, const std::shared_ptr<meeting_point> &where, trainer_options options,
-            const transformer &initial, std::int64_t rank) {
-  at::set_num_threads(static_cast<int>(options.threads));  // they are per thread
-  std::unique_ptr<trainer> core;
-  const auto meet = [&] {
-    const auto how = group_options(options, initial, rank);
-    options.group = join_group(where, how);
-    const auto mine = place(std::make_shared<const transformer>(initial), how.device, initial.mode());
-    if (options.reference) options.reference = place(options.reference, how.device, initial.mode());
-    core = std::make_unique<trainer>(options, *mine);
-  };
-  self.finish(caught(meet));
-  while (const auto work = self.next()) {
-    const auto problem = caught([&] { (*work)(*core); });
-    if (problem && options.group) options.group->leave();
-    self.finish(problem);
-  }
+/// "rank 1 of 3 (learner-2 on node "a")"
+std::string described(const rank_lane &lane, std::size_t rank, std::size_t ranks) {
+  const auto name = lane.name();
+  return fmt::format("rank {} of {}{}", rank, ranks, name.empty() ? "" : " (" + name + ")");
 }
 
 }  // namespace
 
 follower_ranks::follower_ranks(const trainer_options &leader, const transformer &initial)
     : patience_(leader.patience) {
-  const auto where = meet_here();
+  const auto where = leader.meeting ? leader.meeting : meet_here();
+  const auto first = initial.trainable().device().str();
+  const auto shared = std::make_shared<const transformer>(initial);
+  std::int64_t here = 1;  // ranks of this process, each on the device after the one before
   for (std::int64_t rank = 1; rank < leader.replicas; ++rank) {
-    const auto self = lanes_.emplace_back(std::make_shared<lane>());
-    self->thread = std::thread([self, where, leader, initial, rank] {
-      follow(*self, where, leader, initial, rank);
-      self->end();
-    });
+    const auto elsewhere = leader.elsewhere.find(rank);
+    lanes_.push_back(elsewhere != leader.elsewhere.end()
+                         ? elsewhere->second
+                         : thread_rank(std::make_unique<rank_worker>(leader, shared, rank,
+                                                                     rank_device(first, here++), where)));
   }
   try {
-    join(caught([&] { group_ = join_group(where, group_options(leader, initial, 0)); }));
+    start(meet_task{});
+    join(caught([&] {
+      group_ = join_group(where, {0, leader.replicas, rank_device(first, 0), leader.patience, leader.tunnel});
+    }));
   } catch (...) {
     end();
     throw;
@@ -125,51 +65,38 @@ follower_ranks::~follower_ranks() {
 }
 
 void follower_ranks::end() {
-  for (const auto &self : lanes_) {
-    const std::lock_guard lock(self->mutex);
-    self->ending = true;
-    self->changed.notify_all();
-  }
-  for (const auto &self : lanes_)
-    if (self->wait_until(&lane::ended, true, 2 * patience_))
-      self->thread.join();
-    else
-      self->thread.detach();  // it hangs; what it uses it shares
+  for (const auto &lane : lanes_) lane->end(2 * patience_);
 }
 
-void follower_ranks::start(const task &act) {
-  for (const auto &self : lanes_) {
-    const std::lock_guard lock(self->mutex);
-    self->work = act;
-    self->busy = true;
-    self->changed.notify_all();
-  }
+void follower_ranks::start(const rank_task &task) {
+  const auto shared = std::make_shared<const rank_task>(task);
+  for (const auto &lane : lanes_) lane->start(shared);
 }
 
 /// A collective ends within the patience; so a rank that has not come back after twice of it never will.
 void follower_ranks::join(std::exception_ptr own) {
-  std::vector<std::exception_ptr> problems{std::move(own)};
+  std::vector<std::exception_ptr> problems{std::move(own)}, hang;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    auto &self = *lanes_[i];
-    if (self.wait_until(&lane::busy, false, 2 * patience_)) {
-      problems.push_back(std::exchange(self.problem, nullptr));
-    } else {
-      problems.push_back(std::make_exception_ptr(
-          rank_lost(fmt::format("rank {} of {} hangs: it has not come back for {} s", i + 1,
-                                lanes_.size() + 1, 2 * patience_.count() / 1000))));
+    auto &lane = *lanes_[i];
+    try {
+      problems.push_back(lane.finish(2 * patience_));
+    } catch (const rank_lost &hangs) {
+      hang.push_back(std::make_exception_ptr(
+          rank_lost(described(lane, i + 1, lanes_.size() + 1) + " " + hangs.what())));
     }
   }
   for (const auto &problem : problems)
     if (problem && !is_for_want_of_another(problem)) std::rethrow_exception(problem);
+  if (!hang.empty()) std::rethrow_exception(hang.front());
   for (const auto &problem : problems)
     if (problem) std::rethrow_exception(problem);
 }
 
-void follower_ranks::together(trainer &self, const task &act) {
-  start(act);
-  const auto own = caught([&] { act(self); });
-  if (own) group_->leave();
-  join(own);
+void follower_ranks::together(const rank_task &task, const std::function<void()> &own) {
+  start(task);
+  const auto problem = caught(own);
+  if (problem) group_->leave();
+  join(problem);
 }
 
 }  // namespace slipstream

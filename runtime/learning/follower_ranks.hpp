@@ -5,12 +5,13 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/learning/rank_tasks.hpp"
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
 
-/// The ranks 1 … N-1 of a learner, each a trainer on a thread of its own, for the one that leads them. A rank
-/// that breaks leaves the group, so that nobody waits for it.
+/// The ranks 1 … N-1 of a learner, each a trainer on a thread of its own or in another process, for the one that
+/// leads them. A rank that breaks leaves the group, so that nobody waits for it.
 class follower_ranks {
  public:
   /// Comes back when all ranks have met. `leader`: the options of rank 0.
@@ -22,19 +23,18 @@ class follower_ranks {
   /// Rank 0's.
   const std::shared_ptr<process_group> &group() const { return group_; }
 
-  /// Every follower does `act` while the leader does it to `self`. Throws what broke the first rank that
+  /// Every follower does `task` while the leader does its own part, `own`. Throws what broke the first rank that
   /// broke of its own (not for want of another one); rank_lost when a rank hangs.
-  void together(trainer &self, const std::function<void(trainer &)> &act);
+  void together(const rank_task &task, const std::function<void()> &own);
 
  private:
-  struct lane;
-  void start(const std::function<void(trainer &)> &act);
+  void start(const rank_task &task);
   void join(std::exception_ptr own);
   void end();
 
   std::chrono::milliseconds patience_;
   std::shared_ptr<process_group> group_;
-  std::vector<std::shared_ptr<lane>> lanes_;
+  std::vector<std::shared_ptr<rank_lane>> lanes_;
 };
 
 }  // namespace slipstream

@@ -46,8 +46,10 @@ trainer::trainer(trainer_options options, const transformer &initial)
   keep_state();
 }
 
-void trainer::own_resume(const adamw_state &optimizer, const nlohmann::json &state) {
-  keep_shard(optimizer);
+/// `whole`: the moments, which rank 0 alone has; null in the others.
+void trainer::own_resume(const adamw_state *whole, std::int64_t step, const nlohmann::json &state) {
+  optimizer_ = shard_from_first(whole);
+  optimizer_.step = step;
   version_ = state.at("version");
   tokens_ = state.at("tokens");
   staleness_max_ = state.at("staleness_max");

@@ -19,6 +19,7 @@
 #include "runtime/learning/vtrace.hpp"
 #include "runtime/learning/weight_figures.hpp"
 #include "runtime/learning/whitening.hpp"
+#include "runtime/learning/rank_tasks.hpp"
 #include "runtime/parallel/process_group.hpp"
 #include "runtime/schedule/rules.hpp"
 
@@ -65,6 +66,10 @@ struct trainer_options {
   /// The ranks that this trainer is one of, where somebody else leads. All are told the same in the same
   /// order.
   std::shared_ptr<process_group> group{};
+  /// The ranks that run in other processes, by rank; the rest are threads of this one.
+  std::map<std::int64_t, std::shared_ptr<rank_lane>> elsewhere{};
+  std::shared_ptr<meeting_point> meeting{};  ///< where all of them meet; null: one of this process alone
+  std::shared_ptr<const tunnel_options> tunnel{};  ///< through which they are reached; null: this machine's loopback
 };
 
 class follower_ranks;
@@ -125,6 +130,9 @@ class trainer {
   bool slice();
   trained_version complete(std::int64_t now_ns);
 
+  /// What a rank does that somebody else leads: the leader has called the member of the task's name.
+  void follow(const rank_task &task);
+
   /// What the batch would move, between two batches; nothing moves. Groups are passed one by one.
   batch_gradient gradient(const std::vector<sample_group_ptr> &batch);
 
@@ -145,14 +153,14 @@ class trainer {
   };
 
   // What a rank does; the public members make all ranks do it.
-  void own_resume(const adamw_state &optimizer, const nlohmann::json &state);
+  void own_resume(const adamw_state *whole, std::int64_t step, const nlohmann::json &state);
   void own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
                  const std::map<std::string, std::int64_t> &judges,
                  const std::vector<sample_group_ptr> &demonstrations);
   bool own_slice();
   trained_version own_complete(std::int64_t now_ns);
   adamw_state own_optimizer();
-  void on_all_ranks(const std::function<void(trainer &)> &act);
+  void on_all_ranks(const rank_task &task, const std::function<void()> &own);
 
   // Between the ranks; each does what a single one does where there are no others.
   std::int64_t ranks() const { return options_.group ? options_.group->size() : 1; }
@@ -163,7 +171,8 @@ class trainer {
   void share_out(const std::vector<const sample *> &samples, const objective_row &row,
                  std::vector<micro_batch> &own, std::vector<std::int64_t> &tokens,
                  denominators &totals) const;
-  void keep_shard(const adamw_state &whole);
+  void own_target(const std::shared_ptr<const transformer> &policy);
+  adamw_state shard_from_first(const adamw_state *whole) const;
   void step_shard(double scale);
   void publish_into(trained_version &result);
 

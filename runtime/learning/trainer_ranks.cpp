@@ -4,8 +4,10 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
+#include "models/error.hpp"
 #include "models/network/place.hpp"
 #include "runtime/learning/follower_ranks.hpp"
 #include "runtime/learning/shares.hpp"
@@ -21,54 +23,68 @@ std::int64_t unit_of(input_kind kind) {
 
 }  // namespace
 
-void trainer::on_all_ranks(const std::function<void(trainer &)> &act) {
+void trainer::on_all_ranks(const rank_task &task, const std::function<void()> &own) {
   if (followers_)
-    followers_->together(*this, act);
+    followers_->together(task, own);
   else
-    act(*this);
+    own();
 }
 
 void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
-  on_all_ranks([=](trainer &rank) { rank.own_resume(optimizer, state); });
+  on_all_ranks(resume_task{optimizer.step, state}, [&] { own_resume(&optimizer, optimizer.step, state); });
 }
 
 void trainer::begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns,
                     const std::map<std::string, std::int64_t> &judges,
                     const std::vector<sample_group_ptr> &demonstrations) {
-  on_all_ranks([=](trainer &rank) { rank.own_begin(batch, now_ns, judges, demonstrations); });
+  on_all_ranks(begin_task{batch, now_ns, judges, demonstrations},
+               [&] { own_begin(std::move(batch), now_ns, judges, demonstrations); });
 }
 
 void trainer::target(std::shared_ptr<const transformer> policy) {
-  on_all_ranks(
-      [=](trainer &rank) { rank.target_ = place(policy, rank.parameters_.device().str(), policy->mode()); });
+  on_all_ranks(target_task{policy}, [&] { own_target(policy); });
 }
 
 bool trainer::slice() {
   bool more = false;
-  on_all_ranks([this, &more](trainer &rank) {
-    const bool its = rank.own_slice();
-    if (&rank == this) more = its;
-  });
+  on_all_ranks(slice_task{}, [&] { more = own_slice(); });
   return more;
 }
 
 trained_version trainer::complete(std::int64_t now_ns) {
   trained_version made;
-  on_all_ranks([this, &made, now_ns](trainer &rank) {
-    auto its = rank.own_complete(now_ns);
-    if (&rank == this) made = std::move(its);
-  });
+  on_all_ranks(complete_task{now_ns}, [&] { made = own_complete(now_ns); });
   return made;
 }
 
 adamw_state trainer::optimizer() {
   if (!options_.shard_moments || !options_.group) return optimizer_;
   adamw_state whole;
-  on_all_ranks([this, &whole](trainer &rank) {
-    auto its = rank.own_optimizer();
-    if (&rank == this) whole = std::move(its);
-  });
+  on_all_ranks(moments_task{}, [&] { whole = own_optimizer(); });
   return whole;
+}
+
+void trainer::follow(const rank_task &task) {
+  const auto act = [this](const auto &each) {
+    using kind = std::decay_t<decltype(each)>;
+    if constexpr (std::is_same_v<kind, resume_task>)
+      own_resume(nullptr, each.step, each.state);
+    else if constexpr (std::is_same_v<kind, begin_task>)
+      own_begin(each.batch, each.now_ns, each.judges, each.demonstrations);
+    else if constexpr (std::is_same_v<kind, target_task>)
+      own_target(each.policy);
+    else if constexpr (std::is_same_v<kind, slice_task>)
+      own_slice();
+    else if constexpr (std::is_same_v<kind, complete_task>)
+      own_complete(each.now_ns);
+    else if constexpr (std::is_same_v<kind, moments_task>)
+      own_optimizer();
+  };
+  std::visit(act, task);
+}
+
+void trainer::own_target(const std::shared_ptr<const transformer> &policy) {
+  target_ = place(policy, parameters_.device().str(), policy->mode());
 }
 
 std::pair<std::int64_t, std::int64_t> trainer::shard_of(std::int64_t rank) const {
@@ -117,14 +133,26 @@ void trainer::share_out(const std::vector<const sample *> &samples, const object
   }
 }
 
-void trainer::keep_shard(const adamw_state &whole) {
-  const auto [first, count] = shard_of(options_.group ? options_.group->rank() : 0);
-  const auto kept = [this, first = first, count = count](const at::Tensor &moments) {
-    const auto part = moments.narrow(0, first, count);
-    return options_.group ? part.to(parameters_.device(), part.scalar_type(), false, true)
-                          : part.to(parameters_.device());
-  };
-  optimizer_ = {kept(whole.m), kept(whole.v), whole.step};
+/// This rank's part of moments that rank 0 has read; the others get theirs from it, so that no file and no message
+/// need hold them. Like own_optimizer(), nobody but rank 0 holds more than two shards.
+adamw_state trainer::shard_from_first(const adamw_state *whole) const {
+  const at::NoGradGuard constant;
+  const auto own = options_.group ? options_.group->rank() : 0;
+  if (own == 0 && !whole) throw run_error("rank 0 goes on without the moments of its optimizer");
+  adamw_state kept;
+  const auto shards = options_.shard_moments ? ranks() : 1;
+  for (const auto member : {&adamw_state::m, &adamw_state::v})
+    for (std::int64_t shard = 0; shard < shards; ++shard) {
+      const auto [first, count] = shard_of(shard);
+      const auto part = own == 0 ? (whole->*member).narrow(0, first, count).to(parameters_.options(), false, true)
+                                 : at::empty({count}, parameters_.options());
+      if (options_.group) {
+        options_.group->start_broadcast(part, 0);
+        options_.group->wait();
+      }
+      if (shards == 1 || shard == own) kept.*member = part;
+    }
+  return kept;
 }
 
 /// A step of the optimizer on this rank's part of the parameters; then every rank gets the other parts.

@@ -111,6 +111,9 @@ void write(byte_writer &out, const group_frame &frame) {
   write(out, group.model_versions);
 }
 void write(byte_writer &, const flush_frame &) {}
+void write(byte_writer &out, const rank_frame &frame) {
+  out.text(frame.bytes);
+}
 
 bool flag(byte_reader &in) {
   const auto value = in.get<std::uint8_t>();
@@ -235,6 +238,9 @@ void read(byte_reader &in, group_frame &frame) {
   frame.group = std::move(group);
 }
 void read(byte_reader &, flush_frame &) {}
+void read(byte_reader &in, rank_frame &frame) {
+  frame.bytes = in.text();
+}
 
 template <std::size_t I = 0>
 node_frame read_kind(byte_reader &in, std::size_t kind) {

@@ -62,9 +62,14 @@ struct group_frame {
 };
 struct flush_frame {};
 
+/// Both ways, between a learner and one of its ranks; what it holds is theirs (runtime/nodes/rank_frames.hpp).
+struct rank_frame {
+  std::string bytes;
+};
+
 using node_frame =
     std::variant<credit_frame, rollouts_frame, scores_frame, token_figures_frame, journal_frame, spans_frame,
-                 flushed_frame, failed_frame, work_frame, group_frame, flush_frame>;
+                 flushed_frame, failed_frame, work_frame, group_frame, flush_frame, rank_frame>;
 
 std::string encode_frame(const node_frame &frame);
 /// Throws run_error for bytes that are no frame. Never allocates more than a small multiple of their number.

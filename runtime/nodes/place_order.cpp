@@ -111,6 +111,10 @@ std::string base_stream(const std::string &model) {
   return model + "/base";
 }
 
+std::string initial_stream(const std::string &model) {
+  return model + "/initial";
+}
+
 std::string encode_order(const place_order &order) {
   byte_writer out;
   out.text(order.label);

@@ -24,6 +24,8 @@ struct shipped_model {
   std::int64_t first_version = 0;
 };
 std::string base_stream(const std::string &model);
+/// A learned model as the run begins or goes on, for the ranks that train copies of it.
+std::string initial_stream(const std::string &model);
 
 /// What a node is told of an actor that it shall run.
 struct place_order {

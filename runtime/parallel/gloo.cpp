@@ -2,11 +2,16 @@
 #ifndef USE_C10D_GLOO  // some LibTorch packages set it, and the header is empty without it
 #define USE_C10D_GLOO
 #endif
+#include <arpa/inet.h>
 #include <gloo/context.h>
+#include <gloo/transport/tcp/address.h>
 
+#include <random>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
+#include "runtime/journal/bytes.hpp"
 #include "runtime/parallel/c10d_group.hpp"
+#include "runtime/wire/tunnel.hpp"
 
 namespace slipstream {
 namespace {
@@ -30,6 +35,114 @@ class gloo_ranks : public c10d_group<breakable_gloo> {
   }
 };
 
+using value = std::vector<std::uint8_t>;
+using tcp_address = gloo::transport::tcp::Address;
+
+/// Gloo has no TLS of its own here. So with a tunnel it connects on this machine only: of two ranks the one with the
+/// greater address calls the other, and what a rank reads in the store of the others' addresses is replaced by such that
+/// the higher rank calls, and calls its own end of a tunnel. Ranks of one process meet without one.
+constexpr const char *own_host = "127.0.0.2", *lower_host = "127.0.0.1", *higher_host = "127.0.0.3";
+
+sockaddr_in to_sockaddr(const endpoint &place) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(place.port);
+  ::inet_pton(AF_INET, place.host.c_str(), &address.sin_addr);
+  return address;
+}
+
+/// A rank's addresses, one for each other rank, at another place.
+value at_place(const value &addresses, const endpoint &place) {
+  const auto wanted = to_sockaddr(place);
+  const auto each = tcp_address().bytes().size();
+  if (addresses.empty() || addresses.size() % each != 0) throw run_error("Gloo's addresses are not what they were");
+  value moved;
+  for (auto at = addresses.begin(); at != addresses.end(); at += static_cast<std::ptrdiff_t>(each)) {
+    const tcp_address old(std::vector<char>(at, at + static_cast<std::ptrdiff_t>(each)));
+    sockaddr_storage storage{};
+    std::memcpy(&storage, &wanted, sizeof(wanted));
+    const auto bytes = tcp_address(storage, old.getSeq()).bytes();
+    moved.insert(moved.end(), bytes.begin(), bytes.end());
+  }
+  return moved;
+}
+
+std::uint16_t port_in(const value &addresses) {
+  const auto each = std::min(addresses.size(), tcp_address().bytes().size());
+  const tcp_address first(std::vector<char>(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(each)));
+  sockaddr_in address{};
+  std::memcpy(&address, &first.getSockaddr(), sizeof(address));
+  return ntohs(address.sin_port);
+}
+
+/// Differs between processes, whatever machine they run on.
+const std::string &own_process() {
+  static const std::string token = [] {
+    std::random_device any;
+    return fmt::format("{:08x}{:08x}{:08x}", any(), any(), any());
+  }();
+  return token;
+}
+
+class tunnelled_store : public c10d::Store {
+ public:
+  tunnelled_store(c10::intrusive_ptr<c10d::Store> inner, std::int64_t rank, const tunnel_options &options)
+      : inner_(std::move(inner)), rank_(rank), options_(options), tunnel_(options.security, options.host) {
+    byte_writer out;
+    for (const auto &text : {own_process(), options.name, std::to_string(tunnel_.port())}) out.text(text);
+    const auto way = out.take();
+    inner_->set(way_of(rank), {way.begin(), way.end()});
+  }
+  std::string problem() const { return tunnel_.problem(); }
+
+  void set(const std::string &key, const value &bytes) override {
+    if (rank_in(key) == rank_) tunnel_.lead_in({own_host, port_in(bytes)});
+    inner_->set(key, bytes);
+  }
+  value get(const std::string &key) override {
+    auto bytes = inner_->get(key);
+    const auto other = rank_in(key);
+    return other < 0 || other == rank_ ? bytes : led(other, bytes);
+  }
+  value compareSet(const std::string &key, const value &expected, const value &wanted) override {
+    return inner_->compareSet(key, expected, wanted);
+  }
+  std::int64_t add(const std::string &key, std::int64_t more) override { return inner_->add(key, more); }
+  bool deleteKey(const std::string &key) override { return inner_->deleteKey(key); }
+  bool check(const std::vector<std::string> &keys) override { return inner_->check(keys); }
+  std::int64_t getNumKeys() override { return inner_->getNumKeys(); }
+  void wait(const std::vector<std::string> &keys) override { inner_->wait(keys); }
+  void wait(const std::vector<std::string> &keys, const std::chrono::milliseconds &timeout) override {
+    inner_->wait(keys, timeout);
+  }
+
+ private:
+  static std::string way_of(std::int64_t rank) { return "way/" + std::to_string(rank); }
+  /// Whose addresses stand under a key ("0/2": of rank 2 on the first device); -1 under others.
+  static std::int64_t rank_in(const std::string &key) {
+    const auto digits = key.substr(key.rfind('/') + 1);
+    const bool number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;
+    return number && digits.size() < 10 && key.rfind("way/", 0) != 0 ? std::stoll(digits) : -1;
+  }
+  value led(std::int64_t other, const value &bytes) {
+    const auto way = inner_->get(way_of(other));
+    const std::string held(way.begin(), way.end());
+    byte_reader in(held);
+    const auto process = in.text(), name = in.text(), port = in.text();
+    if (process == own_process()) return bytes;
+    if (other > rank_) return at_place(bytes, {higher_host, 1});
+    const auto host = name.empty() ? options_.run_host : name;
+    if (host.empty()) throw run_error("this node does not know by what name to reach the run; name a host in [nodes] weights");
+    const auto place = tunnel_.way_to({host, static_cast<std::uint16_t>(std::stoul(port))});
+    return at_place(bytes, {lower_host, place.port});
+  }
+
+  c10::intrusive_ptr<c10d::Store> inner_;
+  std::int64_t rank_;
+  tunnel_options options_;
+  tls_tunnel tunnel_;
+};
+
 }  // namespace
 
 bool has_gloo() {
@@ -38,16 +151,20 @@ bool has_gloo() {
 
 std::shared_ptr<process_group> gloo_group(const meeting_point &where, const process_group_options &options) {
   const auto settings = c10d::ProcessGroupGloo::Options::create(options.patience);
-  settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1"));
+  settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(options.tunnel ? own_host : "127.0.0.1"));
   settings->threads = 1;  // the ranks of one machine share its cores
+  c10::intrusive_ptr<tunnelled_store> tunnelled;
+  if (options.tunnel) tunnelled = c10::make_intrusive<tunnelled_store>(where.store, options.rank, *options.tunnel);
+  const c10::intrusive_ptr<c10d::Store> store = tunnelled ? c10::intrusive_ptr<c10d::Store>(tunnelled) : where.store;
   try {
     return std::make_shared<gloo_ranks>(
-        c10::make_intrusive<breakable_gloo>(where.store, static_cast<int>(options.rank),
-                                            static_cast<int>(options.size), settings),
+        c10::make_intrusive<breakable_gloo>(store, static_cast<int>(options.rank), static_cast<int>(options.size),
+                                            settings),
         options);
   } catch (const std::exception &problem) {
-    throw rank_lost(
-        fmt::format("rank {} of {} cannot join the others: {}", options.rank, options.size, problem.what()));
+    const auto further = tunnelled ? tunnelled->problem() : std::string();
+    throw rank_lost(fmt::format("rank {} of {} cannot join the others: {}{}", options.rank, options.size,
+                                problem.what(), further.empty() ? "" : "; " + further));
   }
 }
 

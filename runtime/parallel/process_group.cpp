@@ -6,15 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <torch/csrc/distributed/c10d/HashStore.hpp>
 
 #include "runtime/parallel/c10d_group.hpp"
 
 namespace slipstream {
-
-std::shared_ptr<meeting_point> meet_here() {
-  return std::make_shared<meeting_point>(meeting_point{c10::make_intrusive<c10d::HashStore>()});
-}
 
 void require_groups(const std::string &device) {
   const bool gpu = device.rfind("cuda", 0) == 0;

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/error.hpp"
@@ -20,13 +22,25 @@ class rank_lost : public run_error {
 
 /// Where the ranks of a group find each other.
 struct meeting_point;
-/// For ranks that are threads of this process.
+/// One of this process: for ranks that are threads of it, and for others whose requests answer_meeting() answers.
 std::shared_ptr<meeting_point> meet_here();
+
+/// Takes the bytes of a request to the process that has the meeting point, and comes back with the answer's. Throws
+/// rank_lost when none comes.
+using meeting_requests = std::function<std::string(const std::string &request)>;
+/// One of another process. Whoever waits there for something asks again and again.
+std::shared_ptr<meeting_point> meet_elsewhere(meeting_requests ask);
+/// Answers at once what a rank elsewhere asked. Throws run_error for bytes that are no request.
+std::string answer_meeting(const std::shared_ptr<meeting_point> &here, std::string_view request);
+
+struct tunnel_options;
 
 struct process_group_options {
   std::int64_t rank = 0, size = 1;
   std::string device = "cpu";                 ///< where this rank's tensors are, as "cuda:1"
   std::chrono::milliseconds patience{60000};  ///< no rank waits longer for the others
+  /// On the CPU, ranks of other processes are reached through TLS; null: in plain text, on this machine.
+  std::shared_ptr<const tunnel_options> tunnel{};
 };
 
 /// Ranks that add up tensors and tell each other figures, over c10d: Gloo on the CPU, NCCL on GPUs. All call

@@ -131,7 +131,7 @@ void check_groups(const topology &graph) {
 void check_nodes(const topology &graph) {
   for (const auto &actor : graph.actors)
     for (const auto &[name, at] : actor.nodes)
-      if (graph.nodes.find(name) == nullptr)
+      if (!name.empty() && graph.nodes.find(name) == nullptr)
         fail_at(at, fmt::format("[actors.{}] node = \"{}\" is no node of the file.{} {} Add [nodes.{}]",
                                 actor.name, name, did_you_mean(name, names_of(graph.nodes.places)),
                                 known_or_none("nodes", names_of(graph.nodes.places)), name));

@@ -10,99 +10,13 @@
 #include "models/error.hpp"
 #include "runtime/learning/shares.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "tests/support/rank_courses.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
+using namespace slipstream::test::ranks;
 
 namespace {
-
-using batch = std::vector<sample_group_ptr>;
-
-transformer small_model(std::int64_t labels, numerics mode = numerics::exact) {
-  model_spec spec;
-  spec.vocab_size = 12, spec.hidden_size = 16, spec.intermediate_size = 24, spec.layers = 2, spec.heads = 2;
-  spec.kv_heads = 2, spec.head_dim = 8, spec.max_positions = 16, spec.labels = labels;
-  spec.initializer_range = 0.2;
-  return {spec, initial_parameters(spec, 5), mode};
-}
-
-bool needs_head(const objective_row &row) {
-  return row.kind == input_kind::values || row.kind == input_kind::scores ||
-         row.kind == input_kind::score_pairs;
-}
-
-trainer_options options_of(const std::string &loss, std::int64_t replicas) {
-  trainer_options options;
-  options.objective = &find_objective(loss);
-  options.loss = options.objective->defaults;
-  options.loss.horizon = 8;
-  options.rate = {schedule_shape::constant, 1e-3};
-  options.micro_batch = 3;
-  if (options.objective->kind == input_kind::score_pairs ||
-      options.objective->kind == input_kind::preference_pairs)
-    options.micro_batch = 4;
-  options.replicas = replicas;
-  options.bucket = 500;  // several, of which the last is short
-  return options;
-}
-
-/// Two answers of 2 to 6 tokens with everything that some loss asks for, scattered by the group's number.
-sample_group_ptr group_of(std::uint64_t id, float advantage) {
-  auto group = std::make_shared<sample_group>();
-  group->id = id;
-  group->rollouts = 2;
-  for (std::size_t i = 0; i < 2; ++i) {
-    sample each;
-    each.tokens = {1, static_cast<std::int64_t>(2 + id % 9)};
-    each.prompt_length = 2;
-    const auto length = 2 + (3 * id + 2 * i) % 5;
-    for (std::size_t t = 0; t < length; ++t) {
-      const auto mixed = static_cast<float>((3 * id + 5 * i + 7 * t) % 11);
-      each.tokens.push_back(static_cast<std::int64_t>((id + 4 * i + 3 * t) % 12));
-      each.behaviour.push_back(-2.4F - 0.05F * mixed);
-      each.reference.push_back(-2.5F - 0.03F * mixed);
-      each.advantages.push_back(advantage * (i == 0 ? 1.0F : -0.7F) * (1 + 0.1F * static_cast<float>(t)));
-      each.values.push_back(0.1F * mixed - 0.5F);
-      each.returns.push_back(0.3F * advantage - 0.05F * mixed);
-      each.versions.push_back(0);
-    }
-    each.score = advantage + 0.3 * static_cast<double>(i);
-    group->samples.push_back(each);
-  }
-  return group;
-}
-
-batch batch_of(std::uint64_t first, std::size_t groups = 7) {
-  batch result;
-  for (std::size_t i = 0; i < groups; ++i)
-    result.push_back(group_of(first + i, std::sin(static_cast<float>(2 * (first + i) + 1))));
-  return result;
-}
-
-trained_version train(trainer &core, const batch &given, const batch &demonstrations = {}) {
-  core.begin(given, 0, {}, demonstrations);
-  while (core.slice()) {
-  }
-  return core.complete(0);
-}
-
-struct course {
-  std::vector<nlohmann::json> metrics;
-  at::Tensor weights;
-  nlohmann::json state;
-};
-
-course train_three(const trainer_options &options) {
-  trainer core(options, small_model(needs_head(*options.objective) ? 1 : 0));
-  course made;
-  for (std::uint64_t update = 0; update < 3; ++update)
-    made.metrics.push_back(
-        train(core, batch_of(10 * update), options.sft_weight > 0 ? batch_of(100 + 10 * update, 5) : batch{})
-            .metrics);
-  made.weights = core.model().flat().clone();
-  made.state = core.state();
-  return made;
-}
 
 double largest_difference(const at::Tensor &a, const at::Tensor &b) {
   return (a - b).abs().max().item<double>();
@@ -125,25 +39,6 @@ void check_alike(const course &got, const course &wanted) {
   }
 }
 
-/// What a run could be set to that makes ranks depend on each other's figures.
-std::vector<trainer_options> settings(std::int64_t replicas) {
-  auto stepped = options_of("decoupled_ppo", replicas);
-  stepped.mini_batches = 2, stepped.epochs = 2, stepped.loss.kl_coefficient = 0.1;
-  auto masked = options_of("m2po", replicas);
-  masked.loss.m2po_tau = 0.01, masked.mini_batches = 2;
-  auto gae = options_of("ppo", replicas);
-  gae.whiten_over = whitening_scope::tokens, gae.loss.entropy_coefficient = 0.01;
-  auto scaled = options_of("tis", replicas);
-  scaled.ess_scaling = true, scaled.kl_target = 0.05, scaled.loss.kl_coefficient = 0.1;
-  auto whitened = options_of("reinforce", replicas);
-  whitened.whiten_over = whitening_scope::sequences;
-  auto imitating = options_of("grpo", replicas);
-  imitating.sft_weight = 0.5, imitating.sft_batch = 5, imitating.mini_batches = 2;
-  auto traced = options_of("vtrace", replicas);
-  traced.vtrace = vtrace_options{0.9, {}, 0.1}, traced.whiten_over = whitening_scope::tokens;
-  return {options_of("sft", replicas), stepped, masked, gae, scaled, whitened, imitating, traced};
-}
-
 }  // namespace
 
 TEST_CASE("losses, gradients and figures do not change with the data-parallel size, whatever the loss") {
@@ -156,9 +51,9 @@ TEST_CASE("losses, gradients and figures do not change with the data-parallel si
 }
 
 TEST_CASE("ranks take from the whole batch what concerns all of it: N of them do what one does") {
-  const auto alone = settings(1);
+  const auto alone = rank_settings(1);
   for (const std::int64_t replicas : {2, 4}) {
-    const auto shared = settings(replicas);
+    const auto shared = rank_settings(replicas);
     for (std::size_t i = 0; i < shared.size(); ++i) {
       CAPTURE(i, std::string(shared[i].objective->name));
       check_alike(train_three(shared[i]), train_three(alone[i]));
@@ -167,7 +62,7 @@ TEST_CASE("ranks take from the whole batch what concerns all of it: N of them do
 }
 
 TEST_CASE("the same ranks give the same bits, and sharded moments give them too") {
-  for (auto options : settings(3)) {
+  for (auto options : rank_settings(3)) {
     CAPTURE(std::string(options.objective->name));
     const auto once = train_three(options), twice = train_three(options);
     CHECK(at::equal(once.weights, twice.weights));

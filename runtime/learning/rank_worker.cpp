@@ -1,0 +1,58 @@
+#include "runtime/learning/rank_worker.hpp"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "models/network/place.hpp"
+
+namespace slipstream {
+
+rank_worker::rank_worker(trainer_options options, std::shared_ptr<const transformer> initial, std::int64_t rank,
+                         std::string device, std::shared_ptr<meeting_point> where)
+    : options_(std::move(options)),
+      initial_(std::move(initial)),
+      rank_(rank),
+      device_(std::move(device)),
+      where_(std::move(where)) {}
+
+void rank_worker::meet() {
+  if (core_) throw run_error("a rank is told to join its group twice");
+  at::set_num_threads(static_cast<int>(options_.threads));  // they are per thread
+  const auto group = join_group(where_, {rank_, options_.replicas, device_, options_.patience, options_.tunnel});
+  {
+    const std::lock_guard lock(mutex_);
+    group_ = group;
+    if (left_) group_->leave();
+  }
+  options_.group = group;
+  const auto mine = place(initial_, device_, initial_->mode());
+  if (options_.reference) options_.reference = place(options_.reference, device_, initial_->mode());
+  core_ = std::make_unique<trainer>(options_, *mine);
+  initial_ = nullptr;
+}
+
+std::exception_ptr rank_worker::perform(const rank_task &task) {
+  try {
+    if (std::holds_alternative<meet_task>(task))
+      meet();
+    else if (core_)
+      core_->follow(task);
+    else
+      throw run_error("a rank is told to work before it has joined its group");
+    return nullptr;
+  } catch (...) {
+    const auto problem = std::current_exception();
+    leave();
+    return problem;
+  }
+}
+
+void rank_worker::leave() {
+  const std::lock_guard lock(mutex_);
+  left_ = true;
+  if (group_) group_->leave();
+}
+
+}  // namespace slipstream

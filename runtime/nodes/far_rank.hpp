@@ -1,0 +1,42 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "runtime/nodes/rank_frames.hpp"
+
+namespace slipstream {
+
+/// A follower in another process, as its leader sees it. Whoever has the link to it calls ready(), done() and gone();
+/// the leader's thread waits.
+class far_rank : public rank_lane {
+ public:
+  /// `send` takes a message's bytes to the rank, from any thread.
+  far_rank(std::string name, std::function<void(std::string)> send);
+
+  std::string name() const override { return name_; }
+  void start(const rank_task_ptr &task) override;
+  std::exception_ptr finish(std::chrono::milliseconds patience) override;
+  void end(std::chrono::milliseconds) override {}  // its node ends it when the run has ended
+
+  /// Whether it has its weights; throws what is wrong with it. Waits that long at most.
+  bool wait_until_ready(std::chrono::milliseconds patience);
+
+  void ready();
+  void done(const rank_done &how);
+  /// It is no more, for good; whoever waits for it, or will, gets `why`.
+  void gone(std::exception_ptr why);
+
+ private:
+  std::string name_;
+  std::function<void(std::string)> send_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false, busy_ = false;
+  std::exception_ptr problem_, gone_;
+};
+
+}  // namespace slipstream

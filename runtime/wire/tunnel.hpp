@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/wire/endpoint.hpp"
+
+namespace slipstream {
+
+/// Where a process takes part in tunnels, and what proves who it is.
+struct tunnel_options {
+  wire_security security;  ///< never plain
+  std::string host;        ///< an address of this machine, where connections from others are taken
+  std::string name;        ///< the host by which others reach it; empty: as they reach the run
+  std::string run_host;    ///< the host of those who have no name
+};
+
+/// Leads connections of programs that know no TLS to another process: plain on this machine's loopback, between
+/// processes TLS 1.3 with certificates on both sides. Has a thread of its own.
+class tls_tunnel {
+ public:
+  /// Takes connections of other tunnels at a free port of `host`. Throws run_error when there is none.
+  tls_tunnel(const wire_security &security, const std::string &host);
+  /// Breaks all connections.
+  ~tls_tunnel();
+  tls_tunnel(const tls_tunnel &) = delete;
+  tls_tunnel &operator=(const tls_tunnel &) = delete;
+
+  /// Where other tunnels reach this one.
+  std::uint16_t port() const;
+  /// Where connections that come in from other tunnels lead; until it is told they are refused.
+  void lead_in(const endpoint &local);
+  /// A place of this machine whose connections lead to where the other tunnel leads them in.
+  endpoint way_to(const endpoint &tunnel);
+  /// What went wrong last with another tunnel; empty: nothing.
+  std::string problem() const;
+
+ private:
+  struct parts;
+  std::shared_ptr<parts> parts_;
+};
+
+/// What others call a machine that takes connections at `host`: that, or the machine's name where it is any address.
+std::string host_for_others(const std::string &host);
+
+/// The address by which this machine is seen from `place`; of those without a way to it, any address ("0.0.0.0").
+std::string address_towards(const endpoint &place);
+
+}  // namespace slipstream
