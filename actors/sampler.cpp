@@ -32,9 +32,13 @@ using self_pointer = sampler_actor::stateful_pointer<sampler_state>;
 void hold(self_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
   const auto &setup = state.setup;
+  const auto begin_ns = now_ns(self);
   const engine_weights held{place(published->model, setup.device, setup.mode), published->version};
   state.decoder->set_weights(held.model, held.version);
   state.version = held.version;
+  if (setup.follows)  // how long the next step waits for it
+    self->send(setup.share.services.recorder,
+               span{setup.share.actor, "weights", begin_ns, now_ns(self), 0, 0});
   if (!setup.exact_lag || !setup.follows) return;
   // What is not trained on yet was drawn for the learner's version or a later one, so it needs none older
   // than the newest one held by more than the lead.

@@ -16,7 +16,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t longest_outgoing = 256;
-constexpr std::size_t cached_slots = 4;  // of a model
 constexpr std::uint32_t longest_chunk = 1 << 24;
 
 }  // namespace
@@ -124,17 +123,13 @@ void parent_connection::take_mapped(const offer_text &offer, std::int64_t versio
   if (!stream_.local()) throw wire_error("shared memory from another machine");
   const auto bytes = static_cast<std::size_t>(offer.elements) * sizeof(float);
   const int descriptor = stream_.take_descriptor();
-  auto &memory = slots_[offer.slot];
-  if (!memory)
-    memory = std::make_shared<mapped_slot>(descriptor, bytes);
-  else if (descriptor >= 0)
-    ::close(descriptor);
-  if (memory->bytes() != bytes) throw wire_error("a slot has changed its size");
+  // Mapped anew each time: a mapping that is kept for later counts as memory of this process, and keeps
+  // alive what the server has given back.
   weight_version value{
       offer.model, version,
-      mapped_tensor(memory, static_cast<std::int64_t>(offer.elements), owner_.returns_, number_, offer.slot),
+      mapped_tensor(std::make_shared<mapped_slot>(descriptor, bytes),
+                    static_cast<std::int64_t>(offer.elements), owner_.returns_, number_, offer.slot),
       offer.last};
-  while (slots_.size() > cached_slots * owner_.models_.size()) slots_.erase(slots_.begin());
   auto &model = owner_.models_.at(offer.model);
   source_ptr kept;
   if (owner_.relay_) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,7 +48,6 @@ class parent_connection : public std::enable_shared_from_this<parent_connection>
   incoming *model_ = nullptr;  ///< of the transfer under way; null: none
   bool ignoring_ = false;      ///< what still comes of a version that was given up
   wire_clock::time_point since_;
-  std::map<std::uint64_t, std::shared_ptr<const mapped_slot>> slots_;
   std::vector<std::uint16_t> staging_;
 };
 

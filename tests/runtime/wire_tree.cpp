@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "tests/support/wire_ends.hpp"
 #include "tests/support/wire_proxy.hpp"
@@ -18,6 +19,17 @@ weight_client_options relay_options(const endpoint &parent, const wire_limits &l
   auto options = receiving_end::options(parent, limits);
   options.relay_listen = std::make_shared<const endpoint>(anywhere);
   return options;
+}
+
+/// How many stretches of shared memory this process has mapped to read only, as receivers do.
+std::int64_t mapped_to_read() {
+  std::ifstream file("/proc/self/maps");
+  std::int64_t count = 0;
+  for (std::string line; std::getline(file, line);)
+    if (line.find(" r--s ") != std::string::npos &&
+        line.find("memfd:slipstream weights") != std::string::npos)
+      ++count;
+  return count;
 }
 
 }  // namespace
@@ -156,6 +168,23 @@ TEST_CASE(
   CHECK(server.figures()["bytes_sent"] == 0);
   CHECK(two.figure("shared") == 10);
   CHECK(two.figure("bytes_received") == 0);
+}
+
+TEST_CASE("a reader has mapped the version that it holds, and no earlier one") {
+  wire_limits limits;
+  weight_server server(anywhere, {}, limits);
+  receiving_end reader(receiving_end::options(server.address(), limits));
+  at::Tensor held;
+  for (std::int64_t version = 0; version < 6; ++version) {
+    server.publish({"policy", version, weights(5000, version)});
+    held = reader.wait(version).flat;
+    reader.let_go();
+  }
+  REQUIRE(at::equal(held, weights(5000, 5)));
+  CHECK(reader.figure("shared") == 6);
+  CHECK(mapped_to_read() == 1);
+  held = {};
+  CHECK(mapped_to_read() == 0);
 }
 
 TEST_CASE("shared memory that a reader left behind is not written again") {
