@@ -64,10 +64,11 @@ void check_places(preflight &checks, const actor_config &self, const trainer_opt
 std::shared_ptr<const tunnel_options> tunnel_of(const nodes_config &nodes) {
   if (nodes.certificate.empty()) return nullptr;
   const auto &place = nodes.weights.empty() ? nodes.listen : nodes.weights;
-  const auto host = parse_endpoint(place, "[nodes]").host;
-  const bool any = host == "0.0.0.0" || host == "::";
-  return std::make_shared<const tunnel_options>(
-      tunnel_options{{nodes.certificate, nodes.key, nodes.authority, {}}, host, any ? "" : host, ""});
+  tunnel_options options;
+  options.security = {nodes.certificate, nodes.key, nodes.authority, {}};
+  options.host = parse_endpoint(place, "[nodes]").host;
+  if (host_for_others(options.host) == options.host) options.name = options.host;  // else as they reach us anyway
+  return std::make_shared<const tunnel_options>(std::move(options));
 }
 
 std::string listed_parts(const std::vector<placed_part> &parts) {

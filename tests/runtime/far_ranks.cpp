@@ -11,16 +11,20 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <cstdio>
+#include <filesystem>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 #include "models/error.hpp"
 #include "runtime/learning/rank_worker.hpp"
 #include "runtime/nodes/far_rank.hpp"
 #include "runtime/nodes/rank_frames.hpp"
+#include "runtime/wire/certificates.hpp"
+#include "runtime/wire/tunnel.hpp"
 #include "tests/support/rank_courses.hpp"
+#include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -28,7 +32,17 @@ using namespace slipstream::test::ranks;
 
 namespace {
 
-constexpr const char *child_end = "SLIPSTREAM_TEST_RANK";  ///< "DESCRIPTOR RANK" of a process that is one
+/// "DESCRIPTOR NUMBER PKI" of a process that is a rank: its rank and the number of ranks as RANK * 100 + RANKS, and the
+/// folder of its certificate, or "-".
+constexpr const char *child_end = "SLIPSTREAM_TEST_RANK";
+
+/// Through TLS, with the certificate that `pki` has under a name; in plain text where it is "-".
+std::shared_ptr<const tunnel_options> tunnel_of(const std::string &pki) {
+  if (pki == "-") return nullptr;
+  const std::filesystem::path folder = pki;
+  return std::make_shared<const tunnel_options>(tunnel_options{
+      {folder / "rank.pem", folder / "rank.key", folder / "ca.pem", {}}, "127.0.0.1", "127.0.0.1", ""});
+}
 
 /// Messages over a socket, each behind its length.
 class message_socket {
@@ -74,11 +88,11 @@ class message_socket {
 /// A rank in a process of its own, and the thread that listens to it.
 class child_rank {
  public:
-  child_rank(std::int64_t rank, std::shared_ptr<meeting_point> meeting) {
+  child_rank(std::int64_t rank, std::shared_ptr<meeting_point> meeting, const std::string &pki = "-") {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     REQUIRE(::fcntl(ends[1], F_SETFD, 0) == 0);
-    std::string said = std::string(child_end) + "=" + std::to_string(ends[1]) + " " + std::to_string(rank);
+    std::string said = std::string(child_end) + "=" + std::to_string(ends[1]) + " " + std::to_string(rank) + " " + pki;
     std::string self = "/proc/self/exe", chosen = "[child_rank]";
     std::vector<char *> words{self.data(), chosen.data(), nullptr}, environment{said.data()};
     for (char **each = environ; *each; ++each) environment.push_back(*each);
@@ -135,10 +149,12 @@ struct far_learner {
   std::vector<std::unique_ptr<child_rank>> children;
 
   /// Rank 1 here, as a thread, where there are three; the last one elsewhere.
-  explicit far_learner(std::int64_t ranks) : options(course_options(ranks)) {
+  explicit far_learner(std::int64_t ranks, const std::string &pki = "-", const std::string &pki_there = "-")
+      : options(course_options(ranks)) {
     options.meeting = meet_here();
+    options.tunnel = tunnel_of(pki);
     for (std::int64_t rank = ranks > 2 ? 2 : 1; rank < ranks; ++rank) {
-      children.push_back(std::make_unique<child_rank>(rank * 100 + ranks, options.meeting));
+      children.push_back(std::make_unique<child_rank>(rank * 100 + ranks, options.meeting, pki_there));
       options.elsewhere[rank] = children.back()->lane();
       REQUIRE(children.back()->lane()->wait_until_ready(std::chrono::seconds(60)));
     }
@@ -220,6 +236,27 @@ TEST_CASE("ranks in other processes give the bits of threads, also when they go 
   }
 }
 
+TEST_CASE("with certificates the ranks of several processes add up through TLS, and no stranger does") {
+  const test::scratch folder, other;
+  make_certificates(folder.path(), {"rank"});
+  make_certificates(other.path(), {"rank"});
+  const auto initial = small_model(0);
+  trainer here(course_options(3), initial);
+  const auto first = train(here, batch_of(0), batch_of(100, 5));
+  far_learner far(3, folder.path(), folder.path());
+  trainer core(far.options, initial);
+  CHECK(train(core, batch_of(0), batch_of(100, 5)).metrics == first.metrics);
+  CHECK(at::equal(core.model().flat(), here.model().flat()));
+  far.children[0]->kill(SIGKILL);
+  CHECK_THROWS_WITH(train(core, batch_of(10), batch_of(110, 5)), "child is gone");
+
+  for (const auto &pki : {other.path().string(), std::string("-")}) {
+    far_learner strange(2, folder.path(), pki);
+    strange.options.patience = std::chrono::seconds(2);
+    CHECK_THROWS_AS(trainer(strange.options, initial), rank_lost);
+  }
+}
+
 TEST_CASE("a rank's process that is killed ends the learner at once, and what broke in another process is told") {
   far_learner far(3);
   trainer core(far.options, small_model(0));
@@ -274,8 +311,9 @@ TEST_CASE("this process is a rank", "[.child_rank]") {
   const char *told = std::getenv(child_end);
   if (told == nullptr) return;  // it was chosen by the file's name
   int descriptor = 0;
-  long number = 0;
-  REQUIRE(std::sscanf(told, "%d %ld", &descriptor, &number) == 2);
+  std::int64_t number = 0;
+  std::string pki;
+  REQUIRE(std::istringstream(told) >> descriptor >> number >> pki);
   message_socket socket(descriptor);
   std::atomic<std::uint64_t> asked{0};
   std::mutex mutex;
@@ -290,8 +328,10 @@ TEST_CASE("this process is a rank", "[.child_rank]") {
     if (gone) throw rank_lost("the leader is gone");
     return answers.extract(own).mapped();
   };
-  rank_worker worker(course_options(number % 100), std::make_shared<const transformer>(small_model(0)), number / 100,
-                     "cpu", meet_elsewhere(ask));
+  auto options = course_options(number % 100);
+  options.tunnel = tunnel_of(pki);
+  rank_worker worker(options, std::make_shared<const transformer>(small_model(0)), number / 100, "cpu",
+                     meet_elsewhere(ask));
   std::thread working;
   socket.send(encode_rank_message(rank_ready{}));
   for (std::string bytes; socket.receive(bytes);) {
