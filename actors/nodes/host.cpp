@@ -7,7 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "actors/nodes/dialer.hpp"
 #include "actors/nodes/links.hpp"
 #include "actors/services.hpp"
 #include "actors/supervisor.hpp"
@@ -26,6 +25,7 @@ struct known_node {
   std::int64_t pid = 0;
   std::int64_t ended_pid = 0;  ///< because it hung
   std::int64_t away_since_ns = 0;
+  std::int64_t look_again_ns = 0;  ///< an invitation is on its way until then
   bool connecting = false;
 };
 
@@ -143,13 +143,16 @@ void welcome(self_pointer self, const std::string &version, const std::string &n
 void look_for(self_pointer self, const std::string &name) {
   auto &node = self->state.nodes.at(name);
   if (node.peer || node.connecting || node.config.address.empty()) return;
+  if (now_ns(self) < node.look_again_ns) return;
   node.connecting = true;
   const auto place = parse_endpoint(node.config.address, "address");
-  self->request(spawn_dialer(self->system(), place, self->state.setup.plain), 5 * dial_step,
+  self->request(dialer(self->system(), place, self->state.setup.plain), longest_dial,
                 caf::connect_atom::value)
       .then(
           [self, name](const caf::strong_actor_ptr &found) {
-            self->state.nodes.at(name).connecting = false;
+            auto &here = self->state.nodes.at(name);
+            here.connecting = false;
+            here.look_again_ns = now_ns(self) + dial_step / std::chrono::nanoseconds(1);
             if (found)
               self->send(caf::actor_cast<caf::actor>(found), invite_atom::value, self->state.setup.run,
                          caf::actor_cast<caf::actor>(self));
@@ -262,7 +265,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
   auto &state = self->state;
   state.setup = setup;
   for (const auto &config : setup.nodes.places)
-    state.nodes[config.name] = {config, {}, 0, 0, now_ns(self), false};
+    state.nodes[config.name] = {.config = config, .away_since_ns = now_ns(self)};
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
   self->set_exit_handler([self](const caf::exit_msg &exit) {
     if (!exit.source || exit.source.node() == self->node()) end(self);  // nobody else may end it

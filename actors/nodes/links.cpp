@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "actors/failure.hpp"
-#include "actors/nodes/dialer.hpp"
+#include "actors/nodes/caf_links.hpp"
 
 namespace slipstream {
 
@@ -50,8 +50,51 @@ caf::actor_system &linked_system::operator*() const {
   return parts_->system;
 }
 
+namespace {
+
 caf::actor broker_of(caf::actor_system &system) {
   return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+}
+
+using dialed = caf::typed_response_promise<caf::strong_actor_ptr>;
+
+void give_up(caf::event_based_actor *self, dialed answer, const std::string &why) {
+  answer.deliver(caf::make_error(caf::sec::cannot_connect_to_node, why));
+  self->quit();
+}
+
+void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &place, bool plain) {
+  self->request(broker_of(self->system()), dial_step, caf::connect_atom::value,
+                connect_link(self->system(), place, plain), place.port)
+      .then(
+          [self, answer](const caf::node_id &, const caf::strong_actor_ptr &found,
+                         const std::set<std::string> &) mutable {
+            answer.deliver(found);
+            self->quit();
+          },
+          [self, answer](const caf::error &) {
+            give_up(self, answer,
+                    "it ends the connection: both sides need certificates of one authority, in date");
+          });
+}
+
+caf::behavior dial(caf::event_based_actor *self, const endpoint &place, bool plain) {
+  fail_with_text(self);
+  return {[=](caf::connect_atom) {
+    auto answer = self->make_response_promise<caf::strong_actor_ptr>();
+    try {
+      hand_over(self, answer, place, plain);
+    } catch (const std::exception &problem) {
+      give_up(self, answer, problem.what());
+    }
+    return answer;
+  }};
+}
+
+}  // namespace
+
+caf::actor dialer(caf::actor_system &system, const endpoint &place, bool plain) {
+  return system.spawn<caf::detached>(dial, place, plain);  // it blocks
 }
 
 endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain) {

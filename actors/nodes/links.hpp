@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "actors/nodes/caf_links.hpp"
 #include "runtime/nodes/frames.hpp"
 #include "runtime/wire/endpoint.hpp"
 
@@ -64,8 +65,10 @@ class linked_system {
   std::shared_ptr<parts> parts_;
 };
 
-/// CAF's broker of the links between processes.
-caf::actor broker_of(caf::actor_system &system);
+/// A one-time actor: answers caf::connect_atom with the actor (caf::strong_actor_ptr, null: none) that is
+/// published at the place, or with an error whose text says why there is no link, within `longest_dial`.
+caf::actor dialer(caf::actor_system &system, const endpoint &place, bool plain);
+inline constexpr std::chrono::seconds longest_dial = 5 * dial_step;
 
 /// Publishes `whom`; answers with the place, its port found. Throws run_error when the port cannot be had.
 endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain);

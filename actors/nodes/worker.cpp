@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "actors/failure.hpp"
-#include "actors/nodes/dialer.hpp"
 #include "actors/nodes/session.hpp"
 #include "actors/services.hpp"
 #include "runtime/nodes/relay_tree.hpp"
@@ -100,7 +99,7 @@ void look_for_run(self_pointer self) {
   auto &state = self->state;
   if (state.run || state.connecting || !state.options.join) return;
   state.connecting = true;
-  self->request(spawn_dialer(self->system(), *state.options.join, is_plain(state)), 5 * dial_step,
+  self->request(dialer(self->system(), *state.options.join, is_plain(state)), longest_dial,
                 caf::connect_atom::value)
       .then(
           [self](const caf::strong_actor_ptr &found) {

@@ -2,14 +2,14 @@
 when there is room again it goes on as if nothing had been. usage: disk.py PROGRAM [mounted]
 
 With "mounted" on a small file system of its own (root only; else exit code 77, which ctest counts as skipped)."""
-import ctypes
 import pathlib
 import resource
-import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import runs
+from disks import fill, mount, own_mounts, small_disk
 
 program, mounted = runs.Program(sys.argv[1]), sys.argv[2:] == ["mounted"]
 checks = runs.Checks()
@@ -76,21 +76,6 @@ def limits(place, undisturbed, largest):
     finish("summary", file, run, 0, undisturbed)
 
 
-def mount(*arguments):
-    return subprocess.run(["mount", *map(str, arguments)], capture_output=True).returncode == 0
-
-
-def fill(disk):
-    """Takes all the room there is."""
-    with open(disk / "filler", "ab", buffering=0) as filler:
-        for size in (65536, 4096, 512):
-            try:
-                while True:
-                    filler.write(b"x" * size)
-            except OSError:
-                pass
-
-
 def full_disk(place, disk, undisturbed):
     for name, schedule, bound, at in (("full-0", synchronous, 0, 3), ("full-1", asynchronous, 2, 12),
                                       ("full-2", synchronous, 0, 0), ("full-3", asynchronous, 2, 25)):
@@ -125,22 +110,18 @@ def read_only_disk(place, disk, undisturbed):
 
 with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
-    small = root / "disk"
-    small.mkdir()
-    if mounted:
-        apart = ctypes.CDLL(None).unshare(0x20000) == 0  # CLONE_NEWNS: our mounts end with us
-        if not (apart and mount("--make-rprivate", "/") and mount("-t", "tmpfs", "-o", "size=4m", "slipstream", small)):
-            print("skipped: file systems cannot be mounted here")
-            sys.exit(77)
+    if mounted and not own_mounts():
+        print("skipped: file systems cannot be mounted here")
+        sys.exit(77)
     runs.write_prompts(root)
     plain_file, plain = written(root, "undisturbed", synchronous)
     done, said = program.run(plain_file)
     checks.check("the undisturbed run finishes", done == 0, said)
     bits = runs.weights(plain)
     if mounted:
-        full_disk(root, small, bits)
-        read_only_disk(root, small, bits)
-        subprocess.run(["umount", small])
+        with small_disk(root / "disk", "4m") as small:
+            full_disk(root, small, bits)
+            read_only_disk(root, small, bits)
     else:
         limits(root, bits, (plain / "checkpoints" / "last" / "optimizer.safetensors").stat().st_size)
 checks.exit()

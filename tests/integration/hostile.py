@@ -1,11 +1,10 @@
-"""Whole runs over certificates between two network namespaces, and what becomes of them when the link, a disk, a clock or
-a process fails: the ledger closes, the bound is kept, the run is finished or ends with one message and is resumed.
+"""Whole runs over certificates between two network namespaces, and what becomes of them when the link, a disk, a clock
+or a process fails: the ledger closes, the bound is kept, the run is finished or ends with one message and is resumed.
 
-usage: hostile.py PROGRAM [--all | NAME...]     the names are at the end of this file; without any: those of ctest
+usage: hostile.py PROGRAM [--all | NAME...]     the names are at the end of this file; without any: all_at_once
 exit code 77: there can be no network namespaces, TUN devices or mounts here
 """
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
@@ -18,21 +17,24 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import runs
+from disks import fill, own_mounts, small_disk
 from networks import NETWORK, Networks
-from node_runs import Place, alive, check_run, checks, environment, lines_of, processes, program, started, until, \
-    wait_for_end
+from node_runs import Place, check_run, checks, environment, lines_of, processes, program, \
+    started, until, wait_for_end
 from wall_clock import WallClock
 
 TIMEOUT, PATIENCE = 2, 20  # seconds of silence until a node is given up, and of absence until a run is
 JOIN, WEIGHTS = 7000, 7001
-# One chunk of the weight streams, and seconds on a slow link; its answers are short.
 HEAVY = (("hidden_size = 16", "hidden_size = 128"), ("intermediate_size = 24", "intermediate_size = 256"))
+HEAVIER = (("hidden_size = 16", "hidden_size = 256"), ("intermediate_size = 24", "intermediate_size = 512"))
 
 
 class Cluster:
-    """A topology whose samplers are on node a, a child of the run's, and on node b, in the other namespace."""
+    """A topology whose samplers are on node a, a child of the run's, and on node b, in the other namespace. `pace`:
+    seconds that weights are held back, so that a run meets its mishap on a fast machine, too."""
 
-    def __init__(self, place, name, staleness=0, patience=PATIENCE, only_b=False, updates=60, **keys):
+    def __init__(self, place, name, staleness=0, patience=PATIENCE, only_b=False, updates=40, pace=0.25,
+                 **keys):
         runs.updates = updates
         self.place, self.name, self.staleness, self.patience = place, name, staleness, patience
         self.keys, self.count = {"long": True, **keys}, 2 if only_b else 3
@@ -54,7 +56,7 @@ class Cluster:
                                                                        files["run"]))
         if only_b:
             text = text.replace('node = ["a", "b"]\nreplicas = 2', 'node = "b"')
-        self.file.write_text(text)
+        self.file.write_text(text + "[chaos]\ndelay_weights = %g\n" % pace)
 
     def launch(self, *words, **keys):
         return started("launch", self.file, *words, within=networks.inside(networks.here), **keys)
@@ -94,7 +96,8 @@ class Cluster:
 
     def check_books(self):
         check_run(self.place, self.name, self.staleness, **self.keys)
-        oldest = [json.loads(line)["staleness_max"] for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+        metrics = (self.folder / "metrics.jsonl").read_text().splitlines()
+        oldest = [json.loads(line)["staleness_max"] for line in metrics]
         self.check("no update has older tokens than it may", max(oldest) <= self.staleness, oldest)
 
     def stopped(self, run, *words):
@@ -138,13 +141,20 @@ def lost_and_found(cluster, cut, mend):
         cluster.check("the node comes back", cluster.there(run), run.said() + b.said())
         print("        back after %.1f s" % (time.monotonic() - began))
         cluster.finished(run, b)
-        cluster.check("was lost and found once", said_once(run, 'node "b" (process') and said_once(b, "the run is gone"),
-                      run.said() + b.said())
+        once = said_once(run, 'node "b" (process') and said_once(b, "the run is gone")
+        cluster.check("was lost and found once", once, run.said() + b.said())
+
+
+def cut_longer(place):
+    """For so long that TCP itself would look for the other side once in half a minute only."""
+    lost_and_found(Cluster(place, "cut-longer", updates=120), lambda: networks.link.set(cut=True),
+                   lambda: (time.sleep(PATIENCE * 0.75), networks.link.set(cut=False)))
 
 
 def cut_long(place):
     """A cable that is out for longer than the timeout, somewhere on the way: packets are lost."""
-    lost_and_found(Cluster(place, "cut-long"), lambda: networks.link.set(cut=True), lambda: networks.link.set(cut=False))
+    lost_and_found(Cluster(place, "cut-long"), lambda: networks.link.set(cut=True),
+                   lambda: networks.link.set(cut=False))
 
 
 def link_down(place):
@@ -169,7 +179,7 @@ def cut_for_good(place):
 def latency(place):
     """200 ms each way."""
     networks.link.set(delay=0.2)
-    cluster = Cluster(place, "latency", staleness=1, updates=30)
+    cluster = Cluster(place, "latency", staleness=1)
     with cluster.begun() as (run, b):
         cluster.finished(run, b)
 
@@ -183,8 +193,9 @@ def loss(place):
 
 
 def slow_link(place):
-    """A link of 200 kB/s, a quarter of the weights a second: the node skips versions, and nothing piles up in the run."""
-    reads_slowly(Cluster(place, "slow-link", changes=HEAVY, staleness=2), lambda b: networks.link.set(rate=200e3))
+    """A link that takes seconds for a version: the node skips versions, and nothing piles up in the run."""
+    reads_slowly(Cluster(place, "slow-link", changes=HEAVIER, staleness=2, updates=150, pace=0.05, long=False),
+                 lambda b: networks.link.set(rate=1e6))
 
 
 def slow_reader(place):
@@ -199,7 +210,7 @@ def slow_reader(place):
             time.sleep(TIMEOUT / 80)
 
     try:
-        reads_slowly(Cluster(place, "slow-reader", changes=HEAVY, staleness=2),
+        reads_slowly(Cluster(place, "slow-reader", changes=HEAVIER, staleness=2, updates=150, pace=0.05, long=False),
                      lambda b: threading.Thread(target=nap, args=[b]).start())
     finally:
         over.set()
@@ -209,7 +220,7 @@ def reads_slowly(cluster, slow_down):
     with cluster.begun() as (run, b):
         before = memory(run)
         slow_down(b)
-        after, behind = before, 0
+        after = before
         while run.poll() is None:
             after = max(after, memory(run))
             time.sleep(0.02)
@@ -227,55 +238,36 @@ def memory(process):
     return 0
 
 
-def mounted(place, name, size):
-    """A small disk."""
-    disk = place.folder / name
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "slipstream", disk], check=True)
-    return disk
-
-
-def fill(disk):
-    """Takes all the room there is."""
-    with open(disk / "filler", "ab", buffering=0) as filler:
-        for size in (65536, 4096, 512):
-            with contextlib.suppress(OSError):
-                while filler.write(b"x" * size):
-                    pass
-
-
 def full_node(place):
     """The disk of a node is full, that of its log and its temporary files too: a node needs none."""
-    cluster, disk = Cluster(place, "full-node"), mounted(place, "node-disk", "1m")
-    with open(disk / "log", "w") as log:
+    cluster = Cluster(place, "full-node")
+    with small_disk(place.folder / "node-disk", "1m") as disk, open(disk / "log", "w") as log:
         fill(disk)
-        with cluster.begun(node={"stderr": log, "cwd": disk, "more": {"TMPDIR": str(disk), "HOME": str(disk)}}) as (run, b):
+        node = {"stderr": log, "cwd": disk, "more": {"TMPDIR": str(disk), "HOME": str(disk)}}
+        with cluster.begun(node=node) as (run, b):
             cluster.finished(run, b)
-    cluster.check("the disk was full", os.statvfs(disk).f_bavail == 0)
-    subprocess.run(["umount", disk], check=True)
+        cluster.check("the disk was full", os.statvfs(disk).f_bavail == 0)
 
 
 def full_run(place):
     """The disk of the run is full: it stops and says where; its nodes end or wait; with room again it goes on."""
-    disk = mounted(place, "run-disk", "4m")
-    cluster = Cluster(place, "full-run", changes=(("folder = ", 'folder = "%s" #' % disk),))
-    cluster.keys["changes"] = ()
-    cluster.folder = disk / "full-run"
-    place.run = lambda name: disk / name
-    with cluster.begun() as (run, b):
-        fill(disk)
-        cluster.stopped(run, "No space left on device", str(cluster.folder))
-        cluster.check("the node waits for it to come back", b.poll() is None and said_once(b, "the run is gone") or
-                      said_once(b, "has ended"), b.said())
-    (disk / "filler").unlink()
-    cluster.resumed()
-    subprocess.run(["umount", disk], check=True)
+    with small_disk(place.folder / "run-disk", "16m") as disk:
+        place.run = lambda name: disk / name
+        cluster = Cluster(place, "full-run", changes=(("folder = ", 'folder = "%s" #' % disk),))
+        cluster.keys["changes"] = ()
+        with cluster.begun() as (run, b):
+            fill(disk)
+            cluster.stopped(run, "No space left on device", str(cluster.folder))
+            cluster.check("the node was told, or waits", said_once(b, "has ended") or said_once(b, "the run is gone"),
+                          b.said())
+        (disk / "filler").unlink()
+        cluster.resumed()
 
 
 def clock_of_the_run(place):
     """The wall clock of the run's process jumps, back and forth. When it has gone back, the run still starts its nodes
     again and hears Ctrl-C: nothing waits for that clock."""
-    cluster, clock = Cluster(place, "clock-run", updates=150), WallClock(place.folder, "run")
+    cluster, clock = Cluster(place, "clock-run"), WallClock(place.folder, "run")
     with cluster.begun(run={"more": clock.environment}) as (run, b):
         clock.jump(5)
         cluster.check("goes on, five hours later", cluster.goes_on(run), run.said())
@@ -292,16 +284,16 @@ def clock_of_the_run(place):
 
 
 def clock_of_a_node(place):
-    """The wall clock of a node jumps; it is lost and comes back five hours in the future, and hears Ctrl-C in the past."""
-    cluster, clock = Cluster(place, "clock-node", updates=150), WallClock(place.folder, "node")
+    """The wall clock of a node jumps: it is lost and comes back five hours later, and hears Ctrl-C an hour earlier."""
+    cluster, clock = Cluster(place, "clock-node"), WallClock(place.folder, "node")
     with cluster.begun(node={"more": clock.environment}) as (run, b):
         clock.jump(5)
         networks.link.set(cut=True)
         cluster.check("is lost when the link is", cluster.gone(run), run.said())
         networks.link.set(cut=False)
         cluster.check("comes back, five hours later", cluster.there(run), run.said() + b.said())
-        clock.jump(-0.5)
-        cluster.check("goes on, half an hour earlier", cluster.goes_on(run), run.said())
+        clock.jump(-1)
+        cluster.check("goes on, an hour earlier", cluster.goes_on(run), run.said())
         b.send_signal(signal.SIGINT)
         cluster.check("hears Ctrl-C", wait_for_end(b) == 130, b.said())
         cluster.finished(run)
@@ -347,14 +339,39 @@ def run_dies_in_transfer(place):
             cluster.finished(run, b)
 
 
-parts = [cut_short, cut_long, link_down, cut_for_good, latency, loss, slow_link, slow_reader, full_node, full_run,
-         clock_of_the_run, clock_of_a_node, node_dies_in_transfer, run_dies_in_transfer]
-in_ctest = [cut_long]
+def all_at_once(place):
+    """A bad link, a node with a full disk, clocks that jump, a death in a transfer and a cut cable, in one run."""
+    networks.link.set(delay=0.02, loss=0.01)
+    shorter = (("max_positions = 24", "max_positions = 80"), ("max_new_tokens = 5", "max_new_tokens = 60"))
+    cluster = Cluster(place, "all-at-once", changes=HEAVY + shorter, updates=60, pace=0.2, long=False)
+    clock = WallClock(place.folder, "both")
+    with small_disk(place.folder / "node-disk", "1m") as disk, open(disk / "log", "w") as log:
+        fill(disk)
+        node = {"more": clock.environment, "stderr": log}
+        with cluster.begun(run={"more": clock.environment}, node=node) as (run, b):
+            clock.jump(5)
+            in_transfer(cluster, run)
+            b.kill()
+            cluster.check("the death is noticed", cluster.gone(run), run.said())
+            networks.link.set(rate=0)
+            clock.jump(-5)
+            with cluster.node(**node) as b:
+                cluster.check("another node comes", cluster.there(run), run.said())
+                networks.link.set(cut=True)
+                cluster.check("the cut is noticed", cluster.gone(run), run.said())
+                networks.link.set(cut=False)
+                cluster.check("it comes back", cluster.there(run), run.said())
+                cluster.finished(run, b)
+        cluster.check("the disk was full", os.statvfs(disk).f_bavail == 0)
+    cluster.check("nothing waits for the wall clock", clock.waits() == 0, clock.waits())
+
+
+parts = [cut_short, cut_long, cut_longer, link_down, cut_for_good, latency, loss, slow_link, slow_reader, full_node,
+         full_run, clock_of_the_run, clock_of_a_node, node_dies_in_transfer, run_dies_in_transfer, all_at_once]
 if __name__ == "__main__":
     wanted = sys.argv[2:]
-    chosen = parts if wanted == ["--all"] else [p for p in parts if p.__name__ in wanted] if wanted else in_ctest
-    apart = ctypes.CDLL(None).unshare(0x20000) == 0  # CLONE_NEWNS: our mounts end with us
-    if not apart or subprocess.run(["mount", "--make-rprivate", "/"], stderr=subprocess.DEVNULL).returncode != 0:
+    chosen = [part for part in parts if wanted == ["--all"] or part.__name__ in (wanted or ["all_at_once"])]
+    if not own_mounts():
         print("skipped: file systems cannot be mounted here")
         sys.exit(77)
     for part in chosen:

@@ -126,8 +126,8 @@ def wait_for_end(process):
 
 
 @functools.cache
-def undisturbed(**keys):
-    """The weights of a run in one process, to compare with."""
+def undisturbed(updates, **keys):
+    """The weights of a run of that many updates in one process, to compare with."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder)
         code, message = program.run(place.write("one", 0, False, **keys))
@@ -145,7 +145,7 @@ def check_run(place, name, staleness=0, **keys):
                  books["reissued"] == summary["ledger"]["reissued"],
                  (books, summary["ledger"]))
     if staleness == 0:
-        checks.check(name + ": the bits of one process", weights(run) == undisturbed(**keys))
+        checks.check(name + ": the bits of one process", weights(run) == undisturbed(runs.updates, **keys))
 
 
 def join_address(run, folder):

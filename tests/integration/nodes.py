@@ -230,7 +230,8 @@ def messages(place):
                      "slipstream node --name" in run.said(), run.said())
     with started("node", "--name", "a", "--join", "127.0.0.1:%d" % free_port(), "--patience", 0.5) as node:
         checks.check("no run: ends", wait_for_end(node) == 1, node.said())
-        checks.check("no run: says so", 'node "a": no run at 127.0.0.1:' in node.said(), node.said())
+        checks.check("no run: says so, and why", 'node "a": no run at 127.0.0.1:' in node.said() and
+                     "(Connection refused)" in node.said(), node.said())
     for words in (["--listen", "0.0.0.0:0"], ["--join", "192.0.2.1:99"], []):
         with started("node", "--name", "a", *words) as node:
             checks.check("plain text stays on this machine: %s" % words, wait_for_end(node) == 2, node.said())

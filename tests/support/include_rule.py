@@ -32,6 +32,7 @@ ALLOWED = {
     },
     "actors": {
         "ATen/": "", "c10/": "", "torch/": "", "nlohmann/": "", "fmt/": "", "spdlog/": "", "caf/": "",
+        "openssl/err.h": r"nodes/caf_links\.",  # what CAF leaves in the queue of errors
         "CLI/": r"actors/main\.cpp$|actors/commands?[/.]",
     },
 }

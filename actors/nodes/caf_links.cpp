@@ -1,4 +1,4 @@
-#include "actors/nodes/dialer.hpp"
+#include "actors/nodes/caf_links.hpp"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -6,20 +6,20 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <caf/all.hpp>
 #include <caf/io/all.hpp>
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/stream_impl.hpp>
 #include <caf/openssl/session.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
-#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "actors/failure.hpp"
-#include "actors/nodes/links.hpp"
+#include "models/error.hpp"
 
 namespace slipstream {
 namespace {
@@ -178,8 +178,8 @@ caf::io::scribe_ptr secure(caf::actor_system &system, loose_socket socket) {
   return caf::make_counted<secured_scribe>(multiplexer_of(system), socket.release(), std::move(session));
 }
 
-/// CAF's broker ends a connection that has said nothing by its next heartbeat, so it gets one that has
-/// something to say: whoever listens speaks first.
+}  // namespace
+
 caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place, bool plain) {
   auto socket = connect_tcp(place);
   const int descriptor = socket.get();
@@ -187,47 +187,6 @@ caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &plac
       plain ? system.middleman().backend().new_scribe(socket.release()) : secure(system, std::move(socket));
   if (!ready(descriptor, POLLIN)) throw run_error(std::string("it says nothing: ") + std::strerror(errno));
   return link;
-}
-
-using dialed = caf::typed_response_promise<caf::strong_actor_ptr>;
-
-void give_up(caf::event_based_actor *self, dialed answer, const std::string &why) {
-  answer.deliver(caf::make_error(caf::sec::cannot_connect_to_node, why));
-  self->quit();
-}
-
-void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &place, bool plain) {
-  self->request(broker_of(self->system()), dial_step, caf::connect_atom::value,
-                connect_link(self->system(), place, plain), place.port)
-      .then(
-          [self, answer](const caf::node_id &, const caf::strong_actor_ptr &found,
-                         const std::set<std::string> &) mutable {
-            answer.deliver(found);
-            self->quit();
-          },
-          [self, answer](const caf::error &) {
-            give_up(self, answer,
-                    "it ends the connection: both sides need certificates of one authority, in date");
-          });
-}
-
-caf::behavior dial(caf::event_based_actor *self, const endpoint &place, bool plain) {
-  fail_with_text(self);
-  return {[=](caf::connect_atom) {
-    auto answer = self->make_response_promise<caf::strong_actor_ptr>();
-    try {
-      hand_over(self, answer, place, plain);
-    } catch (const std::exception &problem) {
-      give_up(self, answer, problem.what());
-    }
-    return answer;
-  }};
-}
-
-}  // namespace
-
-caf::actor spawn_dialer(caf::actor_system &system, const endpoint &place, bool plain) {
-  return system.spawn<caf::detached>(dial, place, plain);  // it blocks
 }
 
 caf::io::doorman_ptr open_secured(caf::actor_system &system, const endpoint &place) {
