@@ -30,7 +30,7 @@ void publish(self_pointer self, const snapshot &next) {
 }
 
 std::string account(const nlohmann::json &figures) {
-  return fmt::format("weights for nodes: {:.1f} MB over streams, {} versions through shared memory",
+  return fmt::format("weights for nodes: {:.4g} MB over streams, {} versions through shared memory",
                      figures.at("bytes_sent").get<double>() / 1e6, figures.at("shared").get<std::int64_t>());
 }
 

@@ -132,11 +132,11 @@ void node_session::stream(const place_order &order, const shipped_model &model) 
   streams.limits.patience = std::chrono::milliseconds(how_.patience_ms);
   // A plain relay could listen on loopback only, where nobody but the run's own machine is.
   const bool relay = order.relay && order.machine != machine_key() && !how_.security.plain();
-  const auto own = relay ? address_towards(run_) : "";
-  if (!own.empty()) streams.relay_listen = std::make_shared<const endpoint>(endpoint{own, 0});
+  const auto own = relay ? address_towards(run_) : any_address;
+  if (own != any_address) streams.relay_listen = std::make_shared<const endpoint>(endpoint{own, 0});
   auto &client = clients_[model.name];
   client = std::make_unique<weight_client>(std::move(streams), how_.arrived, how_.failed);
-  if (!own.empty()) how_.relays(model.name, client->relay_address());
+  if (own != any_address) how_.relays(model.name, client->relay_address());
 }
 
 void node_session::ask(const std::string &model, std::vector<endpoint> parents) {

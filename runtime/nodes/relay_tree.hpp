@@ -25,8 +25,4 @@ std::vector<std::vector<endpoint>> relay_parents(const std::vector<relay_place> 
 /// namespace, in which local sockets are found.
 std::string machine_key();
 
-/// The address by which others know this machine, if it is they who are reached at `place`: that of the
-/// network interface on the way there. Empty when there is no way.
-std::string address_towards(const endpoint &place);
-
 }  // namespace slipstream

@@ -227,7 +227,7 @@ std::string address_towards(const endpoint &place) {
     socket.connect(there);  // sends nothing: it asks which way there is
     return socket.local_endpoint().address().to_string();
   } catch (const boost::system::system_error &) {
-    return "0.0.0.0";
+    return any_address;
   }
 }
 

@@ -44,7 +44,10 @@ class tls_tunnel {
 /// What others call a machine that takes connections at `host`: that, or the machine's name where it is any address.
 std::string host_for_others(const std::string &host);
 
-/// The address by which this machine is seen from `place`; of those without a way to it, any address ("0.0.0.0").
+/// Where one listens to be reached by all ways.
+inline const std::string any_address = "0.0.0.0";
+
+/// The address by which this machine is seen from `place`; any_address where there is no way to it.
 std::string address_towards(const endpoint &place);
 
 }  // namespace slipstream

@@ -1,5 +1,6 @@
 #include "runtime/nodes/relay_tree.hpp"
 
+#include "runtime/wire/tunnel.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -59,7 +60,7 @@ TEST_CASE("nobody asks who came later, whoever goes") {
 TEST_CASE("a process knows its own address on the way to another") {
   CHECK(address_towards({"127.0.0.1", 7000}) == "127.0.0.1");
   CHECK(address_towards({"::1", 7000}) == "::1");
-  CHECK(address_towards({"no such host", 7000}).empty());
+  CHECK(address_towards({"no such host", 7000}) == any_address);
   CHECK_FALSE(machine_key().empty());
   CHECK(machine_key() == machine_key());
 }

@@ -236,6 +236,19 @@ TEST_CASE("a client that is told of another parent goes over to it, in the middl
   CHECK(server.figures()["bytes_sent"].get<std::int64_t>() - before == 8 * megabytes * 4);
 }
 
+TEST_CASE("a client that is told of another parent while it connects goes over, too") {
+  weight_server server(anywhere, {}, stream_limits());
+  receiving_end relay(relay_options(server.address()));
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    receiving_end leaf(receiving_end::options(server.address()));
+    leaf.client->set_parents({relay.client->relay_address(), server.address()});
+    CHECK(eventually([&] {
+      return leaf.client->figures()["connected"] == true &&
+             leaf.client->figures()["parent"] == to_string(relay.client->relay_address());
+    }));
+  }
+}
+
 TEST_CASE("a client that is told of a parent that is not there takes from the next") {
   weight_server server(anywhere, {}, stream_limits());
   receiving_end leaf(receiving_end::options(server.address()));
