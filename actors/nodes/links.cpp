@@ -37,6 +37,8 @@ linked_system::linked_system(const std::function<void(caf::actor_system_config &
     : parts_(std::make_shared<parts>(configure)) {}
 
 linked_system::~linked_system() {
+  // a system waits for its logger, which the blocking actors of a thread leave behind there
+  caf::logger::set_current_actor_system(nullptr);
   const auto gone = std::make_shared<std::promise<void>>();
   const auto done = gone->get_future();
   std::thread([gone, last = std::exchange(parts_, nullptr)]() mutable {

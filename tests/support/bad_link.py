@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-BACKLOG = 64 * 1024  # bytes that wait for a slow link; what comes on top of them is lost
+BACKLOG, LEAST = 0.2, 10_000  # seconds, but at least bytes, that wait for a slow link; what comes on top is lost
 
 
 def open_tun(namespace, name):
@@ -55,7 +55,7 @@ class Direction:
     def take(self, packet, now):
         self.packets += 1
         start = max(self.free_at, now)
-        full = self.rate > 0 and (start - now) * self.rate > BACKLOG
+        full = self.rate > 0 and (start - now) * self.rate > max(BACKLOG * self.rate, LEAST)
         if self.cut or full or self.random.random() < self.loss:
             self.lost += 1
             return
