@@ -36,9 +36,9 @@ void hold(self_pointer self, const snapshot_ptr &published) {
   const engine_weights held{place(published->model, setup.device, setup.mode), published->version};
   state.decoder->set_weights(held.model, held.version);
   state.version = held.version;
-  if (setup.follows)  // how long the next step waits for it
+  if (setup.follows)  // how long the answers under way wait for it
     self->send(setup.share.services.recorder,
-               span{setup.share.actor, "weights", begin_ns, now_ns(self), 0, 0});
+               span{setup.share.actor, state.stepping ? "weights" : "weights, idle", begin_ns, now_ns(self)});
   if (!setup.exact_lag || !setup.follows) return;
   // What is not trained on yet was drawn for the learner's version or a later one, so it needs none older
   // than the newest one held by more than the lead.

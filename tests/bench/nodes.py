@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Whole runs with two samplers, in the learner's process and in processes of their own: the same books, the same bound,
-and at max_staleness = 0 with exact numerics the same bits; and how long a sampler makes no tokens because of new weights.
-The quickstart's RLHF topology. Run it from the root of the tree, after ./dev build:
+"""Whole runs with two samplers, in the learner's process and in processes of their own: the same books, the same
+bound, and at max_staleness = 0 with exact numerics the same bits; and how long a sampler makes no tokens because of new
+weights. The quickstart's RLHF topology. Run it from the root of the tree, after ./dev build:
 
     python3 tests/bench/nodes.py --updates 20
 """
@@ -10,6 +10,7 @@ import bisect
 import hashlib
 import json
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def run(given, name, placed, keys):
     """One run of the quickstart's RLHF with two samplers; returns its folder."""
     text = (QUICKSTART / "rlhf.toml").read_text()
     text = text.replace('kind = "sampler"\n', 'kind = "sampler"\nreplicas = 2\n' + 'node = ["a", "b"]\n' * placed)
+    shutil.rmtree(given.folder / name, ignore_errors=True)
     file = given.folder / (name + ".toml")
     file.write_text(text + "\n[nodes.a]\n[nodes.b]\n" * placed)
     command = [PROGRAM, "launch" if placed else "run", str(file)]
@@ -45,49 +47,61 @@ def run(given, name, placed, keys):
     return given.folder / name
 
 
-def before(values, at):
+def last(values, at):
     """The last of sorted values that is not above `at`; None if there is none."""
     index = bisect.bisect_right(values, at)
     return values[index - 1] if index else None
 
 
+def usual_gap(steps):
+    """Microseconds between two steps of answers under way, waiting for cores left out."""
+    gaps = [after["ts"] - before["ts"] - before["dur"] - after["args"]["queued"]
+            for before, after in zip(steps, steps[1:])]
+    return statistics.median(gaps)
+
+
 def stalls(trace, sampler):
-    """For each version after the first that a sampler takes over: milliseconds without a token (waiting for cores left
-    out) from when the learner had computed it, or the sampler's last step before it if that was later, to the next step;
-    and of these, until it was there, taking it over, and what came after."""
-    spans = sorted((s for s in trace if s), key=lambda s: s["ts"])
+    """Milliseconds without a token that the versions cost which a sampler takes over, waiting for cores left out: with
+    answers under way, by how much the pause between two steps is longer than usual, and how long taking over was of
+    it; where it has nothing to do, from when the learner had computed the version to the next step, and of this, until
+    the version was there."""
+    spans = sorted((s for s in trace if s["tid"] in (sampler, "learner")), key=lambda s: s["ts"])
     steps = [s for s in spans if s["tid"] == sampler and s["name"] == "decode"]
     begins, ends = [s["ts"] for s in steps], [s["ts"] + s["dur"] for s in steps]
-    made = sorted(s["ts"] + s["dur"] for s in spans if s["tid"] == "learner" and s["name"] == "train")
-    result = []
-    for taken in (s for s in spans if s["tid"] == sampler and s["name"] == "weights"):
-        here, held = taken["ts"], taken["ts"] + taken["dur"]
-        learnt, last, following = before(made, here), before(ends, here), bisect.bisect_left(begins, held)
-        if learnt is None or last is None or following == len(steps):
+    made = [s["ts"] + s["dur"] for s in spans if s["name"] == "train"]
+    usual = usual_gap(steps)
+    busy, idle = [], []
+    for taken in (s for s in spans if s["name"].startswith("weights")):
+        here, following = taken["ts"], bisect.bisect_left(begins, taken["ts"] + taken["dur"])
+        learnt, ended = last(made, here), last(ends, here)
+        if learnt is None or ended is None or following == len(steps):
             continue
-        since = max(learnt, last)
-        after = max(0.0, begins[following] - held - steps[following]["args"]["queued"])
-        result.append([part / 1e3 for part in (here - since + taken["dur"] + after, here - since, taken["dur"], after)])
-    return result
-
-
-def update_seconds(metrics):
-    return (metrics[-1]["seconds"] - metrics[0]["seconds"]) / (len(metrics) - 1)
+        until = begins[following] - steps[following]["args"]["queued"]
+        if taken["name"] == "weights":
+            busy.append((max(0.0, until - ended - usual) / 1e3, taken["dur"] / 1e3))
+        else:
+            idle.append(((until - max(learnt, ended)) / 1e3, (here - max(learnt, ended)) / 1e3))
+    return busy, idle
 
 
 def show_stalls(folder, what):
-    trace = json.loads((folder / "trace.json").read_text())
-    taken = sorted(s["ts"] for s in trace if s and s["tid"] in SAMPLERS and s["name"] == "weights")
-    versions = sum(1 for s in trace if s and s["tid"] == SAMPLERS[0] and s["name"] == "weights")
-    interval = (taken[-1] - taken[0]) / 1e3 / max(versions - 1, 1)
+    trace = [s for s in json.loads((folder / "trace.json").read_text()) if s]
     for sampler in SAMPLERS:
-        rows = stalls(trace, sampler)
-        whole, waited, swapped, after = zip(*rows)
-        mean = statistics.mean
-        print(f"{what}, {sampler}: without tokens for {mean(whole):.1f} ms a version (median "
-              f"{statistics.median(whole):.1f}, most {max(whole):.1f}) of {interval:.0f} ms: {mean(whole) / interval:.2%}; "
-              f"until it was there {mean(waited):.2f}, taking it over {mean(swapped):.3f}, after {mean(after):.2f} "
-              f"({len(rows)} versions)", flush=True)
+        taken = sorted(s["ts"] for s in trace if s["tid"] == sampler and s["name"].startswith("weights"))
+        interval = (taken[-1] - taken[0]) / 1e3 / (len(taken) - 1)
+        busy, idle = stalls(trace, sampler)
+        text = f"{what}, {sampler}, {interval:.0f} ms between two versions: "
+        if busy:
+            longer, own = zip(*busy)
+            mean = statistics.mean(longer)
+            text += (f"{len(busy)} came in the middle of answers and cost {mean:.2f} ms each (median "
+                     f"{statistics.median(longer):.2f}, most {max(longer):.1f}): {mean / interval:.2%}, "
+                     f"of which taking over {statistics.mean(own):.3f} ms; ")
+        if idle:
+            whole, there = zip(*idle)
+            text += (f"{len(idle)} were waited for, and the next step came {statistics.median(whole):.1f} ms (median) "
+                     f"after the learner had computed them, the weights {statistics.median(there):.1f} ms after it")
+        print(text, flush=True)
 
 
 def books(folder):
@@ -129,9 +143,10 @@ def main():
         good = books(one) == books(three)
         if kind == "exact":
             same = bits(one) == bits(three)
-            print(f"exact: the weights of one and of three processes are {'the same bits' if same else 'NOT THE SAME'}")
+            print(f"exact: the weights of one and of three processes are {'the same' if same else 'NOT THE SAME'} bits")
             good = good and same
-        print(f"{kind}: the books of one and of three processes are {'the same' if good else 'NOT THE SAME'}", flush=True)
+        verdict = "the same" if good else "NOT THE SAME"
+        print(f"{kind}: the books of one and of three processes are {verdict}", flush=True)
         failed = failed or not good
     sys.exit(1 if failed else 0)
 

@@ -1,9 +1,12 @@
 #include <ATen/core/Tensor.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <random>
 
-#include "runtime/journal/events.hpp"
+#include "runtime/journal/journal.hpp"
 #include "runtime/nodes/frames.hpp"
 #include "runtime/simulation/virtual_run.hpp"
 #include "tests/bench/nodes/measurements.hpp"
@@ -14,13 +17,15 @@ namespace {
 constexpr std::int64_t answers = 8, length = 1024;
 constexpr double tokens = answers * length;
 
+/// Tokens of a vocabulary of 152,000 and log-probabilities by chance, which pack badly.
 std::vector<generation> made_up_answers() {
+  std::mt19937 random(1);
   std::vector<generation> all;
   for (std::int64_t i = 0; i < answers; ++i) {
     generation one;
     for (std::int64_t t = 0; t < length; ++t) {
-      one.tokens.push_back((i * 7919 + t * 104729) % 152'000);
-      one.logprobs.push_back(-0.001f * static_cast<float>(t));
+      one.tokens.push_back(static_cast<std::int64_t>(random() % 152'000));
+      one.logprobs.push_back(-1e-9f * static_cast<float>(random()));
       one.versions.push_back(1000 + t / 512);
       one.cache_versions.push_back(1000);
     }
@@ -45,27 +50,40 @@ void print(const char *what, std::size_t bytes, double seconds) {
              static_cast<double>(bytes) / tokens, tokens / seconds / 1e6);
 }
 
-void print_messages() {
-  rollouts_frame group{1, made_up_answers(), std::vector<std::string>(answers, std::string(4 * length, 'x'))};
-  const node_frame frame = group;
-  const auto bytes = encode_frame(frame);
-  print("a group's frame, written and read", bytes.size(),
-        seconds_of([&] { decode_frame(encode_frame(frame)); }));
+/// What the journal's file takes of a group: its tokens as they come, and what is trained on.
+void print_journal(const std::vector<generation> &made) {
   group_progress progress{1, {}};
-  for (auto &one : group.rollouts) progress.samples.push_back({one, true});
-  const journal_record grown{1, progress};
-  print("the journal's record of it as it grows", encode(grown).size(), seconds_of([&] { encode(grown); }));
   auto kept = std::make_shared<sample_group>();
   kept->id = 1, kept->rollouts = answers;
-  for (const auto &one : group.rollouts) {
+  for (const auto &one : made) {
+    progress.samples.push_back({one, true});
     sample each;
-    each.tokens = one.tokens, each.behaviour = one.logprobs, each.versions = one.versions;
-    each.cache_versions = one.cache_versions;
+    each.tokens = one.tokens, each.behaviour = one.logprobs;
+    each.versions = one.versions, each.cache_versions = one.cache_versions;
     each.advantages.assign(one.tokens.size(), 0.5f);
     kept->samples.push_back(std::move(each));
   }
-  const journal_record whole{1, group_kept{kept, ""}};
-  print("the journal's record of it as trained on", encode(whole).size(), seconds_of([&] { encode(whole); }));
+  const journal_record grown{1, progress}, whole{2, group_kept{kept, ""}};
+  const auto folder =
+      std::filesystem::temp_directory_path() / fmt::format("slipstream-bench-journal-{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  {
+    journal_writer file(folder);
+    file.append(grown), file.append(whole);
+    const auto bytes = file.bytes();
+    print("both of the journal's records of it", bytes,
+          seconds_of([&] { file.append(grown), file.append(whole); }));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+void print_messages() {
+  const rollouts_frame group{1, made_up_answers(),
+                             std::vector<std::string>(answers, std::string(4 * length, 'x'))};
+  const node_frame frame = group;
+  print("a group's frame, written and read", encode_frame(frame).size(),
+        seconds_of([&] { decode_frame(encode_frame(frame)); }));
+  print_journal(group.rollouts);
 }
 
 /// The run's own ledger and buffer, with samplers that only take time.
