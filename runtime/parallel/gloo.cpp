@@ -67,12 +67,16 @@ value at_place(const value &addresses, const endpoint &place) {
   return moved;
 }
 
-std::uint16_t port_in(const value &addresses) {
-  const auto each = std::min(addresses.size(), tcp_address().bytes().size());
-  const tcp_address first(std::vector<char>(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(each)));
-  sockaddr_in address{};
-  std::memcpy(&address, &first.getSockaddr(), sizeof(address));
-  return ntohs(address.sin_port);
+/// The ports at which a rank waits for the others, in the order of ranks and without its own.
+std::vector<std::uint16_t> ports_in(const value &addresses) {
+  std::vector<std::uint16_t> ports;
+  const auto each = static_cast<std::ptrdiff_t>(tcp_address().bytes().size());
+  for (auto at = addresses.begin(); addresses.end() - at >= each; at += each) {
+    sockaddr_in address{};
+    std::memcpy(&address, &tcp_address(std::vector<char>(at, at + each)).getSockaddr(), sizeof(address));
+    ports.push_back(ntohs(address.sin_port));
+  }
+  return ports;
 }
 
 /// Differs between processes, whatever machine they run on.
@@ -96,7 +100,13 @@ class tunnelled_store : public c10d::Store {
   std::string problem() const { return tunnel_.problem(); }
 
   void set(const std::string &key, const value &bytes) override {
-    if (rank_in(key) == rank_) tunnel_.lead_in({own_host, port_in(bytes)});
+    if (rank_in(key) == rank_) {
+      std::uint32_t other = 0;
+      for (const auto port : ports_in(bytes)) {
+        if (other == rank_) ++other;
+        tunnel_.lead_in(other++, {own_host, port});
+      }
+    }
     inner_->set(key, bytes);
   }
   value get(const std::string &key) override {
@@ -125,6 +135,8 @@ class tunnelled_store : public c10d::Store {
     return number && digits.size() < 10 && key.rfind("way/", 0) != 0 ? std::stoll(digits) : -1;
   }
   value led(std::int64_t other, const value &bytes) {
+    if (!inner_->check({way_of(other)}))  // it is told before the addresses are
+      throw run_error(fmt::format("rank {} would be met in plain text", other));
     const auto way = inner_->get(way_of(other));
     const std::string held(way.begin(), way.end());
     byte_reader in(held);
@@ -133,7 +145,8 @@ class tunnelled_store : public c10d::Store {
     if (other > rank_) return at_place(bytes, {higher_host, 1});
     const auto host = name.empty() ? options_.run_host : name;
     if (host.empty()) throw run_error("this node does not know by what name to reach the run; name a host in [nodes] weights");
-    const auto place = tunnel_.way_to({host, static_cast<std::uint16_t>(std::stoul(port))});
+    const auto place = tunnel_.way_to({host, static_cast<std::uint16_t>(std::stoul(port))},
+                                      static_cast<std::uint32_t>(rank_));
     return at_place(bytes, {lower_host, place.port});
   }
 

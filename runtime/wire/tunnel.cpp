@@ -1,5 +1,6 @@
 #include "runtime/wire/tunnel.hpp"
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
@@ -8,12 +9,14 @@
 #include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -62,6 +65,18 @@ task<void> pump(link_ptr link, From &from, To &to) {
   }
 }
 
+/// What a connection begins with, once it is secured.
+std::array<std::uint8_t, 4> head_of(std::uint32_t number) {
+  std::array<std::uint8_t, 4> head{};
+  for (std::size_t i = 0; i < head.size(); ++i) head[i] = static_cast<std::uint8_t>(number >> 8 * i);
+  return head;
+}
+std::uint32_t number_in(const std::array<std::uint8_t, 4> &head) {
+  std::uint32_t number = 0;
+  for (std::size_t i = 0; i < head.size(); ++i) number |= std::uint32_t{head[i]} << 8 * i;
+  return number;
+}
+
 std::string text_of(const boost::system::system_error &problem) {
   if (problem.code().category() == asio::error::get_ssl_category()) return wire::tls_failure(problem.code());
   return problem.code().message();
@@ -78,6 +93,12 @@ struct tls_tunnel::parts {
     auto link = std::make_shared<tunnel_link>(io, *context);
     links.push_back(link);
     return link;
+  }
+
+  endpoint place_of(std::uint32_t number) const {
+    const std::lock_guard lock(mutex);
+    const auto found = inside.find(number);
+    return found == inside.end() ? endpoint{} : found->second;
   }
 
   void note(const std::string &what) {
@@ -106,11 +127,9 @@ struct tls_tunnel::parts {
     try {
       limit(link);
       co_await link->secured.async_handshake(asio::ssl::stream_base::server, use_awaitable);
-      endpoint to;
-      {
-        const std::lock_guard lock(mutex);
-        to = inside;
-      }
+      std::array<std::uint8_t, 4> head{};
+      co_await asio::async_read(link->secured, asio::buffer(head), use_awaitable);
+      const auto to = place_of(number_in(head));
       if (to.port == 0) co_return link->close();
       co_await link->plain.async_connect({asio::ip::make_address(to.host), to.port}, use_awaitable);
       start(link);
@@ -120,13 +139,15 @@ struct tls_tunnel::parts {
     }
   }
 
-  task<void> lead_out(link_ptr link, endpoint to) {
+  task<void> lead_out(link_ptr link, endpoint to, std::uint32_t number) {
     try {
       limit(link);
       tcp::resolver resolver(io);
       const auto found = co_await resolver.async_resolve(to.host, std::to_string(to.port), use_awaitable);
       co_await asio::async_connect(link->secured.lowest_layer(), found, use_awaitable);
       co_await link->secured.async_handshake(asio::ssl::stream_base::client, use_awaitable);
+      const auto head = head_of(number);
+      co_await asio::async_write(link->secured, asio::buffer(head), use_awaitable);
       start(link);
     } catch (const boost::system::system_error &failed) {
       note(to_string(to) + ": " + text_of(failed));
@@ -146,12 +167,12 @@ struct tls_tunnel::parts {
     }
   }
 
-  task<void> take_own(std::shared_ptr<tcp::acceptor> here, endpoint to) {
+  task<void> take_own(std::shared_ptr<tcp::acceptor> here, endpoint to, std::uint32_t number) {
     try {
       for (;;) {
         auto link = fresh();
         co_await here->async_accept(link->plain, use_awaitable);
-        asio::co_spawn(io, lead_out(std::move(link), to), asio::detached);
+        asio::co_spawn(io, lead_out(std::move(link), to, number), asio::detached);
       }
     } catch (const boost::system::system_error &failed) {
       if (failed.code() != asio::error::operation_aborted) note("no more connections are led out: " + text_of(failed));
@@ -164,7 +185,7 @@ struct tls_tunnel::parts {
   std::vector<std::weak_ptr<tunnel_link>> links;  ///< of the thread alone
   asio::executor_work_guard<asio::io_context::executor_type> work;
   mutable std::mutex mutex;  ///< of the two below
-  endpoint inside;
+  std::map<std::uint32_t, endpoint> inside;
   std::string problem;
   std::thread thread;
 };
@@ -195,14 +216,14 @@ std::uint16_t tls_tunnel::port() const {
   return parts_->incoming.local_endpoint().port();
 }
 
-void tls_tunnel::lead_in(const endpoint &local) {
+void tls_tunnel::lead_in(std::uint32_t number, const endpoint &local) {
   const std::lock_guard lock(parts_->mutex);
-  parts_->inside = local;
+  parts_->inside[number] = local;
 }
 
-endpoint tls_tunnel::way_to(const endpoint &tunnel) {
+endpoint tls_tunnel::way_to(const endpoint &tunnel, std::uint32_t number) {
   const auto here = std::make_shared<tcp::acceptor>(parts_->io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-  asio::co_spawn(parts_->io, parts_->take_own(here, tunnel), asio::detached);
+  asio::co_spawn(parts_->io, parts_->take_own(here, tunnel, number), asio::detached);
   return {"127.0.0.1", here->local_endpoint().port()};
 }
 

@@ -29,10 +29,10 @@ class tls_tunnel {
 
   /// Where other tunnels reach this one.
   std::uint16_t port() const;
-  /// Where connections that come in from other tunnels lead; until it is told they are refused.
-  void lead_in(const endpoint &local);
-  /// A place of this machine whose connections lead to where the other tunnel leads them in.
-  endpoint way_to(const endpoint &tunnel);
+  /// Where connections lead that come in from another tunnel with this number; until it is told they are refused.
+  void lead_in(std::uint32_t number, const endpoint &local);
+  /// A place of this machine whose connections go to the other tunnel, with this number.
+  endpoint way_to(const endpoint &tunnel, std::uint32_t number);
   /// What went wrong last with another tunnel; empty: nothing.
   std::string problem() const;
 

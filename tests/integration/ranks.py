@@ -197,6 +197,41 @@ def by_hand(place):
         checks.check("tired: Ctrl-C ends the wait", wait_for_end(run) == 130, run.said())
 
 
+def certificates(place):
+    """Between machines: TLS both ways for what the ranks add up, too; the node of another authority is not let in."""
+    pki, strange = place.folder / "pki", place.folder / "strange"
+    for folder in (pki, strange):
+        made = runs.subprocess.run([program.path, "certs", "--to", str(folder), "run", "a", "b"], capture_output=True,
+                                   text=True, env=runs.environment)
+        checks.check("certs: are made", made.returncode == 0, made.stderr)
+
+    def files(name, folder=pki):
+        return 'certificate = "%s"\nkey = "%s"\n' % (folder / (name + ".pem"), folder / (name + ".key"))
+
+    file = write(place, "secret", 3, node=placed[3], zero=1, a=files("a"), b=files("b"))
+    file.write_text(file.read_text().replace("[nodes]\n", '[nodes]\nauthority = "%s"\n%s' % (pki / "ca.pem", files("run"))))
+    with started("launch", file) as run:
+        checks.check("secret: ends well", wait_for_end(run) == 0, run.said())
+    check_end(place, "secret", 3)
+    gpu = file.read_text().replace('kind = "learner"\n', 'kind = "learner"\ndevice = "cuda"\n')
+    file.write_text(gpu)
+    done = runs.subprocess.run([program.path, "check", str(file)], capture_output=True, text=True, env=runs.environment)
+    checks.check("secret: ranks on GPUs are refused", done.returncode == 2, done.stderr)
+
+
+def beside_samplers(place):
+    """One node has a rank and a sampler; another sampler stays in the run's own process."""
+    text = text_of(place.folder, "mixed", 2, node=placed[2])
+    text = text.replace('kind = "sampler"\n', 'kind = "sampler"\nreplicas = 2\nnode = ["", "a"]\n')
+    file = place.folder / "mixed.toml"
+    file.write_text(text)
+    with started("launch", file) as run:
+        checks.check("mixed: ends well", wait_for_end(run) == 0, run.said())
+    check_end(place, "mixed", 2)
+    trace = (place.run("mixed") / "trace.json").read_text()
+    checks.check("mixed: all worked", all('"%s"' % name in trace for name in ("learner-2", "sampler-1", "sampler-2")))
+
+
 def refusals(place):
     """What cannot be is refused before anything starts, with file, line, key and mend."""
     for name, keys, said in (
@@ -215,7 +250,8 @@ def refusals(place):
                      (done.returncode, done.stderr))
 
 
-parts = [same_bits, names, kill_a_rank, stop_a_rank, hang_a_rank, lose_the_run, by_hand, refusals]
+parts = [same_bits, names, kill_a_rank, stop_a_rank, hang_a_rank, lose_the_run, by_hand, certificates, beside_samplers,
+         refusals]
 if __name__ == "__main__":
     program = nodes.program = Program(sys.argv[1])
     wanted = sys.argv[2:]
