@@ -47,7 +47,8 @@ struct spawn_context {
   caf::actor nodes{};                             ///< who places actors on nodes; null where none is placed
   std::string only{};              ///< on a node: the replica that it runs; empty in the run's process
   caf::strong_actor_ptr uplink{};  ///< on a node: who takes all that the replica gives
-  std::shared_ptr<const tunnel_options> tunnel{};  ///< on a node: how ranks are reached; null: this machine only
+  std::shared_ptr<const tunnel_options>
+      tunnel{};                         ///< on a node: how ranks are reached; null: this machine only
   std::function<bool()> interrupted{};  ///< asked while something is waited for; may be empty
 
   /// Puts an actor under the supervisor's care and gives back its handle.

@@ -15,7 +15,8 @@ void check_actor(const preflight &checks, const actor_config &actor, const regis
   const auto who = "[actors." + actor.name + "] ";
   if (!kinds.find(actor.kind)->placeable)
     fail_at(at, who + "is a " + actor.kind +
-                    ", which runs in the run's own process; samplers, scorers, references, critics and the ranks of a "
+                    ", which runs in the run's own process; samplers, scorers, references, critics and the "
+                    "ranks of a "
                     "learner can be placed. Remove node");
   if (number_key(actor, "refresh_every", 0) > 0)
     fail_at(at, who +
@@ -79,12 +80,15 @@ std::string replica_node(const actor_config &actor, std::int64_t index) {
 std::vector<placed_part> placed_parts(const actor_config &actor) {
   std::vector<placed_part> parts;
   const bool learner = actor.kind == "learner";
-  const auto count = learner ? static_cast<std::int64_t>(number_key(actor, "replicas", 1)) : replica_count(actor);
+  const auto count =
+      learner ? static_cast<std::int64_t>(number_key(actor, "replicas", 1)) : replica_count(actor);
   for (std::int64_t i = learner ? 1 : 0; i < count; ++i) {
     const auto node = replica_node(actor, i);
     if (node.empty()) continue;
-    const auto before = std::count_if(parts.begin(), parts.end(), [&](const auto &part) { return part.node == node; });
-    parts.push_back({i, learner ? actor.name + "-" + std::to_string(i + 1) : replica_label(actor, i), node, before});
+    const auto before =
+        std::count_if(parts.begin(), parts.end(), [&](const auto &part) { return part.node == node; });
+    parts.push_back(
+        {i, learner ? actor.name + "-" + std::to_string(i + 1) : replica_label(actor, i), node, before});
   }
   return parts;
 }

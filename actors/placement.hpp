@@ -14,8 +14,8 @@ std::int64_t replica_count(const actor_config &actor);
 std::string replica_label(const actor_config &actor, std::int64_t index);
 std::string replica_node(const actor_config &actor, std::int64_t index);
 
-/// What runs on a node: a replica of an actor, or of a learner one of the ranks that follow the first. Ranks are called
-/// "learner-2", "learner-3" …; the first one is the learner itself.
+/// What runs on a node: a replica of an actor, or of a learner one of the ranks that follow the first. Ranks
+/// are called "learner-2", "learner-3" …; the first one is the learner itself.
 struct placed_part {
   std::int64_t index = 0;  ///< of the replica or rank, from 0
   std::string label, node;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "actors/stall.hpp"
+
 namespace slipstream {
 namespace {
 

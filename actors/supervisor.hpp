@@ -1,7 +1,6 @@
 #pragma once
 
 #include <caf/actor.hpp>
-#include <caf/atom.hpp>
 #include <caf/fwd.hpp>
 
 #include <map>
@@ -14,9 +13,6 @@
 #include "actors/services.hpp"
 
 namespace slipstream {
-
-/// To whoever starts nodes: nothing has moved for too long (text); what holds work is to be started again.
-using stalled_atom = caf::atom_constant<caf::atom("stalled")>;
 
 /// The parts of a run, handed to the supervisor once they are spawned.
 struct supervised_run {

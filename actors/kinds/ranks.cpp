@@ -35,28 +35,37 @@ void check_places(preflight &checks, const actor_config &self, const trainer_opt
   const complaints said{self};
   if (self.nodes.empty()) return;
   if (!self.nodes.front().name.empty())
-    said.at_node(fmt::format("node places its ranks in turn, and the first one leads from the run's own process; begin "
-                             "the list with \"\", as in node = [\"\", \"{}\"]",
-                             self.nodes.front().name));
+    said.at_node(fmt::format(
+        "node places its ranks in turn, and the first one leads from the run's own process; begin "
+        "the list with \"\", as in node = [\"\", \"{}\"]",
+        self.nodes.front().name));
   if (training.replicas == 1)
-    said.at_node("node places its ranks, and there is one, which runs in the run's own process; write replicas = 2 or "
-                 "more, or leave node out");
-  if (training.objective->kind == input_kind::values && checks.givers(self).front()->kind == "advantage.vtrace")
-    said.at_node("learns by V-trace what each version of the policy is worth, and a rank on a node does not hear of "
-                 "them; leave node out");
+    said.at_node(
+        "node places its ranks, and there is one, which runs in the run's own process; write replicas = 2 or "
+        "more, or leave node out");
+  if (training.objective->kind == input_kind::values &&
+      checks.givers(self).front()->kind == "advantage.vtrace")
+    said.at_node(
+        "learns by V-trace what each version of the policy is worth, and a rank on a node does not hear of "
+        "them; leave node out");
   if (!graph.nodes.certificate.empty() && self.device != "cpu")
-    said.at_node("would have ranks on nodes that may be other machines, where NCCL connects in plain text; set device = "
-                 "\"cpu\", or leave node out");
+    said.at_node(
+        "would have ranks on nodes that may be other machines, where NCCL connects in plain text; set device "
+        "= "
+        "\"cpu\", or leave node out");
   const auto parts = placed_parts(self);
   for (const auto &part : parts) {
     const auto &node = *graph.nodes.find(part.node);
-    const auto ranks = 1 + std::max_element(parts.begin(), parts.end(), [&](const auto &a, const auto &b) {
-                             return (a.node == part.node ? a.before : -1) < (b.node == part.node ? b.before : -1);
-                           })->before;
+    const auto ranks =
+        1 + std::max_element(parts.begin(), parts.end(), [&](const auto &a, const auto &b) {
+              return (a.node == part.node ? a.before : -1) < (b.node == part.node ? b.before : -1);
+            })->before;
     if (node.threads > 0 && ranks * training.threads > node.threads)
-      fail_at(node.at, fmt::format("[nodes.{}] threads = {} are too few for {} ranks of [actors.{}] with threads = {}, "
-                                   "which compute at one moment; raise it, or place fewer there",
-                                   node.name, node.threads, ranks, self.name, training.threads));
+      fail_at(
+          node.at,
+          fmt::format("[nodes.{}] threads = {} are too few for {} ranks of [actors.{}] with threads = {}, "
+                      "which compute at one moment; raise it, or place fewer there",
+                      node.name, node.threads, ranks, self.name, training.threads));
   }
 }
 
@@ -67,13 +76,15 @@ std::shared_ptr<const tunnel_options> tunnel_of(const nodes_config &nodes) {
   tunnel_options options;
   options.security = {nodes.certificate, nodes.key, nodes.authority, {}};
   options.host = parse_endpoint(place, "[nodes]").host;
-  if (host_for_others(options.host) == options.host) options.name = options.host;  // else as they reach us anyway
+  if (host_for_others(options.host) == options.host)
+    options.name = options.host;  // else as they reach us anyway
   return std::make_shared<const tunnel_options>(std::move(options));
 }
 
 std::string listed_parts(const std::vector<placed_part> &parts) {
   std::string text;
-  for (const auto &part : parts) text += (text.empty() ? "" : ", ") + fmt::format("{} on node \"{}\"", part.label, part.node);
+  for (const auto &part : parts)
+    text += (text.empty() ? "" : ", ") + fmt::format("{} on node \"{}\"", part.label, part.node);
   return text;
 }
 
@@ -90,23 +101,27 @@ void check_ranks(preflight &checks, const actor_config &self, const trainer_opti
   check_places(checks, self, training);
   if (replicas == 1) {
     if (training.shard_moments)
-      said.at("zero",
-              "zero = 1 shares the optimizer's state among the replicas, and there is one; write replicas = 2 "
-              "or more, or leave zero out");
+      said.at(
+          "zero",
+          "zero = 1 shares the optimizer's state among the replicas, and there is one; write replicas = 2 "
+          "or more, or leave zero out");
     return;
   }
   const auto groups = checks.graph().schedule.batch / checks.group() / training.mini_batches;
   if (replicas > groups)
-    said.at("replicas", fmt::format("replicas = {} leaves some of them without work: an optimizer step has {} groups "
-                                    "([schedule] batch, divided by group and mini_batches); lower it, or raise batch",
-                                    replicas, groups));
+    said.at("replicas",
+            fmt::format("replicas = {} leaves some of them without work: an optimizer step has {} groups "
+                        "([schedule] batch, divided by group and mini_batches); lower it, or raise batch",
+                        replicas, groups));
   const auto here = ranks_here(self, training);
   if (const auto cores = run_cores(checks.graph()); here * training.threads > cores)
-    said.at("replicas",
-            fmt::format("replicas = {} with threads = {} compute at one moment, and the run has {} cores{}; lower it, "
-                        "or set threads in [run]",
-                        replicas, training.threads, cores,
-                        here < replicas ? fmt::format(" for the {} that are not on nodes", here) : ""));
+    said.at(
+        "replicas",
+        fmt::format(
+            "replicas = {} with threads = {} compute at one moment, and the run has {} cores{}; lower it, "
+            "or set threads in [run]",
+            replicas, training.threads, cores,
+            here < replicas ? fmt::format(" for the {} that are not on nodes", here) : ""));
   try {
     require_groups(self.device);
     for (std::int64_t rank = 0; rank < here; ++rank) require_device(rank_device(self.device, rank));
@@ -124,8 +139,8 @@ void place_ranks(spawn_context &context, const actor_config &self, trainer_optio
   std::vector<std::shared_ptr<far_rank>> ranks;
   for (const auto &part : parts) {
     const auto [stand_in, rank] =
-        spawn_rank_stand_in(context.system, {part.label, part.node, part.index, training.replicas, nodes.timeout_ms,
-                                             context.services, training.meeting});
+        spawn_rank_stand_in(context.system, {part.label, part.node, part.index, training.replicas,
+                                             nodes.timeout_ms, context.services, training.meeting});
     context.own(part.label, stand_in);
     caf::anon_send(context.nodes, place_atom::value, part.label, part.label, part.node, stand_in);
     training.elsewhere[part.index] = rank;

@@ -9,7 +9,7 @@
 
 #include "actors/nodes/links.hpp"
 #include "actors/services.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/stall.hpp"
 #include "runtime/nodes/relay_tree.hpp"
 #include "runtime/run_folder/write.hpp"
 

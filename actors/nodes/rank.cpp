@@ -87,8 +87,8 @@ caf::behavior behave(self_pointer self, const std::shared_ptr<rank_setup> &setup
   state.uplink = setup->uplink;
   const auto front = caf::actor_cast<caf::actor>(self);
   const auto where = meet_elsewhere(requests_through(front, setup->options.patience));
-  state.worker = std::make_shared<rank_worker>(std::move(setup->options), std::move(setup->initial), setup->rank,
-                                               setup->device, where);
+  state.worker = std::make_shared<rank_worker>(std::move(setup->options), std::move(setup->initial),
+                                               setup->rank, setup->device, where);
   state.hands = self->spawn<caf::detached>(work, front, setup->recorder, setup->label, state.worker);
   self->monitor(state.hands);
   self->set_down_handler([self](const caf::down_msg &gone) { self->quit(gone.reason); });
@@ -96,7 +96,9 @@ caf::behavior behave(self_pointer self, const std::shared_ptr<rank_setup> &setup
   return {
       [self](frame_atom, const std::string &bytes) { take(self, bytes); },
       [self](request_atom, const std::string &bytes) { return ask_meeting(self, bytes); },
-      [self](done_atom, const std::string &bytes) { self->send(self->state.uplink, frame_atom::value, bytes); },
+      [self](done_atom, const std::string &bytes) {
+        self->send(self->state.uplink, frame_atom::value, bytes);
+      },
   };
 }
 

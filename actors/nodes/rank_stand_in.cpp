@@ -56,9 +56,10 @@ void on_down(self_pointer self, const caf::down_msg &down) {
   if (!state.agent || down.source != caf::actor_cast<caf::actor_addr>(state.agent)) return;
   state.agent = nullptr;
   if (!state.ready) return wait_for_node(self);  // it may come again: nobody has counted on it yet
-  fail<run_error>(state, fmt::format("is gone: its process has ended, or was silent for {} s; the others cannot go on "
-                                     "without it, but the run can with --resume",
-                                     static_cast<double>(state.setup.silence_ms) / 1000));
+  fail<run_error>(
+      state, fmt::format("is gone: its process has ended, or was silent for {} s; the others cannot go on "
+                         "without it, but the run can with --resume",
+                         static_cast<double>(state.setup.silence_ms) / 1000));
 }
 
 void handle(self_pointer self, const rank_message &message) {
@@ -112,7 +113,8 @@ void take_piece(self_pointer self, bool more, const std::string &piece) {
   fail<run_error>(state, "has failed: " + failed->text);
 }
 
-caf::behavior behave(self_pointer self, const rank_stand_in_setup &setup, const std::shared_ptr<far_rank> &rank) {
+caf::behavior behave(self_pointer self, const rank_stand_in_setup &setup,
+                     const std::shared_ptr<far_rank> &rank) {
   fail_with_text(self);
   self->set_default_handler(caf::drop);  // what is no message of ours
   self->state.setup = setup;

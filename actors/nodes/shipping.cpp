@@ -51,7 +51,8 @@ shipped_model ship(preflight &plan, const std::string &name) {
   return model;
 }
 
-/// What a placed actor computes with. A learner's rank begins with the model as the run does, and moves it itself.
+/// What a placed actor computes with. A learner's rank begins with the model as the run does, and moves it
+/// itself.
 std::vector<shipped_model> ship_all(preflight &plan, const actor_config &actor) {
   std::vector<shipped_model> models;
   if (const auto name = model_of(actor); !name.empty()) {

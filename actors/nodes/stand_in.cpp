@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "actors/nodes/links.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/stall.hpp"
 #include "runtime/journal/history.hpp"
 
 namespace slipstream {

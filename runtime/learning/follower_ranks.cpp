@@ -81,8 +81,8 @@ void follower_ranks::join(std::exception_ptr own) {
     try {
       problems.push_back(lane.finish(2 * patience_));
     } catch (const rank_lost &hangs) {
-      hang.push_back(std::make_exception_ptr(
-          rank_lost(described(lane, i + 1, lanes_.size() + 1) + " " + hangs.what())));
+      hang.push_back(
+          std::make_exception_ptr(rank_lost(described(lane, i + 1, lanes_.size() + 1) + " " + hangs.what())));
     }
   }
   for (const auto &problem : problems)

@@ -10,8 +10,8 @@
 
 namespace slipstream {
 
-/// The ranks 1 … N-1 of a learner, each a trainer on a thread of its own or in another process, for the one that
-/// leads them. A rank that breaks leaves the group, so that nobody waits for it.
+/// The ranks 1 … N-1 of a learner, each a trainer on a thread of its own or in another process, for the one
+/// that leads them. A rank that breaks leaves the group, so that nobody waits for it.
 class follower_ranks {
  public:
   /// Comes back when all ranks have met. `leader`: the options of rank 0.
@@ -23,8 +23,8 @@ class follower_ranks {
   /// Rank 0's.
   const std::shared_ptr<process_group> &group() const { return group_; }
 
-  /// Every follower does `task` while the leader does its own part, `own`. Throws what broke the first rank that
-  /// broke of its own (not for want of another one); rank_lost when a rank hangs.
+  /// Every follower does `task` while the leader does its own part, `own`. Throws what broke the first rank
+  /// that broke of its own (not for want of another one); rank_lost when a rank hangs.
   void together(const rank_task &task, const std::function<void()> &own);
 
  private:

@@ -13,8 +13,8 @@
 #include "models/network/transformer.hpp"
 #include "runtime/types.hpp"
 
-// What the leading rank of a learner has the others do, as values: to a rank in another process they go as bytes
-// (runtime/nodes/rank_frames.hpp).
+// What the leading rank of a learner has the others do, as values: to a rank in another process they go as
+// bytes (runtime/nodes/rank_frames.hpp).
 namespace slipstream {
 
 /// Joins the group; the first task of every rank.
@@ -41,7 +41,8 @@ struct complete_task {
 /// Sends rank 0 the part of the optimizer's state that the rank keeps.
 struct moments_task {};
 
-using rank_task = std::variant<meet_task, resume_task, begin_task, target_task, slice_task, complete_task, moments_task>;
+using rank_task =
+    std::variant<meet_task, resume_task, begin_task, target_task, slice_task, complete_task, moments_task>;
 using rank_task_ptr = std::shared_ptr<const rank_task>;
 
 /// A rank that follows another one, wherever it runs. Used by the leader's thread only.

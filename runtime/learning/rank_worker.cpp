@@ -9,8 +9,8 @@
 
 namespace slipstream {
 
-rank_worker::rank_worker(trainer_options options, std::shared_ptr<const transformer> initial, std::int64_t rank,
-                         std::string device, std::shared_ptr<meeting_point> where)
+rank_worker::rank_worker(trainer_options options, std::shared_ptr<const transformer> initial,
+                         std::int64_t rank, std::string device, std::shared_ptr<meeting_point> where)
     : options_(std::move(options)),
       initial_(std::move(initial)),
       rank_(rank),
@@ -20,7 +20,8 @@ rank_worker::rank_worker(trainer_options options, std::shared_ptr<const transfor
 void rank_worker::meet() {
   if (core_) throw run_error("a rank is told to join its group twice");
   at::set_num_threads(static_cast<int>(options_.threads));  // they are per thread
-  const auto group = join_group(where_, {rank_, options_.replicas, device_, options_.patience, options_.tunnel});
+  const auto group =
+      join_group(where_, {rank_, options_.replicas, device_, options_.patience, options_.tunnel});
   {
     const std::lock_guard lock(mutex_);
     group_ = group;

@@ -10,7 +10,8 @@
 
 namespace slipstream {
 
-/// One follower of a learner's ranks, on whatever thread calls perform(): a trainer and its place in the group.
+/// One follower of a learner's ranks, on whatever thread calls perform(): a trainer and its place in the
+/// group.
 class rank_worker {
  public:
   /// `options`: those of rank 0, with its `replicas`. `device`: where this rank computes.

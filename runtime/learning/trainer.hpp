@@ -16,10 +16,10 @@
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/collate.hpp"
 #include "runtime/learning/gradient_reducer.hpp"
+#include "runtime/learning/rank_tasks.hpp"
 #include "runtime/learning/vtrace.hpp"
 #include "runtime/learning/weight_figures.hpp"
 #include "runtime/learning/whitening.hpp"
-#include "runtime/learning/rank_tasks.hpp"
 #include "runtime/parallel/process_group.hpp"
 #include "runtime/schedule/rules.hpp"
 
@@ -69,7 +69,8 @@ struct trainer_options {
   /// The ranks that run in other processes, by rank; the rest are threads of this one.
   std::map<std::int64_t, std::shared_ptr<rank_lane>> elsewhere{};
   std::shared_ptr<meeting_point> meeting{};  ///< where all of them meet; null: one of this process alone
-  std::shared_ptr<const tunnel_options> tunnel{};  ///< through which they are reached; null: this machine's loopback
+  std::shared_ptr<const tunnel_options>
+      tunnel{};  ///< through which they are reached; null: this machine's loopback
 };
 
 class follower_ranks;

@@ -133,8 +133,8 @@ void trainer::share_out(const std::vector<const sample *> &samples, const object
   }
 }
 
-/// This rank's part of moments that rank 0 has read; the others get theirs from it, so that no file and no message
-/// need hold them. Like own_optimizer(), nobody but rank 0 holds more than two shards.
+/// This rank's part of moments that rank 0 has read; the others get theirs from it, so that no file and no
+/// message need hold them. Like own_optimizer(), nobody but rank 0 holds more than two shards.
 adamw_state trainer::shard_from_first(const adamw_state *whole) const {
   const at::NoGradGuard constant;
   const auto own = options_.group ? options_.group->rank() : 0;
@@ -144,8 +144,9 @@ adamw_state trainer::shard_from_first(const adamw_state *whole) const {
   for (const auto member : {&adamw_state::m, &adamw_state::v})
     for (std::int64_t shard = 0; shard < shards; ++shard) {
       const auto [first, count] = shard_of(shard);
-      const auto part = own == 0 ? (whole->*member).narrow(0, first, count).to(parameters_.options(), false, true)
-                                 : at::empty({count}, parameters_.options());
+      const auto part = own == 0
+                            ? (whole->*member).narrow(0, first, count).to(parameters_.options(), false, true)
+                            : at::empty({count}, parameters_.options());
       if (options_.group) {
         options_.group->start_broadcast(part, 0);
         options_.group->wait();

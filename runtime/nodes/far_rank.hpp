@@ -10,8 +10,8 @@
 
 namespace slipstream {
 
-/// A follower in another process, as its leader sees it. Whoever has the link to it calls ready(), done() and gone();
-/// the leader's thread waits.
+/// A follower in another process, as its leader sees it. Whoever has the link to it calls ready(), done() and
+/// gone(); the leader's thread waits.
 class far_rank : public rank_lane {
  public:
   /// `send` takes a message's bytes to the rank, from any thread.

@@ -62,7 +62,8 @@ struct group_frame {
 };
 struct flush_frame {};
 
-/// Both ways, between a learner and one of its ranks; what it holds is theirs (runtime/nodes/rank_frames.hpp).
+/// Both ways, between a learner and one of its ranks; what it holds is theirs
+/// (runtime/nodes/rank_frames.hpp).
 struct rank_frame {
   std::string bytes;
 };

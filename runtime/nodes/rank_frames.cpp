@@ -25,7 +25,8 @@ void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
 void write(byte_writer &out, const sample &entry) {
   out.numbers(entry.tokens);
   out.number(entry.prompt_length);
-  for (const auto *figures : {&entry.behaviour, &entry.reference, &entry.advantages, &entry.values, &entry.returns})
+  for (const auto *figures :
+       {&entry.behaviour, &entry.reference, &entry.advantages, &entry.values, &entry.returns})
     out.floats(*figures);
   out.runs(entry.versions);
   out.runs(entry.cache_versions);
@@ -39,9 +40,9 @@ void check(const sample &entry) {
   if (entry.prompt_length < 0 || entry.prompt_length > all)
     throw run_error("a sample's prompt is longer than the sample");
   const auto answer = static_cast<std::size_t>(all - entry.prompt_length);
-  for (const auto size : {entry.behaviour.size(), entry.reference.size(), entry.advantages.size(), entry.values.size(),
-                          entry.returns.size(), entry.versions.size(), entry.cache_versions.size(),
-                          entry.trained.size()})
+  for (const auto size :
+       {entry.behaviour.size(), entry.reference.size(), entry.advantages.size(), entry.values.size(),
+        entry.returns.size(), entry.versions.size(), entry.cache_versions.size(), entry.trained.size()})
     if (size != 0 && size != answer) throw run_error("a sample has other numbers of tokens and figures");
 }
 void read(byte_reader &in, sample &entry) {

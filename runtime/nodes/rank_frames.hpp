@@ -8,8 +8,8 @@
 
 #include "runtime/learning/rank_tasks.hpp"
 
-// What the leader of a learner's ranks and one of them in another process say to each other. It goes in a rank_frame
-// (runtime/nodes/frames.hpp), which does not know what it holds.
+// What the leader of a learner's ranks and one of them in another process say to each other. It goes in a
+// rank_frame (runtime/nodes/frames.hpp), which does not know what it holds.
 namespace slipstream {
 
 // From the rank.
@@ -37,7 +37,8 @@ using rank_message = std::variant<rank_ready, rank_done, meeting_request, meetin
 
 /// Throws run_error for a target_task, which cannot travel.
 std::string encode_rank_message(const rank_message &message);
-/// Throws run_error for bytes that are no message. Never allocates more than a small multiple of their number.
+/// Throws run_error for bytes that are no message. Never allocates more than a small multiple of their
+/// number.
 rank_message decode_rank_message(std::string_view bytes);
 
 /// What a rank says of a task that it has performed, and back; `who` stands before the text of an error.

@@ -38,9 +38,10 @@ class gloo_ranks : public c10d_group<breakable_gloo> {
 using value = std::vector<std::uint8_t>;
 using tcp_address = gloo::transport::tcp::Address;
 
-/// Gloo has no TLS of its own here. So with a tunnel it connects on this machine only: of two ranks the one with the
-/// greater address calls the other, and what a rank reads in the store of the others' addresses is replaced by such that
-/// the higher rank calls, and calls its own end of a tunnel. Ranks of one process meet without one.
+/// Gloo has no TLS of its own here. So with a tunnel it connects on this machine only: of two ranks the one
+/// with the greater address calls the other, and what a rank reads in the store of the others' addresses is
+/// replaced by such that the higher rank calls, and calls its own end of a tunnel. Ranks of one process meet
+/// without one.
 constexpr const char *own_host = "127.0.0.2", *lower_host = "127.0.0.1", *higher_host = "127.0.0.3";
 
 sockaddr_in to_sockaddr(const endpoint &place) {
@@ -55,7 +56,8 @@ sockaddr_in to_sockaddr(const endpoint &place) {
 value at_place(const value &addresses, const endpoint &place) {
   const auto wanted = to_sockaddr(place);
   const auto each = tcp_address().bytes().size();
-  if (addresses.empty() || addresses.size() % each != 0) throw run_error("Gloo's addresses are not what they were");
+  if (addresses.empty() || addresses.size() % each != 0)
+    throw run_error("Gloo's addresses are not what they were");
   value moved;
   for (auto at = addresses.begin(); at != addresses.end(); at += static_cast<std::ptrdiff_t>(each)) {
     const tcp_address old(std::vector<char>(at, at + static_cast<std::ptrdiff_t>(each)));
@@ -144,7 +146,9 @@ class tunnelled_store : public c10d::Store {
     if (process == own_process()) return bytes;
     if (other > rank_) return at_place(bytes, {higher_host, 1});
     const auto host = name.empty() ? options_.run_host : name;
-    if (host.empty()) throw run_error("this node does not know by what name to reach the run; name a host in [nodes] weights");
+    if (host.empty())
+      throw run_error(
+          "this node does not know by what name to reach the run; name a host in [nodes] weights");
     const auto place = tunnel_.way_to({host, static_cast<std::uint16_t>(std::stoul(port))},
                                       static_cast<std::uint32_t>(rank_));
     return at_place(bytes, {lower_host, place.port});
@@ -164,15 +168,18 @@ bool has_gloo() {
 
 std::shared_ptr<process_group> gloo_group(const meeting_point &where, const process_group_options &options) {
   const auto settings = c10d::ProcessGroupGloo::Options::create(options.patience);
-  settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(options.tunnel ? own_host : "127.0.0.1"));
+  settings->devices.push_back(
+      c10d::ProcessGroupGloo::createDeviceForHostname(options.tunnel ? own_host : "127.0.0.1"));
   settings->threads = 1;  // the ranks of one machine share its cores
   c10::intrusive_ptr<tunnelled_store> tunnelled;
-  if (options.tunnel) tunnelled = c10::make_intrusive<tunnelled_store>(where.store, options.rank, *options.tunnel);
-  const c10::intrusive_ptr<c10d::Store> store = tunnelled ? c10::intrusive_ptr<c10d::Store>(tunnelled) : where.store;
+  if (options.tunnel)
+    tunnelled = c10::make_intrusive<tunnelled_store>(where.store, options.rank, *options.tunnel);
+  const c10::intrusive_ptr<c10d::Store> store =
+      tunnelled ? c10::intrusive_ptr<c10d::Store>(tunnelled) : where.store;
   try {
     return std::make_shared<gloo_ranks>(
-        c10::make_intrusive<breakable_gloo>(store, static_cast<int>(options.rank), static_cast<int>(options.size),
-                                            settings),
+        c10::make_intrusive<breakable_gloo>(store, static_cast<int>(options.rank),
+                                            static_cast<int>(options.size), settings),
         options);
   } catch (const std::exception &problem) {
     const auto further = tunnelled ? tunnelled->problem() : std::string();

@@ -1,5 +1,5 @@
-// A meeting point that several processes share: c10d's store, reached over whatever link they have. So ranks find each
-// other without a port of its own that anybody could write to.
+// A meeting point that several processes share: c10d's store, reached over whatever link they have. So ranks
+// find each other without a port of its own that anybody could write to.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -57,7 +57,9 @@ class far_store : public c10d::Store {
     out.number(more);
     return number(ask_(out.take()));
   }
-  bool deleteKey(const std::string &key) override { return number(ask_(begun(request::drop, key).take())) != 0; }
+  bool deleteKey(const std::string &key) override {
+    return number(ask_(begun(request::drop, key).take())) != 0;
+  }
   bool check(const std::vector<std::string> &keys) override {
     for (const auto &key : keys)
       if (number(ask_(begun(request::check, key).take())) == 0) return false;
@@ -109,7 +111,8 @@ std::string answer_meeting(const std::shared_ptr<meeting_point> &here, std::stri
       return text_of(store.compareSet(key, value_of(expected), value_of(wanted)));
     }
     case request::get:
-      if (!store.check({key})) throw run_error("a rank asks for what is not there");  // who gets must not wait here
+      if (!store.check({key}))
+        throw run_error("a rank asks for what is not there");  // who gets must not wait here
       return text_of(store.get(key));
     case request::add:
       return as_number(store.add(key, in.number()));

@@ -22,11 +22,12 @@ class rank_lost : public run_error {
 
 /// Where the ranks of a group find each other.
 struct meeting_point;
-/// One of this process: for ranks that are threads of it, and for others whose requests answer_meeting() answers.
+/// One of this process: for ranks that are threads of it, and for others whose requests answer_meeting()
+/// answers.
 std::shared_ptr<meeting_point> meet_here();
 
-/// Takes the bytes of a request to the process that has the meeting point, and comes back with the answer's. Throws
-/// rank_lost when none comes.
+/// Takes the bytes of a request to the process that has the meeting point, and comes back with the answer's.
+/// Throws rank_lost when none comes.
 using meeting_requests = std::function<std::string(const std::string &request)>;
 /// One of another process. Whoever waits there for something asks again and again.
 std::shared_ptr<meeting_point> meet_elsewhere(meeting_requests ask);

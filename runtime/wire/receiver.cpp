@@ -144,7 +144,8 @@ task<std::string> receiver::serve(endpoint place) {
     parent_ = connection;
     joined_ = true;
     count([&](tallies &all) { ++all.connections, all.connected = true, all.parent = to_string(place); });
-    if (options_.parents[at_] != place) throw wire_error("another parent is nearer");  // told while connecting
+    if (options_.parents[at_] != place)
+      throw wire_error("another parent is nearer");  // told while connecting
     co_await connection->receive();
   } catch (const wire_refusal &problem) {
     refused_ = !joined_;

@@ -39,7 +39,8 @@ constexpr std::size_t most_links = 4096;  ///< whoever knocks more often is not 
 
 /// One connection: its plain end here, and the secured one that leads to the other process.
 struct tunnel_link {
-  tunnel_link(asio::io_context &io, asio::ssl::context &context) : plain(io), secured(io, context), timer(io) {}
+  tunnel_link(asio::io_context &io, asio::ssl::context &context)
+      : plain(io), secured(io, context), timer(io) {}
   void close() {
     boost::system::error_code ignored;
     timer.cancel();
@@ -163,7 +164,8 @@ struct tls_tunnel::parts {
         if (links.size() <= most_links) asio::co_spawn(io, take_in(std::move(link)), asio::detached);
       }
     } catch (const boost::system::system_error &failed) {
-      if (failed.code() != asio::error::operation_aborted) note("no more connections are taken: " + text_of(failed));
+      if (failed.code() != asio::error::operation_aborted)
+        note("no more connections are taken: " + text_of(failed));
     }
   }
 
@@ -175,7 +177,8 @@ struct tls_tunnel::parts {
         asio::co_spawn(io, lead_out(std::move(link), to, number), asio::detached);
       }
     } catch (const boost::system::system_error &failed) {
-      if (failed.code() != asio::error::operation_aborted) note("no more connections are led out: " + text_of(failed));
+      if (failed.code() != asio::error::operation_aborted)
+        note("no more connections are led out: " + text_of(failed));
     }
   }
 
@@ -201,7 +204,8 @@ tls_tunnel::tls_tunnel(const wire_security &security, const std::string &host) {
     self.incoming.bind(place);
     self.incoming.listen();
   } catch (const boost::system::system_error &failed) {
-    throw run_error(host + ": error: no port can be opened here for the ranks of a learner: " + failed.code().message());
+    throw run_error(
+        host + ": error: no port can be opened here for the ranks of a learner: " + failed.code().message());
   }
   asio::co_spawn(self.io, self.take_others(), asio::detached);
   self.thread = std::thread([parts = parts_.get()] { parts->io.run(); });
@@ -222,7 +226,8 @@ void tls_tunnel::lead_in(std::uint32_t number, const endpoint &local) {
 }
 
 endpoint tls_tunnel::way_to(const endpoint &tunnel, std::uint32_t number) {
-  const auto here = std::make_shared<tcp::acceptor>(parts_->io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const auto here =
+      std::make_shared<tcp::acceptor>(parts_->io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
   asio::co_spawn(parts_->io, parts_->take_own(here, tunnel, number), asio::detached);
   return {"127.0.0.1", here->local_endpoint().port()};
 }

@@ -16,8 +16,8 @@ struct tunnel_options {
   std::string run_host;    ///< the host of those who have no name
 };
 
-/// Leads connections of programs that know no TLS to another process: plain on this machine's loopback, between
-/// processes TLS 1.3 with certificates on both sides. Has a thread of its own.
+/// Leads connections of programs that know no TLS to another process: plain on this machine's loopback,
+/// between processes TLS 1.3 with certificates on both sides. Has a thread of its own.
 class tls_tunnel {
  public:
   /// Takes connections of other tunnels at a free port of `host`. Throws run_error when there is none.
@@ -29,7 +29,8 @@ class tls_tunnel {
 
   /// Where other tunnels reach this one.
   std::uint16_t port() const;
-  /// Where connections lead that come in from another tunnel with this number; until it is told they are refused.
+  /// Where connections lead that come in from another tunnel with this number; until it is told they are
+  /// refused.
   void lead_in(std::uint32_t number, const endpoint &local);
   /// A place of this machine whose connections go to the other tunnel, with this number.
   endpoint way_to(const endpoint &tunnel, std::uint32_t number);
@@ -41,7 +42,8 @@ class tls_tunnel {
   std::shared_ptr<parts> parts_;
 };
 
-/// What others call a machine that takes connections at `host`: that, or the machine's name where it is any address.
+/// What others call a machine that takes connections at `host`: that, or the machine's name where it is any
+/// address.
 std::string host_for_others(const std::string &host);
 
 /// Where one listens to be reached by all ways.

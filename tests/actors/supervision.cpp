@@ -1,5 +1,6 @@
 #include "actors/buffer.hpp"
 #include "actors/ledger.hpp"
+#include "actors/stall.hpp"
 #include "actors/supervisor.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/virtual_time.hpp"

@@ -1,5 +1,6 @@
-// Ranks of a learner in other processes: the bits of threads, and a word at once when one is gone. They are processes
-// of this very program, which runs the hidden test case at the end; between them and their leader go bytes.
+// Ranks of a learner in other processes: the bits of threads, and a word at once when one is gone. They are
+// processes of this very program, which runs the hidden test case at the end; between them and their leader
+// go bytes.
 #include <ATen/ATen.h>
 
 #include <fcntl.h>
@@ -32,8 +33,8 @@ using namespace slipstream::test::ranks;
 
 namespace {
 
-/// "DESCRIPTOR NUMBER PKI" of a process that is a rank: its rank and the number of ranks as RANK * 100 + RANKS, and the
-/// folder of its certificate, or "-".
+/// "DESCRIPTOR NUMBER PKI" of a process that is a rank: its rank and the number of ranks as RANK * 100 +
+/// RANKS, and the folder of its certificate, or "-".
 constexpr const char *child_end = "SLIPSTREAM_TEST_RANK";
 
 /// Through TLS, with the certificate that `pki` has under a name; in plain text where it is "-".
@@ -92,7 +93,8 @@ class child_rank {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     REQUIRE(::fcntl(ends[1], F_SETFD, 0) == 0);
-    std::string said = std::string(child_end) + "=" + std::to_string(ends[1]) + " " + std::to_string(rank) + " " + pki;
+    std::string said =
+        std::string(child_end) + "=" + std::to_string(ends[1]) + " " + std::to_string(rank) + " " + pki;
     std::string self = "/proc/self/exe", chosen = "[child_rank]";
     std::vector<char *> words{self.data(), chosen.data(), nullptr}, environment{said.data()};
     for (char **each = environ; *each; ++each) environment.push_back(*each);
@@ -164,9 +166,11 @@ struct far_learner {
 /// A rank whose tasks and answers go as bytes, but inside this process.
 class rank_by_bytes : public rank_lane {
  public:
-  rank_by_bytes(const trainer_options &options, std::int64_t rank, const std::shared_ptr<meeting_point> &meeting)
-      : worker_(options, std::make_shared<const transformer>(small_model(needs_head(*options.objective) ? 1 : 0)), rank,
-                "cpu", meet_elsewhere([meeting](const std::string &request) {
+  rank_by_bytes(const trainer_options &options, std::int64_t rank,
+                const std::shared_ptr<meeting_point> &meeting)
+      : worker_(options,
+                std::make_shared<const transformer>(small_model(needs_head(*options.objective) ? 1 : 0)),
+                rank, "cpu", meet_elsewhere([meeting](const std::string &request) {
                   return answer_meeting(meeting, request);
                 })) {}
   ~rank_by_bytes() override {
@@ -257,7 +261,8 @@ TEST_CASE("with certificates the ranks of several processes add up through TLS, 
   }
 }
 
-TEST_CASE("a rank's process that is killed ends the learner at once, and what broke in another process is told") {
+TEST_CASE(
+    "a rank's process that is killed ends the learner at once, and what broke in another process is told") {
   far_learner far(3);
   trainer core(far.options, small_model(0));
   train(core, batch_of(0), batch_of(100, 5));
@@ -286,12 +291,14 @@ TEST_CASE("a rank's process that hangs is given up, and named") {
   trainer core(far.options, small_model(0));
   train(core, batch_of(0), batch_of(100, 5));
   far.children[0]->kill(SIGSTOP);
-  CHECK_THROWS_WITH(train(core, batch_of(10), batch_of(110, 5)), test::Contains("rank 1 of 2 (child 102) hangs"));
+  CHECK_THROWS_WITH(train(core, batch_of(10), batch_of(110, 5)),
+                    test::Contains("rank 1 of 2 (child 102) hangs"));
   far.children[0]->kill(SIGCONT);
 }
 
 TEST_CASE("what a rank is told is checked before it is believed") {
-  const auto whole = encode_rank_message(rank_task(begin_task{batch_of(0), 7, {{"critic", 2}}, batch_of(9, 1)}));
+  const auto whole =
+      encode_rank_message(rank_task(begin_task{batch_of(0), 7, {{"critic", 2}}, batch_of(9, 1)}));
   const auto task = std::get<begin_task>(std::get<rank_task>(decode_rank_message(whole)));
   CHECK(task.now_ns == 7);
   CHECK(task.judges.at("critic") == 2);
@@ -302,7 +309,8 @@ TEST_CASE("what a rank is told is checked before it is believed") {
   CHECK_THROWS_AS(decode_rank_message(whole + "x"), run_error);
   auto uneven = std::make_shared<sample_group>(*group_of(3, 1));
   uneven->samples[0].behaviour.pop_back();
-  CHECK_THROWS_AS(decode_rank_message(encode_rank_message(rank_task(begin_task{{uneven}, 0, {}, {}}))), run_error);
+  CHECK_THROWS_AS(decode_rank_message(encode_rank_message(rank_task(begin_task{{uneven}, 0, {}, {}}))),
+                  run_error);
   CHECK_THROWS_AS(answer_meeting(meet_here(), "\xff"), run_error);
   CHECK_THROWS_AS(encode_rank_message(rank_task(target_task{})), run_error);
 }

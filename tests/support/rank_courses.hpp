@@ -11,8 +11,8 @@
 
 #include "runtime/learning/trainer.hpp"
 
-/// What learners of several ranks are compared by: a small model, batches with everything that some loss asks for, and
-/// the settings that make ranks depend on each other's figures.
+/// What learners of several ranks are compared by: a small model, batches with everything that some loss asks
+/// for, and the settings that make ranks depend on each other's figures.
 namespace slipstream::test::ranks {
 
 using batch = std::vector<sample_group_ptr>;
