@@ -228,7 +228,10 @@ def reads_slowly(cluster, slow_down):
         cluster.finished(run, b)
     weights = (cluster.folder / "checkpoints" / "last" / "model.safetensors").stat().st_size
     made = runs.updates * weights
-    print("        the run grew by %.1f MB while it made %.1f MB of weights" % ((after - before) / 1e6, made / 1e6))
+    taken = networks.link.seen(WEIGHTS) / weights
+    print("        the run grew by %.1f MB while it made %.1f MB of weights; of %d versions the node took %.1f" % (
+        (after - before) / 1e6, made / 1e6, runs.updates, taken))
+    cluster.check("the node skips versions", taken < runs.updates / 2, taken)
     cluster.check("versions do not pile up", after - before < made / 2, (before, after, made))
 
 

@@ -180,9 +180,9 @@ def chaos(place):
     """Mishaps that a topology asks for."""
     file = place.write("chaos", 1, True, timeout=1)
     file.write_text(file.read_text() + """[chaos]
-events = [{ update = 20, kill = "sampler-1" }, { update = 60, stop = "sampler-2" }, { update = 100, kill = "sampler-1" },
-          { update = 130, kill = "sampler-2" }]
-delay_weights = 0.005
+events = [{ update = 50, kill = "sampler-1" }, { update = 80, stop = "sampler-2" }, { update = 110, kill = "sampler-1" },
+          { update = 140, kill = "sampler-2" }]
+delay_weights = 0.04
 """)
     with started("launch", file) as run:
         checks.check("chaos: ends well", wait_for_end(run) == 0, run.said())
