@@ -93,8 +93,10 @@ void follower_ranks::join(std::exception_ptr own) {
 }
 
 void follower_ranks::together(const rank_task &task, const std::function<void()> &own) {
-  start(task);
-  const auto problem = caught(own);
+  const auto problem = caught([&] {
+    start(task);
+    own();
+  });
   if (problem) group_->leave();
   join(problem);
 }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "runtime/nodes/frames.hpp"
 #include "runtime/parallel/process_group.hpp"
 
 namespace slipstream {
@@ -13,6 +14,10 @@ far_rank::far_rank(std::string name, std::function<void(std::string)> send)
 
 void far_rank::start(const rank_task_ptr &task) {
   auto bytes = encode_rank_message(*task);
+  if (bytes.size() >= longest_frame)
+    throw run_error(fmt::format(
+        "a batch of {} MB cannot be sent to {}: {} MB is the most; lower [schedule] batch, or sft_batch",
+        bytes.size() >> 20, name_, longest_frame >> 20));
   {
     const std::lock_guard lock(mutex_);
     busy_ = true;

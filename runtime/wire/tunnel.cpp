@@ -171,14 +171,13 @@ struct tls_tunnel::parts {
 
   task<void> take_own(std::shared_ptr<tcp::acceptor> here, endpoint to, std::uint32_t number) {
     try {
-      for (;;) {
-        auto link = fresh();
-        co_await here->async_accept(link->plain, use_awaitable);
-        asio::co_spawn(io, lead_out(std::move(link), to, number), asio::detached);
-      }
+      auto link = fresh();
+      co_await here->async_accept(link->plain, use_awaitable);
+      here->close();  // the one that it was opened for
+      asio::co_spawn(io, lead_out(std::move(link), to, number), asio::detached);
     } catch (const boost::system::system_error &failed) {
       if (failed.code() != asio::error::operation_aborted)
-        note("no more connections are led out: " + text_of(failed));
+        note("no connection could be led out: " + text_of(failed));
     }
   }
 

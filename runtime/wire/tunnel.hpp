@@ -32,7 +32,7 @@ class tls_tunnel {
   /// Where connections lead that come in from another tunnel with this number; until it is told they are
   /// refused.
   void lead_in(std::uint32_t number, const endpoint &local);
-  /// A place of this machine whose connections go to the other tunnel, with this number.
+  /// A place of this machine: one connection to it goes to the other tunnel, with this number.
   endpoint way_to(const endpoint &tunnel, std::uint32_t number);
   /// What went wrong last with another tunnel; empty: nothing.
   std::string problem() const;

@@ -80,6 +80,19 @@ nlohmann::json replayed(const std::filesystem::path &folder) {
   return compared.result();
 }
 
+/// Nodes to be named by a learner's ranks.
+std::string nodes(const std::string &keys_of_a = "") {
+  return "[nodes.a]\n" + keys_of_a + "[nodes.b]\n";
+}
+
+/// Before anything is looked at but the text.
+void refused_at_once(const std::string &text, const std::string &why) {
+  registry kinds;
+  register_builtin(kinds);
+  CHECK_THROWS_WITH(preflight(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds),
+                    test::Contains(why) && test::Contains("tiny.toml:"));
+}
+
 void refused(const std::string &text, const std::string &why) {
   registry kinds;
   register_builtin(kinds);
@@ -99,6 +112,22 @@ TEST_CASE("check refuses replicas without work, cores or company, and names plac
   refused(graph.sft() + "replicas = 5\n", "compute at one moment, and the run has 4 cores");
   refused(graph.sft() + "threads = 3\n" + two, "replicas = 2 with threads = 3");
   refused(graph.sft() + "zero = 1\n", "zero = 1 shares the optimizer's state among the replicas");
+}
+
+TEST_CASE("check refuses ranks on nodes that cannot be there, and names place and mend") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  const auto graph = tiny(folder).sft();
+  refused(graph + two + "node = [\"a\", \"b\"]\n" + nodes(),
+          "begin the list with \"\", as in node = [\"\", \"a\"]");
+  refused(graph + "node = [\"\"]\n" + nodes(), "write replicas = 2 or more, or leave node out");
+  refused_at_once(graph + two + "node = [\"\", \"a\", \"b\"]\n" + nodes(), "set replicas = 3");
+  refused_at_once(graph + two + "node = [\"\", \"c\"]\n" + nodes(), "node = \"c\" is no node of the file");
+  refused(graph + "replicas = 3\nnode = [\"\", \"a\", \"a\"]\n" + nodes("threads = 1\n"),
+          "[nodes.a] threads = 1 are too few for 2 ranks of [actors.learner] with threads = 1");
+  refused(graph + "threads = 3\n" + "replicas = 3\nnode = [\"\", \"\", \"a\"]\n" + nodes(),
+          "and the run has 4 cores for the 2 that are not on nodes");
+  refused(graph + "device = \"cuda\"\n" + two + "node = [\"\", \"a\"]\n" + nodes(), "[actors.learner]");
 }
 
 TEST_CASE("a run of two ranks learns what a run of one does, and the same bits each time") {

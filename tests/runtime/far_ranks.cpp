@@ -197,9 +197,10 @@ class rank_by_bytes : public rank_lane {
 
 }  // namespace
 
-TEST_CASE("ranks that are told everything in bytes give the bits of threads, whatever the loss") {
+TEST_CASE("ranks that are told everything in bytes give the bits of threads, whatever they learn") {
   auto all = rank_settings(3);
-  for (const auto &row : objective_rows()) all.push_back(options_of(std::string(row.name), 2));
+  for (const auto &row : objective_rows())
+    if (row.kind != input_kind::tokens) all.push_back(options_of(std::string(row.name), 2));
   for (auto options : all) {
     CAPTURE(std::string(options.objective->name), options.replicas);
     const auto threads = train_three(options);
@@ -256,7 +257,7 @@ TEST_CASE("with certificates the ranks of several processes add up through TLS, 
 
   for (const auto &pki : {other.path().string(), std::string("-")}) {
     far_learner strange(2, folder.path(), pki);
-    strange.options.patience = std::chrono::seconds(2);
+    strange.options.patience = std::chrono::milliseconds(500);
     CHECK_THROWS_AS(trainer(strange.options, initial), rank_lost);
   }
 }

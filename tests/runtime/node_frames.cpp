@@ -61,6 +61,11 @@ group_ptr whole_group() {
 
 }  // namespace
 
+TEST_CASE("what a learner and its rank say to each other passes as it is") {
+  const std::string bytes("\0\xff rank", 7);
+  CHECK(there_and_back(rank_frame{bytes}).bytes == bytes);
+}
+
 TEST_CASE("a prompt reaches a node as it was, with what it has got") {
   auto prompt = std::make_shared<work>();
   prompt->source = line();
