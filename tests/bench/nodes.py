@@ -20,6 +20,13 @@ from experiment import PROGRAM, once, overrides, read_run  # noqa: E402
 
 QUICKSTART = pathlib.Path("configs/quickstart")
 SAMPLERS = ("sampler-1", "sampler-2")
+# As the quickstart is, where samplers are quicker than the learner and wait for its versions; slow samplers, which the
+# versions meet in the middle of answers; nothing ahead.
+KINDS = {
+    "ahead": {},
+    "slow": {"actors.sampler.slots": 8, "schedule.max_staleness": 2},
+    "exact": {"schedule.max_staleness": 0, "run.numerics": "exact"},
+}
 BOOKS = ("drawn", "trained", "dropped", "in_flight", "reissued")
 
 
@@ -133,7 +140,7 @@ def main():
                         *overrides([f"run.folder={given.folder}"])], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
     failed = False
-    for kind, keys in (("ahead", {}), ("exact", {"schedule.max_staleness": 0, "run.numerics": "exact"})):
+    for kind, keys in KINDS.items():
         one = run(given, kind + "-one", False, keys)
         three = run(given, kind + "-three", True, keys)
         for folder, what in ((one, "one process"), (three, "three processes")):

@@ -183,7 +183,7 @@ TEST_CASE("a reader has mapped the version that it holds, and no earlier one") {
   REQUIRE(at::equal(held, weights(5000, 5)));
   CHECK(reader.figure("shared") == 6);
   CHECK(mapped_to_read() == 1);
-  held = {};
+  held = at::Tensor();
   CHECK(mapped_to_read() == 0);
 }
 
