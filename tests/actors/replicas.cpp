@@ -127,7 +127,6 @@ TEST_CASE("check refuses ranks on nodes that cannot be there, and names place an
           "[nodes.a] threads = 1 are too few for 2 ranks of [actors.learner] with threads = 1");
   refused(graph + "threads = 3\n" + "replicas = 3\nnode = [\"\", \"\", \"a\"]\n" + nodes(),
           "and the run has 4 cores for the 2 that are not on nodes");
-  refused(graph + "device = \"cuda\"\n" + two + "node = [\"\", \"a\"]\n" + nodes(), "[actors.learner]");
 }
 
 TEST_CASE("a run of two ranks learns what a run of one does, and the same bits each time") {

@@ -213,10 +213,6 @@ def certificates(place):
     with started("launch", file) as run:
         checks.check("secret: ends well", wait_for_end(run) == 0, run.said())
     check_end(place, "secret", 3)
-    gpu = file.read_text().replace('kind = "learner"\n', 'kind = "learner"\ndevice = "cuda"\n')
-    file.write_text(gpu)
-    done = runs.subprocess.run([program.path, "check", str(file)], capture_output=True, text=True, env=runs.environment)
-    checks.check("secret: ranks on GPUs are refused", done.returncode == 2, done.stderr)
 
 
 def beside_samplers(place):
