@@ -3,6 +3,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "models/error.hpp"
 #include "tests/support/wire_ends.hpp"
 #include "tests/support/wire_proxy.hpp"
 // Last: it takes Catch2's macros back from LibTorch.
