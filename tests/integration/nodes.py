@@ -108,7 +108,7 @@ class Frozen:
     def __init__(self, pid):
         tasks = pathlib.Path("/proc/%d/task" % pid)
         self.threads = [int(task.name) for task in tasks.iterdir()
-                        if (task / "comm").read_text().strip() == "caf.worker"]
+                        if (task / "comm").read_text().strip() == "caf.actor"]  # those that compute
         trace = ctypes.CDLL(None, use_errno=True).ptrace
         trace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
         self.done = bool(self.threads) and all(trace(self.seize, thread, None, None) == 0 and
