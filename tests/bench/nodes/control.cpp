@@ -65,10 +65,8 @@ caf::behavior ask_often(caf::stateful_actor<asking_state> *self, const caf::acto
 caf::actor find_run(caf::actor_system &system, const endpoint &place) {
   caf::scoped_actor self{system};
   caf::actor result;
-  self->request(link_maker(system, true), std::chrono::seconds(10), caf::connect_atom::value, place.host,
-                place.port)
-      .receive([&](const caf::node_id &, const caf::strong_actor_ptr &found,
-                   const std::set<std::string> &) { result = caf::actor_cast<caf::actor>(found); },
+  self->request(dialer(system, place, true), longest_dial, caf::connect_atom::value)
+      .receive([&](const caf::strong_actor_ptr &found) { result = caf::actor_cast<caf::actor>(found); },
                [](const caf::error &) {});
   if (!result) throw run_error("no run at " + to_string(place));
   return result;
