@@ -6,7 +6,6 @@
 #include <atomic>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <thread>
 
 #include "actors/nodes/links.hpp"
