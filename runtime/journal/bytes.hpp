@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "models/error.hpp"
@@ -141,5 +142,19 @@ class byte_reader {
 
   std::string_view bytes_;
 };
+
+/// The alternative of a variant that stands at `index`, as `read(in, alternative)` fills it. Throws run_error
+/// with `unknown` where there is no such alternative.
+template <class Variant, std::size_t I = 0, class Read>
+Variant read_alternative(byte_reader &in, std::size_t index, const char *unknown, Read read) {
+  if constexpr (I < std::variant_size_v<Variant>) {
+    if (index != I) return read_alternative<Variant, I + 1>(in, index, unknown, read);
+    std::variant_alternative_t<I, Variant> each;
+    read(in, each);
+    return each;
+  } else {
+    throw run_error(unknown);
+  }
+}
 
 }  // namespace slipstream

@@ -230,19 +230,6 @@ void read(byte_reader &in, group_progress &event) {
   }
 }
 
-// The kind of event is its place in the variant: new kinds go to the end.
-template <std::size_t I = 0>
-journal_event read_kind(byte_reader &in, std::size_t kind) {
-  if constexpr (I < std::variant_size_v<journal_event>) {
-    if (kind != I) return read_kind<I + 1>(in, kind);
-    std::variant_alternative_t<I, journal_event> event;
-    read(in, event);
-    return event;
-  } else {
-    throw run_error("a record of an unknown kind (was it written by a newer version?)");
-  }
-}
-
 }  // namespace
 
 std::string encode(const journal_record &record) {
@@ -258,7 +245,10 @@ journal_record decode(std::string_view bytes) {
   const auto kind = in.get<std::uint8_t>();
   journal_record record;
   record.time_ns = in.number();
-  record.event = read_kind(in, kind);
+  // The kind of event is its place in the variant: new kinds go to the end.
+  record.event = read_alternative<journal_event>(
+      in, kind, "a record of an unknown kind (was it written by a newer version?)",
+      [](byte_reader &from, auto &event) { read(from, event); });
   if (!in.at_end()) throw run_error("a record is longer than what it holds");
   return record;
 }

@@ -242,18 +242,6 @@ void read(byte_reader &in, rank_frame &frame) {
   frame.bytes = in.text();
 }
 
-template <std::size_t I = 0>
-node_frame read_kind(byte_reader &in, std::size_t kind) {
-  if constexpr (I < std::variant_size_v<node_frame>) {
-    if (kind != I) return read_kind<I + 1>(in, kind);
-    std::variant_alternative_t<I, node_frame> frame;
-    read(in, frame);
-    return frame;
-  } else {
-    throw run_error("a message of an unknown kind");
-  }
-}
-
 }  // namespace
 
 std::string encode_frame(const node_frame &frame) {
@@ -266,7 +254,8 @@ std::string encode_frame(const node_frame &frame) {
 node_frame decode_frame(std::string_view bytes) {
   byte_reader in(bytes);
   const auto kind = in.get<std::uint8_t>();
-  auto frame = read_kind(in, kind);
+  auto frame = read_alternative<node_frame>(in, kind, "a message of an unknown kind",
+                                            [](byte_reader &from, auto &each) { read(from, each); });
   if (!in.at_end()) throw run_error("a message is longer than what it holds");
   return frame;
 }

@@ -175,21 +175,15 @@ void write_any(byte_writer &out, const Variant &any) {
   std::visit([&](const auto &each) { write(out, each); }, any);
 }
 
-template <class Variant, std::size_t I = 0>
-Variant read_kind(byte_reader &in, std::size_t kind);
+template <class Variant>
+Variant read_any(byte_reader &in);
 void read(byte_reader &in, rank_task &task) {
-  task = read_kind<rank_task>(in, in.get<std::uint8_t>());
+  task = read_any<rank_task>(in);
 }
-template <class Variant, std::size_t I>
-Variant read_kind(byte_reader &in, std::size_t kind) {
-  if constexpr (I < std::variant_size_v<Variant>) {
-    if (kind != I) return read_kind<Variant, I + 1>(in, kind);
-    std::variant_alternative_t<I, Variant> each;
-    read(in, each);
-    return each;
-  } else {
-    throw run_error("a message of an unknown kind");
-  }
+template <class Variant>
+Variant read_any(byte_reader &in) {
+  return read_alternative<Variant>(in, in.get<std::uint8_t>(), "a message of an unknown kind",
+                                   [](byte_reader &from, auto &each) { read(from, each); });
 }
 
 }  // namespace
@@ -202,8 +196,7 @@ std::string encode_rank_message(const rank_message &message) {
 
 rank_message decode_rank_message(std::string_view bytes) {
   byte_reader in(bytes);
-  const auto kind = in.get<std::uint8_t>();
-  auto message = read_kind<rank_message>(in, kind);
+  auto message = read_any<rank_message>(in);
   if (!in.at_end()) throw run_error("a message is longer than what it holds");
   return message;
 }
