@@ -166,3 +166,15 @@ def begun(run, folder, processes_there=3):
     """Whether all nodes are there and some updates are done, but not all."""
     return until(lambda: lines_of(folder) >= 5 and len(processes(folder)) == processes_there, run) and \
         run.poll() is None
+
+
+def orphaned(folder, file, processes_there=2):
+    """kill -9 of a run: its nodes end, and launch --resume goes on to the end."""
+    with started("launch", file) as run:
+        checks.check("orphans: begins", begun(run, folder, processes_there), run.said())
+        pids = processes(folder)
+        run.kill()
+        run.wait()
+        checks.check("orphans: no process is left", until(lambda: not any(alive(pid) for pid in pids.values())), pids)
+    with started("launch", file, "--resume") as run:
+        checks.check("orphans: goes on to the end", wait_for_end(run) == 0, run.said())

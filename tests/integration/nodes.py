@@ -17,8 +17,8 @@ import tempfile
 import time
 
 import runs
-from node_runs import (Place, alive, begun, check_run, checks, environment, join_address, lines_of, processes, program,
-                       spans_of, started, until, wait_for_end)
+from node_runs import (Place, alive, begun, check_run, checks, environment, join_address, lines_of, orphaned, processes,
+                       program, spans_of, started, until, wait_for_end)
 
 runs.updates = 150  # long enough to meet mishaps
 
@@ -146,15 +146,7 @@ def hang_a_node(place):
 def lose_the_learner(place):
     """kill -9 of the run: its nodes end, and launch --resume loses and repeats nothing."""
     file = place.write("orphans", 0, True, long=True)
-    folder = place.run("orphans")
-    with started("launch", file) as run:
-        checks.check("orphans: begins", begun(run, folder), run.said())
-        pids = processes(folder)
-        run.kill()
-        run.wait()
-        checks.check("orphans: no process is left", until(lambda: not any(alive(pid) for pid in pids.values())), pids)
-    with started("launch", file, "--resume") as run:
-        checks.check("orphans: goes on to the end", wait_for_end(run) == 0, run.said())
+    orphaned(place.run("orphans"), file, processes_there=3)
     check_run(place, "orphans", long=True)
 
 

@@ -12,23 +12,13 @@ import struct
 import sys
 import tempfile
 
-import nodes
 import runs
-from nodes import Place, alive, checks, processes, started, until, wait_for_end
-from runs import Program, lines_of, weights
+from node_runs import Place, alive, checks, join_address, nodes, orphaned, processes, program, started, until, wait_for_end
+from runs import lines_of, weights
 
 runs.updates = 12
 
 placed = {2: '["", "a"]', 3: '["", "a", "b"]'}
-table = """[nodes]
-heartbeat = 0.2
-timeout = {timeout}
-patience = {patience}
-[nodes.a]
-{a}
-[nodes.b]
-{b}
-"""
 
 
 def text_of(place, name, ranks, node="", zero=0, keys="", a="", b="", timeout=3, patience=30, updates=0,
@@ -45,7 +35,7 @@ def text_of(place, name, ranks, node="", zero=0, keys="", a="", b="", timeout=3,
         text += "node = %s\n" % node
     text += keys
     if node:
-        text += table.format(a=a, b=b, timeout=timeout, patience=patience)
+        text += nodes.format(a=a, b=b, timeout=timeout, patience=patience)
     return text
 
 
@@ -163,15 +153,7 @@ def hang_a_rank(place):
 def lose_the_run(place):
     """kill -9 of the run: its ranks end, and launch --resume loses and repeats nothing."""
     file = write(place, "orphans", 2, node='["", "a"]', updates=120)
-    folder = place.run("orphans")
-    with started("launch", file) as run:
-        checks.check("orphans: begins", until(lambda: lines_of(folder) >= 5, run) and run.poll() is None, run.said())
-        pids = processes(folder)
-        run.kill()
-        run.wait()
-        checks.check("orphans: no process is left", until(lambda: not any(alive(pid) for pid in pids.values())), pids)
-    with started("launch", file, "--resume") as run:
-        checks.check("orphans: goes on to the end", wait_for_end(run) == 0, run.said())
+    orphaned(place.run("orphans"), file)
     check_end(place, "orphans", 2, 120)
 
 
@@ -181,7 +163,7 @@ def by_hand(place):
     file = write(place, "late", 2, node='["", "a"]', a=hand)
     folder = place.run("late")
     with started("run", file) as run:
-        join = nodes.join_address(run, folder)
+        join = join_address(run, folder)
         checks.check("late: waits", until(lambda: "learner waits for its ranks: learner-2" in run.said(), run), run.said())
         with started("node", "--name", "a", "--join", join, "--heartbeat", 0.2, "--timeout", 3) as node:
             checks.check("late: ends well", wait_for_end(run) == 0, run.said() + node.said())
@@ -249,7 +231,6 @@ def refusals(place):
 parts = [same_bits, names, kill_a_rank, stop_a_rank, hang_a_rank, lose_the_run, by_hand, certificates, beside_samplers,
          refusals]
 if __name__ == "__main__":
-    program = nodes.program = Program(sys.argv[1])
     wanted = sys.argv[2:]
     for part in parts:
         if wanted and part.__name__ not in wanted:
