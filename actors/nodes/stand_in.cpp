@@ -68,10 +68,11 @@ void note_work(self_pointer self) {
     state.holds = waits->open({"the run", place_of(state), fmt::format("{} prompts", held), now_ns(self)});
 }
 
-/// Nothing moves in the whole run. If the actor has work, its process hangs, as far as anybody can tell.
+/// Nothing moves in the whole run. If the actor has work, or is a sampler, which then owes us a word that it
+/// has room, its process hangs, as far as anybody can tell.
 void end_hung(self_pointer self, const std::string &text) {
   auto &state = self->state;
-  if (!state.agent || state.works.size() + state.groups.size() == 0) return;
+  if (!state.agent || (state.groups.empty() && !state.setup.ledger)) return;
   if (++state.failures > state.setup.restarts)
     throw run_error(text + "; " + place_of(state) + " has been started again too often");
   self->send(state.setup.nodes, hung_atom::value, state.setup.label);
