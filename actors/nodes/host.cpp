@@ -286,7 +286,11 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
         send_order(self, label);
       },
       [self](relay_atom, const std::string &model, const std::string &address, const std::string &machine) {
-        add_relay(self, model, address, machine);
+        try {
+          add_relay(self, model, address, machine);
+        } catch (const input_error &problem) {  // what a node says does not end the run
+          self->state.setup.say(problem.what());
+        }
       },
       [self](stalled_atom, const std::string &text) {
         self->state.setup.say(text);
