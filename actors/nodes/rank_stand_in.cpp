@@ -76,15 +76,10 @@ void handle(self_pointer self, const rank_message &message) {
   send_frame(self, state.agent, rank_frame{encode_rank_message(answer)});
 }
 
-/// Its clock is another one.
 void pass_on(self_pointer self, spans_frame spans) {
-  const auto shift = now_ns(self) - spans.clock_ns;
-  for (auto &each : spans.spans) {
-    each.actor = self->state.setup.label;
-    each.begin_ns += shift;
-    each.end_ns += shift;
-    self->send(self->state.setup.services.recorder, std::move(each));
-  }
+  const auto &setup = self->state.setup;
+  for (auto &each : spans_here(std::move(spans), setup.label, now_ns(self)))
+    self->send(setup.services.recorder, std::move(each));
 }
 
 void take_frame(self_pointer self, node_frame frame) {

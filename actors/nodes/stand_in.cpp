@@ -207,15 +207,10 @@ void handle(self_pointer self, token_figures_frame &frame) {
   }
 }
 
-/// Its clock is another one.
 void handle(self_pointer self, spans_frame &frame) {
-  const auto shift = now_ns(self) - frame.clock_ns;
-  for (auto &each : frame.spans) {
-    each.actor = self->state.setup.label;
-    each.begin_ns += shift;
-    each.end_ns += shift;
-    self->send(self->state.setup.services.recorder, std::move(each));
-  }
+  const auto &setup = self->state.setup;
+  for (auto &each : spans_here(std::move(frame), setup.label, now_ns(self)))
+    self->send(setup.services.recorder, std::move(each));
 }
 
 void handle(self_pointer self, flushed_frame &frame) {

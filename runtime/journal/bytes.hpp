@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -142,6 +143,21 @@ class byte_reader {
 
   std::string_view bytes_;
 };
+
+/// Versions of models by name.
+inline void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
+  out.count(versions.size());
+  for (const auto &[name, version] : versions) {
+    out.text(name);
+    out.number(version);
+  }
+}
+inline void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
+  for (auto left = in.count(); left > 0; --left) {
+    const auto name = in.text();
+    versions[name] = in.number();
+  }
+}
 
 /// The alternative of a variant that stands at `index`, as `read(in, alternative)` fills it. Throws run_error
 /// with `unknown` where there is no such alternative.

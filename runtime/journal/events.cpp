@@ -7,13 +7,6 @@
 namespace slipstream {
 namespace {
 
-void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
-  out.count(versions.size());
-  for (const auto &[name, version] : versions) {
-    out.text(name);
-    out.number(version);
-  }
-}
 void write(byte_writer &out, const run_opened &event) {
   out.text(event.name);
   out.put(event.seed);
@@ -118,12 +111,6 @@ void write(byte_writer &out, const group_progress &event) {
   }
 }
 
-void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
-  for (std::uint64_t left = in.count(); left > 0; --left) {
-    const auto name = in.text();
-    versions[name] = in.number();
-  }
-}
 void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();

@@ -19,13 +19,6 @@ void write(byte_writer &out, const example &line) {
     out.text(turn.content);
   }
 }
-void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
-  out.count(versions.size());
-  for (const auto &[name, version] : versions) {
-    out.text(name);
-    out.number(version);
-  }
-}
 void write(byte_writer &out, const generation &answer) {
   out.numbers(answer.tokens);
   out.floats(answer.logprobs);
@@ -130,12 +123,6 @@ void read(byte_reader &in, example &line) {
     auto &turn = line.turns.emplace_back();
     turn.role = in.text();
     turn.content = in.text();
-  }
-}
-void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
-  for (auto left = in.count(); left > 0; --left) {
-    const auto name = in.text();
-    versions[name] = in.number();
   }
 }
 /// Versions and log-probabilities stand beside every token, or are left out.
@@ -243,6 +230,16 @@ void read(byte_reader &in, rank_frame &frame) {
 }
 
 }  // namespace
+
+std::vector<span> spans_here(spans_frame frame, const std::string &label, std::int64_t now_ns) {
+  const auto shift = now_ns - frame.clock_ns;
+  for (auto &each : frame.spans) {
+    each.actor = label;
+    each.begin_ns += shift;
+    each.end_ns += shift;
+  }
+  return std::move(frame.spans);
+}
 
 std::string encode_frame(const node_frame &frame) {
   byte_writer out;

@@ -72,6 +72,10 @@ using node_frame =
     std::variant<credit_frame, rollouts_frame, scores_frame, token_figures_frame, journal_frame, spans_frame,
                  flushed_frame, failed_frame, work_frame, group_frame, flush_frame, rank_frame>;
 
+/// A node's spans as they are here: under the name that the actor has in the run, by a clock that reads
+/// `now_ns`.
+std::vector<span> spans_here(spans_frame frame, const std::string &label, std::int64_t now_ns);
+
 std::string encode_frame(const node_frame &frame);
 /// Throws run_error for bytes that are no frame. Never allocates more than a small multiple of their number.
 node_frame decode_frame(std::string_view bytes);

@@ -8,20 +8,6 @@
 namespace slipstream {
 namespace {
 
-void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
-  out.count(versions.size());
-  for (const auto &[name, version] : versions) {
-    out.text(name);
-    out.number(version);
-  }
-}
-void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
-  for (auto left = in.count(); left > 0; --left) {
-    const auto name = in.text();
-    versions[name] = in.number();
-  }
-}
-
 void write(byte_writer &out, const sample &entry) {
   out.numbers(entry.tokens);
   out.number(entry.prompt_length);
