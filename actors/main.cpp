@@ -76,6 +76,7 @@ int main(int argc, char **argv) {
       ->check(CLI::NonNegativeNumber);
   node->add_option("--threads", process.threads, "compute threads; default: as the run says")
       ->check(CLI::PositiveNumber);
+  node->add_flag("--tied", process.tied, "leave when standard input ends, as at SIGTERM (launch gives it)");
   auto *check = app.add_subcommand("check", "check a topology before anything is loaded");
   add_topology_arguments(check, topologies);
   check->add_flag("--json", topologies.json, "print the result as JSON");

@@ -116,6 +116,7 @@ struct node_arguments {
   std::string certificate, key, authority;
   double heartbeat = 0.5, timeout = 5, patience = 60;  ///< seconds
   std::int64_t threads = 0;
+  bool tied = false;  ///< to its standard input
 };
 /// A process that runs place actors on.
 int node_command(const node_arguments &arguments);

@@ -1,4 +1,11 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "actors/commands/commands.hpp"
 #include "actors/commands/interrupts.hpp"
@@ -17,6 +24,21 @@ endpoint checked_place(const std::string &text, const std::string &option, const
 
 std::int64_t milliseconds(double seconds) {
   return std::llround(seconds * 1000);
+}
+
+/// What started this process holds the other end of its standard input. When that ends, it leaves as at
+/// SIGTERM, and after a while in any case: nobody is there to kill what hangs.
+void tie_to_input() {
+  std::thread([] {
+    std::array<char, 256> ignored{};
+    ssize_t count = 0;
+    do {
+      count = ::read(STDIN_FILENO, ignored.data(), ignored.size());
+    } while (count > 0 || (count < 0 && errno == EINTR));
+    ::kill(::getpid(), SIGTERM);
+    std::this_thread::sleep_for(std::chrono::seconds(15));
+    ::_exit(1);
+  }).detach();
 }
 
 }  // namespace
@@ -45,6 +67,7 @@ int node_command(const node_arguments &arguments) {
   registry kinds;
   register_builtin(kinds);
   catch_interrupts();
+  if (arguments.tied) tie_to_input();
   return run_worker(kinds, options);
 }
 

@@ -1,11 +1,17 @@
 #include "runtime/nodes/launcher.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
+#include <utility>
 
 #include "models/error.hpp"
 #include "runtime/plumbing/child_process.hpp"
@@ -20,6 +26,21 @@ void add(std::vector<std::string> &words, const std::string &option, const std::
   if (value.empty()) return;
   words.push_back(option);
   words.push_back(value);
+}
+
+std::string variable(const char *name) {
+  const char *value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// Which of the nodes it is that Slurm may put on any machine.
+int place_in_job(const nodes_config &nodes, const node_config &node) {
+  int before = 0;
+  for (const auto &other : nodes.places) {
+    if (other.name == node.name) break;
+    before += other.launch == "srun" && other.host.empty();
+  }
+  return before;
 }
 
 std::string seconds(std::int64_t ms) {
@@ -47,15 +68,38 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
   add(words, "--patience", seconds(nodes.patience_ms));
   if (node.threads > 0) add(words, "--threads", std::to_string(node.threads));
   std::vector<std::string> before;
+  if (node.launch != "local") words.push_back("--tied");  // the kernel ends local ones with us
   if (node.launch == "ssh") {
-    before = {"ssh", "-o", "BatchMode=yes", node.host};
+    // asks nobody; gives up on a machine that does not answer, and on one that is gone
+    before = {"ssh"};
+    for (const auto *option :
+         {"BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=4"})
+      add(before, "-o", option);
+    before.push_back(node.host);
     for (auto &word : words) word = shell_word(word);  // a shell over there puts them together
   } else if (node.launch == "srun") {
     before = {"srun", "--nodes=1", "--ntasks=1", "--job-name=slipstream-" + node.name};
-    if (!node.host.empty()) before.push_back("--nodelist=" + node.host);
+    const auto machines = std::max(0, std::atoi(variable("SLURM_JOB_NUM_NODES").c_str()));
+    if (machines > 0) before.push_back("--immediate=10");  // a step that finds no room would wait for ever
+    if (!node.host.empty())
+      before.push_back("--nodelist=" + node.host);
+    else if (machines > 0)  // this one's machine, which is the job's first, comes last
+      before.push_back(fmt::format("--relative={}", (place_in_job(nodes, node) + 1) % machines));
   }
   words.insert(words.begin(), before.begin(), before.end());
   return words;
+}
+
+std::string last_words(const std::filesystem::path &log, std::uintmax_t begin) {
+  std::ifstream file(log);
+  file.seekg(static_cast<std::streamoff>(begin));
+  std::string last;
+  for (std::string line; std::getline(file, line);) {
+    while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) line.pop_back();
+    const bool works = line.rfind("node \"", 0) == 0 && line.find("refused") == std::string::npos;
+    if (!line.empty() && !works) last = line;
+  }
+  return last.substr(0, 300);
 }
 
 node_launcher::node_launcher(nodes_config nodes, std::string program, std::filesystem::path folder,
@@ -67,11 +111,17 @@ node_launcher::node_launcher(nodes_config nodes, std::string program, std::files
 
 node_launcher::~node_launcher() {
   finish(0ms);
+  ::close(tie_[0]);
+}
+
+void node_launcher::let_go() {
+  if (tie_[1] >= 0) ::close(std::exchange(tie_[1], -1));
 }
 
 void node_launcher::start(const endpoint &join) {
   join_ = join;
   make_folder(folder_);
+  if (::pipe2(tie_, O_CLOEXEC) != 0) throw run_error("no pipe can be made for the nodes' processes");
   for (const auto &node : nodes_.places) {
     if (node.launch == "none" || !node.address.empty()) continue;
     if (node.launch != "local" && !program_exists(node.launch))
@@ -84,8 +134,12 @@ void node_launcher::start(const endpoint &join) {
 }
 
 void node_launcher::start(const node_config &node, child &process) {
-  process.pid =
-      start_child({launch_words(nodes_, node, program_, join_), {}, folder_ / (node.name + ".log")});
+  const auto log = folder_ / (node.name + ".log");
+  std::error_code none_yet;
+  const auto length = std::filesystem::file_size(log, none_yet);
+  process.log_begins = none_yet ? 0 : length;
+  process.pid = start_child(
+      {launch_words(nodes_, node, program_, join_), {}, log, node.launch == "local" ? -1 : tie_[0]});
   process.due = {};
   process.stopped.reset();
 }
@@ -93,20 +147,22 @@ void node_launcher::start(const node_config &node, child &process) {
 void node_launcher::ended(const node_config &node, child &process, int wait_status) {
   process.pid = 0;
   const auto code = exit_code(wait_status);
-  const auto log = (folder_ / (node.name + ".log")).string();
   if (ending_) return;
   process.over = code == 0 || code == 2 || code == 127 || process.restarts >= node.restarts;
   if (code == 0) return;
+  const auto log = folder_ / (node.name + ".log");
+  const auto words = last_words(log, process.log_begins);
+  const auto more = (words.empty() ? "" : " (" + words + ")") + ", see " + log.string();
   if (process.over)
     return say_(
-        fmt::format("node \"{}\" ended with exit code {} and is not started again{}; see {}", node.name, code,
-                    code == 2 || code == 127 ? "" : fmt::format(" (restarts = {})", node.restarts), log));
+        fmt::format("node \"{}\" ended with exit code {} and is not started again{}{}", node.name, code,
+                    code == 2 || code == 127 ? "" : fmt::format(" (restarts = {})", node.restarts), more));
   const auto pause =
       std::min<std::chrono::milliseconds>(200ms * (1 << std::min<std::int64_t>(process.restarts, 6)), 10s);
   process.due = std::chrono::steady_clock::now() + pause;
   ++process.restarts;
-  say_(fmt::format("node \"{}\" ended with exit code {}; starting it again ({} of {}); see {}", node.name,
-                   code, process.restarts, node.restarts, log));
+  say_(fmt::format("node \"{}\" ended with exit code {}; starting it again ({} of {}){}", node.name, code,
+                   process.restarts, node.restarts, more));
 }
 
 bool node_launcher::collect() {
@@ -160,6 +216,7 @@ void node_launcher::finish(std::chrono::milliseconds grace) {
     }
     return true;
   };
+  let_go();
   if (wait_for_all(grace)) return;
   for (const auto signal : {SIGTERM, SIGKILL}) {
     for (const auto &[name, process] : children_)

@@ -23,7 +23,11 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
 /// A word as a shell reads it back unchanged.
 std::string shell_word(const std::string &word);
 
-/// The processes of a run's nodes. Those of this machine end with the thread that started them.
+/// What a program said last in its log after `begin`, without what a node that works says; empty: nothing.
+std::string last_words(const std::filesystem::path &log, std::uintmax_t begin);
+
+/// The processes of a run's nodes. Those of this machine end with the thread that started them; those that
+/// ssh or srun starts are tied to this object by their standard input, and end when that ends.
 class node_launcher {
  public:
   /// What nodes print goes to `folder`/NAME.log.
@@ -44,7 +48,8 @@ class node_launcher {
 
  private:
   struct child {
-    pid_t pid = 0;  ///< 0: it does not run
+    pid_t pid = 0;                  ///< 0: it does not run
+    std::uintmax_t log_begins = 0;  ///< length of its log when it was started
     std::int64_t restarts = 0;
     bool over = false;  ///< it is not started again
     std::chrono::steady_clock::time_point due{};
@@ -54,6 +59,7 @@ class node_launcher {
   void end_stopped(const node_config &node, child &process);
   void ended(const node_config &node, child &process, int wait_status);
   bool collect();  ///< whether one runs still
+  void let_go();   ///< ends the standard input of all
 
   nodes_config nodes_;
   std::string program_;
@@ -61,6 +67,7 @@ class node_launcher {
   std::function<void(const std::string &)> say_;
   endpoint join_;
   std::map<std::string, child> children_;
+  int tie_[2] = {-1, -1};  ///< a pipe that nobody writes to: its reading end is the nodes' standard input
   bool ending_ = false;
 };
 

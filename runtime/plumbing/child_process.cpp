@@ -17,15 +17,15 @@ namespace slipstream {
 namespace {
 
 // Between fork and exec only calls that are safe after a fork of a program with threads.
-[[noreturn]] void become(char **arguments, const char *folder, int output, pid_t parent) {
+[[noreturn]] void become(char **arguments, const char *folder, int input, int output, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // it has died before the line above
   ::setpgid(0, 0);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  if (nothing < 0 || ::dup2(nothing, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
+  if (input < 0) input = ::open("/dev/null", O_RDONLY);
+  if (input < 0 || ::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
       ::dup2(output, STDERR_FILENO) < 0 || ::chdir(folder) != 0)
     ::_exit(127);
   ::execvp(arguments[0], arguments);
@@ -49,7 +49,7 @@ pid_t start_child(const child_program &program) {
     throw run_error(program.output.string() + ": error: cannot be opened for writing: " + reason());
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child == 0) become(arguments.data(), folder.c_str(), output, parent);
+  if (child == 0) become(arguments.data(), folder.c_str(), program.input, output, parent);
   ::close(output);
   if (child < 0) throw run_error("no process can be started for " + words.front() + ": " + reason());
   return child;

@@ -12,6 +12,7 @@ struct child_program {
   std::vector<std::string> arguments;  ///< the first is the program: a path, or a name that PATH knows
   std::filesystem::path folder;        ///< where it runs; empty: here
   std::filesystem::path output;        ///< what it prints is appended to this file
+  int input = -1;                      ///< descriptor of its standard input; -1: nothing
 };
 
 /// Starts a program that does not outlive the calling thread (the kernel kills it then). It is in a process

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -59,19 +60,57 @@ TEST_CASE("nodes are started here, through ssh, and by srun") {
   node.certificate = "a.pem";
   node.key = "a.key";
   words = launch_words(nodes, node, "/opt/slipstream", join);
-  CHECK(
-      std::vector<std::string>(words.begin(), words.begin() + 6) ==
-      std::vector<std::string>{"ssh", "-o", "BatchMode=yes", "far", "'/home/my user/slipstream'", "'node'"});
+  CHECK(words.front() == "ssh");
+  const auto host = std::find(words.begin(), words.end(), "far");
+  REQUIRE(words.end() - host > 2);
+  CHECK(std::vector<std::string>(host + 1, host + 3) ==
+        std::vector<std::string>{"'/home/my user/slipstream'", "'node'"});
   const auto has = [&](const std::string &word) {
     return std::find(words.begin(), words.end(), word) != words.end();
   };
+  CHECK((has("BatchMode=yes") && has("'--tied'")));
   CHECK((has("'a.pem'") && has("'a.key'") && has("'ca.pem'") && has("'--threads'")));
   CHECK_FALSE(has("'run.key'"));  // each machine has its own
   node.launch = "srun";
+  ::unsetenv("SLURM_JOB_NUM_NODES");
   words = launch_words(nodes, node, "/opt/slipstream", join);
   CHECK(words.front() == "srun");
   CHECK(has("--nodelist=far"));
   CHECK(has("/home/my user/slipstream"));  // no shell in between
+  CHECK(has("--tied"));
+}
+
+TEST_CASE("the tasks of a Slurm job are spread over its machines, the launching one's last") {
+  auto nodes = one_node("");
+  nodes.places.resize(5, nodes.places.front());
+  for (std::size_t i = 0; i < nodes.places.size(); ++i) {
+    nodes.places[i].name = std::string(1, static_cast<char>('a' + i));
+    nodes.places[i].launch = i == 1 ? "local" : "srun";
+  }
+  nodes.places[3].host = "here";
+  ::setenv("SLURM_JOB_NUM_NODES", "2", 1);
+  std::vector<std::string> places;
+  for (const auto &node : nodes.places)
+    for (const auto &word : launch_words(nodes, node, "x", {"h", 1}))
+      if (word.rfind("--relative", 0) == 0 || word.rfind("--nodelist", 0) == 0) places.push_back(word);
+  ::unsetenv("SLURM_JOB_NUM_NODES");
+  CHECK(places ==
+        std::vector<std::string>{"--relative=1", "--relative=0", "--nodelist=here", "--relative=1"});
+}
+
+TEST_CASE("why a node ended is what it said last, after it was started and beside what it does") {
+  const test::scratch scratch;
+  const auto log = scratch.path() / "a.log";
+  const std::string old = "error: of an earlier start\n";
+  std::ofstream(log) << old;
+  CHECK(last_words(log, old.size()).empty());
+  CHECK(last_words(scratch.path() / "none", 0).empty());
+  std::ofstream(log, std::ios::app) << "node \"a\": runs sampler-1\n";
+  CHECK(last_words(log, old.size()).empty());
+  std::ofstream(log, std::ios::app) << "ssh: connect to host far port 22: Connection refused\r\n\n";
+  CHECK(last_words(log, old.size()) == "ssh: connect to host far port 22: Connection refused");
+  std::ofstream(log, std::ios::app) << "node \"a\": refused by the run: the run is ending\n";
+  CHECK(last_words(log, old.size()) == "node \"a\": refused by the run: the run is ending");
 }
 
 TEST_CASE("a node that fails is started again within its budget, one that ends well or is refused is not") {
