@@ -93,13 +93,15 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
 std::string last_words(const std::filesystem::path &log, std::uintmax_t begin) {
   std::ifstream file(log);
   file.seekg(static_cast<std::streamoff>(begin));
-  std::string last;
+  std::string last, error;
   for (std::string line; std::getline(file, line);) {
     while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0) line.pop_back();
     const bool works = line.rfind("node \"", 0) == 0 && line.find("refused") == std::string::npos;
-    if (!line.empty() && !works) last = line;
+    if (line.empty() || works) continue;
+    last = line;
+    if (line.find("error") != std::string::npos) error = line;  // srun goes on talking
   }
-  return last.substr(0, 300);
+  return (error.empty() ? last : error).substr(0, 300);
 }
 
 node_launcher::node_launcher(nodes_config nodes, std::string program, std::filesystem::path folder,

@@ -23,7 +23,8 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
 /// A word as a shell reads it back unchanged.
 std::string shell_word(const std::string &word);
 
-/// What a program said last in its log after `begin`, without what a node that works says; empty: nothing.
+/// What a program said last in its log after `begin`, an error if there was one, without what a node that
+/// works says; empty: nothing.
 std::string last_words(const std::filesystem::path &log, std::uintmax_t begin);
 
 /// The processes of a run's nodes. Those of this machine end with the thread that started them; those that

@@ -5,6 +5,7 @@ process may be left over there.
 usage: ssh.py PROGRAM [PART...]     exit code 77: there is no sshd, or it does not let this user in
 """
 import getpass
+import json
 import os
 import pathlib
 import shutil
@@ -18,7 +19,6 @@ import runs
 from node_runs import (Place, alive, begun, check_run, checks, environment, processes, program, started, until,
                        wait_for_end)
 
-runs.updates = 100
 SSHD = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 
 
@@ -120,10 +120,19 @@ def comes_anew(run, folder, victim, what):
     checks.check(what + ": the old one is gone", until(lambda: not alive(victim), run), run.said())
 
 
+def whole(place):
+    """A run to its end, with the bits of one process."""
+    runs.updates = 20
+    with started("launch", write(place, "whole")) as run:
+        checks.check("whole: ends well", wait_for_end(run) == 0, run.said())
+    check_run(place, "whole")
+
+
 def killed_and_interrupted(place):
-    """A node is killed, then the ssh of one, then the run is interrupted; --resume goes on to the same bits."""
-    file, folder = write(place, "far", long=True), place.run("far")
-    with started("launch", file) as run:
+    """A node is killed, then the ssh of one, then the run is interrupted."""
+    runs.updates = 1000000
+    folder = place.run("far")
+    with started("launch", write(place, "far", long=True)) as run:
         checks.check("far: begins", begun(run, folder), run.said())
         first = processes(folder)
         checks.check("far: they are processes over there, not those of ssh",
@@ -137,13 +146,13 @@ def killed_and_interrupted(place):
         run.send_signal(signal.SIGINT)
         checks.check("far: is interrupted", wait_for_end(run) == 130, run.said())
         checks.check("far: no process is left", until(lambda: not any(map(alive, pids.values()))), pids)
-    with started("launch", file, "--resume") as run:
-        checks.check("far: goes on to the end", wait_for_end(run) == 0, run.said())
-    check_run(place, "far", long=True)
+    books = json.loads(program.output("ledger", folder, "--json"))
+    checks.check("far: the ledger closes", books["closes"] and not books["ended"], books)
 
 
 def killed_run(place):
     """kill -9 of the run: the processes over there end."""
+    runs.updates = 1000000
     folder = place.run("orphans")
     with started("launch", write(place, "orphans", long=True)) as run:
         checks.check("orphans: begins", begun(run, folder), run.said())
@@ -155,8 +164,9 @@ def killed_run(place):
 
 def not_let_in(place):
     """Machines that refuse or do not answer, and a program that is not there: the run says why, and ends."""
+    runs.updates = 20
     folder = place.run("closed")
-    with started("launch", write(place, "closed", a="closed", b="silent", patience=3)) as run:
+    with started("launch", write(place, "closed", a="closed", b="silent", patience=2)) as run:
         checks.check("closed: ssh is waiting", until(lambda: clients(run, "b"), run), run.said())
         waits = clients(run, "b")
         checks.check("closed: ends", wait_for_end(run) == 1, run.said())
@@ -169,7 +179,7 @@ def not_let_in(place):
                      "/nowhere/slipstream" in run.said(), run.said())
 
 
-parts = [killed_and_interrupted, killed_run, not_let_in]
+parts = [whole, killed_and_interrupted, killed_run, not_let_in]
 if __name__ == "__main__":
     wanted = sys.argv[2:]
     with tempfile.TemporaryDirectory() as keys, Server(keys) as server:

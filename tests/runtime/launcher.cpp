@@ -111,6 +111,8 @@ TEST_CASE("why a node ended is what it said last, after it was started and besid
   CHECK(last_words(log, old.size()) == "ssh: connect to host far port 22: Connection refused");
   std::ofstream(log, std::ios::app) << "node \"a\": refused by the run: the run is ending\n";
   CHECK(last_words(log, old.size()) == "node \"a\": refused by the run: the run is ending");
+  std::ofstream(log, std::ios::app) << "srun: error: n2: task 0: Killed\nsrun: Force Terminated StepId=4.0\n";
+  CHECK(last_words(log, old.size()) == "srun: error: n2: task 0: Killed");
 }
 
 TEST_CASE("a node that fails is started again within its budget, one that ends well or is refused is not") {
