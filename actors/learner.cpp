@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -22,6 +23,8 @@ struct learner_state {
   bool stopping = false;
   bool finished = false;
   bool pulling = false;
+  bool on_disk = false;                          ///< all that the batch under way is made of
+  std::shared_ptr<trained_version> held_back;    ///< what it made, until then
   std::vector<dial_turn> turns;                  ///< that the version just made calls for
   std::shared_ptr<const transformer> newest;     ///< of a learner without a number of updates
   std::map<std::string, std::int64_t> judges;    ///< newest version of each other learned model heard of
@@ -94,6 +97,14 @@ void tell_ledger(self_pointer self, trained_version &done) {
   self->send(setup.ledger, trained_atom::value, setup.share.actor, list(std::move(done.ids)), done.version);
 }
 
+/// What a replay is compared with. It belongs before the next batch, and nobody waits for it.
+void note_version(self_pointer self, std::int64_t version) {
+  const auto &setup = self->state.setup;
+  if (!setup.share.services.journal) return;
+  note(self, setup.share.services,
+       version_made{setup.share.actor, version, fingerprint(setup.core->model())});
+}
+
 /// The new version goes out, then its figures and the books.
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
@@ -107,6 +118,7 @@ void publish(self_pointer self, trained_version done) {
   if (setup.updates == 0) state.newest = done.weights;
   state.publish_every = setup.dials.value("publish_every");
   tell_turns(self);
+  note_version(self, done.version);
   tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
@@ -116,20 +128,39 @@ void publish(self_pointer self, trained_version done) {
   pull(self);
 }
 
-/// After the last slice of a batch: what it was made of is on the disk before anybody sees what it made.
+void flush(self_pointer self, const std::function<void()> &then) {
+  const auto &services = self->state.setup.share.services;
+  ask<flush_atom>(
+      self, services, services.journal,
+      {self->state.setup.share.actor, "the journal to be on the disk", "journal"},
+      [then](flush_atom) { then(); }, flush_atom::value);
+}
+
+/// What the batch is made of goes to the disk while it is trained on.
+void secure_batch(self_pointer self) {
+  auto &state = self->state;
+  state.on_disk = !state.setup.share.services.journal;
+  if (state.on_disk) return;
+  flush(self, [self] {
+    self->state.on_disk = true;
+    if (const auto done = std::exchange(self->state.held_back, nullptr)) publish(self, std::move(*done));
+  });
+}
+
+/// After the last slice of a batch: what it was made of, and what it decided, is on the disk before anybody
+/// sees what it made.
 void complete(self_pointer self) {
-  const auto &setup = self->state.setup;
+  auto &state = self->state;
+  const auto &setup = state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
   if (!done->braked.empty())
     note(self, setup.share.services, batch_braked{done->version, done->braked, setup.share.actor});
   turn_dials(self, *done);
-  if (!setup.share.services.journal) return publish(self, std::move(*done));
-  note(self, setup.share.services,
-       version_made{setup.share.actor, done->version, fingerprint(setup.core->model())});
-  const auto on_reply = [self, done](flush_atom) { publish(self, std::move(*done)); };
-  ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
-                  {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
-                  flush_atom::value);
+  const bool decided = !done->braked.empty() || !state.turns.empty();
+  if (decided && setup.share.services.journal)
+    return flush(self, [self, done] { publish(self, std::move(*done)); });
+  if (!state.on_disk) return void(state.held_back = std::move(done));
+  publish(self, std::move(*done));
 }
 
 void step(self_pointer self) {
@@ -149,13 +180,10 @@ void step(self_pointer self) {
 void tell_story(self_pointer self, const staleness_error &broken) {
   const auto &setup = self->state.setup;
   if (!setup.share.services.journal) throw broken;
-  const auto on_reply = [self, broken](flush_atom) {
+  flush(self, [self, broken] {
     throw run_error(std::string(broken.what()) + "; its history:\n" +
                     to_string(read_story(self->state.setup.journal, broken.prompt)));
-  };
-  ask<flush_atom>(self, setup.share.services, setup.share.services.journal,
-                  {setup.share.actor, "the journal to be on the disk", "journal"}, on_reply,
-                  flush_atom::value);
+  });
 }
 
 /// A version's demonstrations are draws that its number alone decides, so a run that goes on has the same.
@@ -204,6 +232,7 @@ void begin(self_pointer self, batch_ptr batch) {
   } catch (const staleness_error &broken) {
     return tell_story(self, broken);
   }
+  secure_batch(self);
   self->send(self, step_atom::value);
 }
 

@@ -19,7 +19,7 @@ struct sampler_state {
   static inline const char *name = "sampler";
   sampler_setup setup;
   std::optional<engine> decoder;
-  std::int64_t version = 0;
+  engine_weights held;
   bool stepping = false;
   bool put_down = false;                      ///< everything is in the journal; nothing more is generated
   std::map<std::uint64_t, work_ptr> running;  // by id, so that the journal's records have an order
@@ -33,32 +33,31 @@ void hold(self_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
   const auto &setup = state.setup;
   const auto begin_ns = now_ns(self);
-  const engine_weights held{place(published->model, setup.device, setup.mode), published->version};
-  state.decoder->set_weights(held.model, held.version);
-  state.version = held.version;
+  state.held = {place(published->model, setup.device, setup.mode), published->version};
+  state.decoder->set_weights(state.held.model, state.held.version);
   if (setup.follows)  // how long the answers under way wait for it
     self->send(setup.share.services.recorder,
                span{setup.share.actor, state.stepping ? "weights" : "weights, idle", begin_ns, now_ns(self)});
   if (!setup.exact_lag || !setup.follows) return;
   // What is not trained on yet was drawn for the learner's version or a later one, so it needs none older
   // than the newest one held by more than the lead.
-  state.kept[held.version] = held;
-  state.kept.erase(state.kept.begin(), state.kept.lower_bound(held.version - setup.lead));
+  state.kept[state.held.version] = state.held;
+  state.kept.erase(state.kept.begin(), state.kept.lower_bound(state.held.version - setup.lead));
 }
 
 /// Tells the ledger of `prompts` places that became free and of the weights held.
 void grant(self_pointer self, std::int64_t prompts) {
   const auto &state = self->state;
   self->send(state.setup.ledger, credit_atom::value, caf::actor_cast<work_sink>(self), prompts,
-             state.version);
+             state.held.version);
 }
 
 /// The weights that a prompt keeps to; none where it takes what comes.
 engine_weights own_weights(const sampler_state &state, const work &prompt) {
   if (!state.setup.follows) return {};
-  if (state.version < prompt.min_version)
+  if (state.held.version < prompt.min_version)
     throw run_error(fmt::format("sampler: prompt {} needs weights of version {}, held are {}",
-                                prompt.source->id, prompt.min_version, state.version));
+                                prompt.source->id, prompt.min_version, state.held.version));
   if (!state.setup.exact_lag) return {};
   const auto wanted = state.kept.find(prompt.min_version);
   if (wanted == state.kept.end())
@@ -151,6 +150,7 @@ sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setu
   return {
       [self](const work_ptr &prompt) { submit(self, prompt); },
       [self, first = setup.follows](const snapshot_ptr &published) mutable {
+        const auto before = self->state.held;  // giving back its memory takes time that prompts come in
         hold(self, published);
         grant(self, std::exchange(first, false) ? self->state.setup.places : 0);
       },

@@ -127,7 +127,8 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
       [self](tick_atom) { send_spans(self); },
       // what the actor says to those who are in the run's process
       [self](credit_atom, const work_sink &, std::int64_t prompts, std::int64_t version) {
-        up(self, credit_frame{prompts, version});
+        send_frame(self, self->state.stand_in, credit_frame{prompts, version});
+        send_spans(self);  // behind it: the sampler may wait for prompts
       },
       [self](subscribe_atom, const flush_sink &) { self->state.samples = true; },  // the stand-in asks us
       [](finished_atom, std::uint64_t) {},                                         // the group says so
