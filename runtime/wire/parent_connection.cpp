@@ -146,6 +146,7 @@ void parent_connection::take_mapped(const offer_text &offer, std::int64_t versio
 
 task<void> parent_connection::heard_chunk(frame_head head) {
   if (head.length > longest_chunk) throw wire_error("a chunk is longer than it may be");
+  step_back();
   if (!model_) {
     if (!ignoring_) throw wire_error("a chunk that was not asked for");
     co_await skip(head.length);

@@ -261,6 +261,7 @@ task<bool> reader_connection::put_in_slot(source_ptr source) {
       throw;
     }
     if (slot->whole()) co_return true;
+    if (source->chunks() > chunks_a_turn) step_back();
     slot_store::copy_some(*slot, chunks_a_turn);
     co_await asio::post(stream_.executor(), asio::use_awaitable);
   }
@@ -304,6 +305,7 @@ task<bool> reader_connection::send_some() {
     ++next_chunk_;
     if (left_out) continue;
     const auto size = source->bytes(chunk);
+    step_back();
     owner_.count([&](auto &all) { all.bytes += static_cast<std::int64_t>(size), ++all.chunks; });
     co_await stream_.write(frame_kind::chunk, static_cast<std::uint64_t>(chunk), bytes, size, sum);
     if (current_ != source) co_return true;

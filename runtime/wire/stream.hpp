@@ -25,6 +25,10 @@ using local_protocol = boost::asio::local::stream_protocol;
 using secured_socket = boost::asio::ssl::stream<tcp_protocol::socket>;
 using wire_clock = std::chrono::steady_clock;
 
+/// From now on the calling thread is less urgent than those that carry messages or compute: to be called
+/// where it begins with what keeps a core busy.
+void step_back();
+
 /// Something that coroutines of one thread wait for.
 class wake_up {
  public:

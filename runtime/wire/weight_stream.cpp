@@ -1,8 +1,5 @@
 #include "runtime/wire/weight_stream.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>
@@ -18,10 +15,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Messages of the actors, and who computes, come before a transfer: at the same priority a message waits up
-/// to 3 ms for a core that a transfer keeps busy.
-constexpr int niceness = 5;
-
 /// A context and the thread that runs it. Whatever uses the context is destroyed after stop() and before
 /// this.
 class loop_thread {
@@ -30,11 +23,7 @@ class loop_thread {
   ~loop_thread() { stop(); }
   asio::io_context &context() { return context_; }
   void start() {
-    thread_ = std::thread([this] {
-      // Of this thread alone, on Linux. Where it may not be, the transfer is as urgent as all else.
-      (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
-      context_.run();
-    });
+    thread_ = std::thread([this] { context_.run(); });
   }
   void stop() {
     context_.stop();
