@@ -16,6 +16,7 @@ struct stand_in_state {
   std::shared_ptr<far_rank> rank;
   caf::actor agent;  ///< the rank's end of the link; null while it runs nowhere
   frame_pieces pieces;
+  clock_shift clocks;
   bool ready = false;                   ///< it counts on the others, and they on it
   std::optional<std::uint64_t> absent;  ///< its entry in the wait table
 };
@@ -46,6 +47,7 @@ void attach(self_pointer self, const caf::actor &agent) {
   if (state.ready) fail<run_error>(state, "was started anew, and has lost what it knew; go on with --resume");
   if (state.agent) self->demonitor(state.agent);
   state.agent = agent;
+  state.clocks = {};
   state.pieces.take();
   self->monitor(agent);
   if (const auto ticket = std::exchange(state.absent, {})) state.setup.services.waits->close(*ticket);
@@ -78,7 +80,7 @@ void handle(self_pointer self, const rank_message &message) {
 
 void pass_on(self_pointer self, spans_frame spans) {
   const auto &setup = self->state.setup;
-  for (auto &each : spans_here(std::move(spans), setup.label, now_ns(self)))
+  for (auto &each : spans_here(std::move(spans), setup.label, self->state.clocks, now_ns(self)))
     self->send(setup.services.recorder, std::move(each));
 }
 

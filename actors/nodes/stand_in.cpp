@@ -27,6 +27,7 @@ struct stand_in_state {
   stand_in_setup setup;
   caf::actor agent;  ///< the actor's end of the link; null while it runs nowhere
   frame_pieces pieces;
+  clock_shift clocks;
   std::map<std::uint64_t, work_given> works;
   std::map<std::uint64_t, group_ptr> groups;
   std::optional<caf::typed_response_promise<ids_ptr, ids_ptr>> flushing;
@@ -111,6 +112,7 @@ void attach(self_pointer self, const caf::actor &agent) {
   auto &state = self->state;
   if (state.agent) lose(self, place_of(state) + " was started anew");
   state.agent = agent;
+  state.clocks = {};
   self->monitor(agent);
   if (auto ticket = std::exchange(state.absent, {})) state.setup.services.waits->close(*ticket);
   self->send(state.setup.services.supervisor, progress_atom::value);
@@ -209,7 +211,7 @@ void handle(self_pointer self, token_figures_frame &frame) {
 
 void handle(self_pointer self, spans_frame &frame) {
   const auto &setup = self->state.setup;
-  for (auto &each : spans_here(std::move(frame), setup.label, now_ns(self)))
+  for (auto &each : spans_here(std::move(frame), setup.label, self->state.clocks, now_ns(self)))
     self->send(setup.services.recorder, std::move(each));
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/nodes/frames.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/journal/bytes.hpp"
@@ -231,8 +232,16 @@ void read(byte_reader &in, rank_frame &frame) {
 
 }  // namespace
 
-std::vector<span> spans_here(spans_frame frame, const std::string &label, std::int64_t now_ns) {
-  const auto shift = now_ns - frame.clock_ns;
+std::int64_t clock_shift::learn(std::int64_t theirs_ns, std::int64_t ours_ns) {
+  constexpr std::size_t remembered = 256;  // clocks drift: what was true long ago is not
+  last_.push_back(ours_ns - theirs_ns);
+  if (last_.size() > remembered) last_.pop_front();
+  return *std::min_element(last_.begin(), last_.end());
+}
+
+std::vector<span> spans_here(spans_frame frame, const std::string &label, clock_shift &clocks,
+                             std::int64_t now_ns) {
+  const auto shift = clocks.learn(frame.clock_ns, now_ns);
   for (auto &each : frame.spans) {
     each.actor = label;
     each.begin_ns += shift;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -72,9 +73,21 @@ using node_frame =
     std::variant<credit_frame, rollouts_frame, scores_frame, token_figures_frame, journal_frame, spans_frame,
                  flushed_frame, failed_frame, work_frame, group_frame, flush_frame, rank_frame>;
 
+/// By how much our clock is ahead of a node's. A message shows that and its own time on the way; the least of
+/// the last messages is nearest to it.
+class clock_shift {
+ public:
+  /// What was said at `theirs_ns` is heard at `ours_ns`.
+  std::int64_t learn(std::int64_t theirs_ns, std::int64_t ours_ns);
+
+ private:
+  std::deque<std::int64_t> last_;
+};
+
 /// A node's spans as they are here: under the name that the actor has in the run, by a clock that reads
 /// `now_ns`.
-std::vector<span> spans_here(spans_frame frame, const std::string &label, std::int64_t now_ns);
+std::vector<span> spans_here(spans_frame frame, const std::string &label, clock_shift &clocks,
+                             std::int64_t now_ns);
 
 std::string encode_frame(const node_frame &frame);
 /// Throws run_error for bytes that are no frame. Never allocates more than a small multiple of their number.

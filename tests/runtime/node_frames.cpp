@@ -118,6 +118,23 @@ TEST_CASE("groups and figures cross with their bits") {
   CHECK(there_and_back(failed_frame{"why", true}).input);
 }
 
+TEST_CASE("spans stand where the message that was quickest on its way puts them") {
+  clock_shift clocks;
+  const auto heard = [&](std::int64_t said_ns, std::int64_t now_ns) {
+    return spans_here(spans_frame{said_ns, {{"s", "decode", said_ns - 10, said_ns, 9, 2}}}, "sampler-1",
+                      clocks, now_ns)
+        .front();
+  };
+  CHECK(heard(1'000, 5'700).end_ns == 5'700);  // 4,000 apart, and 700 on the way
+  CHECK(heard(2'000, 6'100).end_ns == 6'100);
+  const auto late = heard(3'000, 9'900);
+  CHECK(late.begin_ns == 7'090);
+  CHECK(late.end_ns == 7'100);
+  CHECK(late.actor == "sampler-1");
+  for (std::int64_t i = 0; i < 300; ++i) heard(10'000 + i, 20'500 + i);  // their clock stood still
+  CHECK(heard(11'000, 21'500).end_ns == 21'500);
+}
+
 TEST_CASE("whatever bytes come, a frame is read or refused") {
   const std::vector<std::string> sound{
       encode_frame(group_frame{whole_group()}), encode_frame(credit_frame{4, 2}),
