@@ -34,6 +34,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measurement", nargs="*", help="\"runs\", or names of those of nodes.cpp")
     parser.add_argument("--updates", type=int, default=20)
+    parser.add_argument("--kind", action="append", choices=KINDS, help="one of these only; may be repeated")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("runs/bench-nodes"))
     return parser.parse_known_args()[0]  # it is called with the arguments of nodes.cpp
 
@@ -140,7 +141,8 @@ def main():
                         *overrides([f"run.folder={given.folder}"])], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
     failed = False
-    for kind, keys in KINDS.items():
+    for kind in given.kind or KINDS:
+        keys = KINDS[kind]
         one = run(given, kind + "-one", False, keys)
         three = run(given, kind + "-three", True, keys)
         for folder, what in ((one, "one process"), (three, "three processes")):
