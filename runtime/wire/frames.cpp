@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstring>
 #include <fstream>
+#include <new>
 
 #include "runtime/journal/bytes.hpp"
 
@@ -69,6 +70,23 @@ void check_nonce(byte_reader &from, const unique_id &nonce) {
 
 std::uint64_t checksum(const void *bytes, std::size_t size) {
   return XXH3_64bits(bytes, size);
+}
+
+void running_checksum::end::operator()(XXH3_state_s *state) const {
+  XXH3_freeState(state);
+}
+
+running_checksum::running_checksum() : state_(XXH3_createState()) {
+  if (!state_) throw std::bad_alloc();
+  XXH3_64bits_reset(state_.get());
+}
+
+void running_checksum::add(const void *bytes, std::size_t size) {
+  XXH3_64bits_update(state_.get(), bytes, size);
+}
+
+std::uint64_t running_checksum::sum() const {
+  return XXH3_64bits_digest(state_.get());
 }
 
 head_buffer pack(frame_head head, std::uint64_t payload_checksum) {

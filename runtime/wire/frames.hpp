@@ -3,10 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
+
+struct XXH3_state_s;  // of libxxhash
 
 // The bytes of the weight streams (docs/wire.md). Nothing here reads or writes a socket.
 namespace slipstream::wire {
@@ -64,6 +67,20 @@ using unique_id = std::array<unsigned char, 16>;
 
 /// XXH3, 64 bits.
 std::uint64_t checksum(const void *bytes, std::size_t size);
+/// The same, of bytes that come in pieces.
+class running_checksum {
+ public:
+  running_checksum();
+  void add(const void *bytes, std::size_t size);
+  std::uint64_t sum() const;
+
+ private:
+  struct end {
+    void operator()(XXH3_state_s *state) const;
+  };
+  std::unique_ptr<XXH3_state_s, end> state_;
+};
+
 /// Fills in the checksum, from that of the payload.
 head_buffer pack(frame_head head, std::uint64_t payload_checksum);
 /// Throws wire_error where the reserved bytes are not zero or the kind is unknown.

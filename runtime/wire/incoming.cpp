@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "models/error.hpp"
+#include "runtime/plumbing/say.hpp"
 
 namespace slipstream::wire {
 namespace {
@@ -45,7 +46,11 @@ source_ptr incoming::begin(const offer_text &offer, std::int64_t version, std::i
   partial_ = nullptr;
   base_ = newest_;
   at::Tensor memory;
-  if (newest_ && newest_->elements() == static_cast<std::int64_t>(offer.elements) && forgotten(newest_)) {
+  const auto file = spooled(static_cast<std::int64_t>(offer.elements));
+  if (file) {
+    memory = spooled_tensor(file, static_cast<std::int64_t>(offer.elements));
+  } else if (newest_ && newest_->elements() == static_cast<std::int64_t>(offer.elements) &&
+             forgotten(newest_)) {
     memory = newest_->value().flat;  // chunk by chunk over what it stands for: no second buffer
     newest_ = nullptr;
   } else {
@@ -53,7 +58,7 @@ source_ptr incoming::begin(const offer_text &offer, std::int64_t version, std::i
   }
   partial_ =
       std::make_shared<version_source>(weight_version{offer.model, version, memory, offer.last}, offer.origin,
-                                       static_cast<wire_type>(offer.type), offer.chunk_bytes, false);
+                                       static_cast<wire_type>(offer.type), offer.chunk_bytes, false, file);
   return partial_;
 }
 
@@ -114,6 +119,22 @@ at::Tensor incoming::room(std::int64_t elements) {
   std::erase_if(pool_, [&](const at::Tensor &memory) { return unused(memory); });
   if (!found.defined()) pool_.push_back(found = at::empty({elements}, at::kFloat));
   return found;
+}
+
+/// A file for the arriving version; null: memory, also where the disk is full, which is said once.
+std::shared_ptr<spool_file> incoming::spooled(std::int64_t elements) {
+  if (spool_.empty()) return nullptr;
+  const auto bytes = static_cast<std::size_t>(elements) * sizeof(float);
+  try {
+    auto file = std::make_shared<spool_file>(spool_, bytes);
+    spool_full_ = false;
+    return file;
+  } catch (const run_error &problem) {
+    if (!std::exchange(spool_full_, true))
+      say("warning: weights of " + std::to_string(bytes >> 20) + " MB arrive in memory, not in \"" + spool_ +
+          "\": " + problem.what() + "\n");
+    return nullptr;
+  }
 }
 
 void slot_returns::give(std::uint64_t connection, std::uint64_t slot) {

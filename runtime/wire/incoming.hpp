@@ -19,9 +19,10 @@ namespace slipstream::wire {
 /// again.
 class incoming {
  public:
-  /// `passes_on`: the newest whole version may be read by others at any time.
-  incoming(std::int64_t elements, std::int64_t max_elements, bool passes_on)
-      : elements_(elements), max_elements_(max_elements), passes_on_(passes_on) {}
+  /// `passes_on`: the newest whole version may be read by others at any time. `spool`: the folder that
+  /// versions arrive in; empty: in memory.
+  incoming(std::int64_t elements, std::int64_t max_elements, bool passes_on, std::string spool)
+      : elements_(elements), max_elements_(max_elements), passes_on_(passes_on), spool_(std::move(spool)) {}
 
   enum class verdict { take, decline };
   /// What to do with an offer. Throws run_error where the model is of another size, wire_error where the
@@ -51,10 +52,13 @@ class incoming {
  private:
   void remember(const unique_id &origin, std::int64_t version);
   at::Tensor room(std::int64_t elements);
+  std::shared_ptr<spool_file> spooled(std::int64_t elements);
   bool forgotten(const source_ptr &version) const;
 
   std::int64_t elements_, max_elements_;
   bool passes_on_;
+  std::string spool_;
+  bool spool_full_ = false;  ///< said once, until there is room again
   source_ptr partial_, base_, newest_;
   unique_id origin_{};
   std::int64_t version_ = -1;

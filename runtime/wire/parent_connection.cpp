@@ -157,9 +157,8 @@ task<void> parent_connection::heard_chunk(frame_head head) {
   if (chunk < 0 || chunk >= source->chunks() || source->has(chunk) || source->bytes(chunk) != head.length)
     throw wire_error("a chunk that was not asked for");
   void *to = source->room(chunk, staging_);
-  co_await stream_.read(to, head.length);
   const auto sum = payload_checksum(head);
-  if (checksum(to, head.length) != sum) throw wire_error("a chunk is damaged");
+  if (co_await stream_.read_summed(to, head.length) != sum) throw wire_error("a chunk is damaged");
   if (!model_ || model_->partial() != source) co_return;  // given up while it came
   source->accept(chunk, sum, staging_);
   owner_.count([&](auto &all) { all.bytes += head.length, ++all.chunks; });

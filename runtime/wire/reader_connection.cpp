@@ -231,6 +231,7 @@ task<void> reader_connection::offer(source_ptr source) {
   text.chunk_bytes = static_cast<std::uint32_t>(source->chunk_bytes());
   text.type = static_cast<std::uint8_t>(source->type());
   int descriptor = -1;
+  if (!stream_.local()) source->sum_ahead(owner_.sums_);
   if (stream_.local()) {
     auto &slot = owner_.slots_.of(source);
     slot.held_by.insert(this);

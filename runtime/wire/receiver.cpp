@@ -40,9 +40,10 @@ receiver::receiver(asio::io_context &context, const weight_client_options &optio
   if (options.models.empty()) throw input_error("weights: error: a receiver needs a model");
   check_security(options.security, "weights");
   check_parents(options.parents, options.security);
+  check_spool(options.spool, "weights");
   tls_ = tls_context(options.security);
   for (const auto &[name, elements] : options.models)
-    models_.emplace(name, incoming(elements, options.limits.max_elements, relay != nullptr));
+    models_.emplace(name, incoming(elements, options.limits.max_elements, relay != nullptr, options.spool));
   returns_ = std::make_shared<slot_returns>([this] {
     asio::post(context_, [this] {
       for (const auto &[connection, slot] : returns_->take())

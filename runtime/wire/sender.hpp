@@ -83,6 +83,7 @@ class sender {
   std::map<std::string, std::deque<past_version>> past_;
   std::vector<std::weak_ptr<version_source>> alive_;
   slot_store slots_;
+  sums_thread sums_;
   std::set<std::shared_ptr<reader_connection>> connections_;
   std::uint64_t next_reader_ = 0;
   mutable std::mutex mutex_;

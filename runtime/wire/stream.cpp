@@ -32,6 +32,12 @@ void step_back() {
   // Of this thread alone, on Linux. Where it may not be, the transfer is as urgent as all else.
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
 }
+namespace {
+
+/// Of a chunk, between two looks at its checksum: a core's second cache holds it.
+constexpr std::size_t summed_piece = std::size_t{1} << 18;
+
+}  // namespace
 
 void wake_up::set() {
   set_ = true;
@@ -117,6 +123,21 @@ task<void> wire_stream::read(void *to, std::size_t size) {
     else
       co_await asio::async_read(std::get<0>(socket_), buffer, more, use_awaitable);
   });
+}
+
+task<std::uint64_t> wire_stream::read_summed(void *to, std::size_t size) {
+  if (size <= summed_piece) {
+    co_await read(to, size);
+    co_return checksum(to, size);
+  }
+  running_checksum sum;
+  for (auto *at = static_cast<char *>(to); size > 0;) {
+    const auto piece = std::min(size, summed_piece);
+    co_await read(at, piece);
+    sum.add(at, piece);
+    at += piece, size -= piece;
+  }
+  co_return sum.sum();
 }
 
 task<void> wire_stream::read_local(void *to, std::size_t size) {

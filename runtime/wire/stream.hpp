@@ -64,6 +64,8 @@ class wire_stream {
   /// The next frame's head, in sequence, its payload not longer than `longest`.
   task<frame_head> read_head();
   task<void> read(void *to, std::size_t size);
+  /// The same, and its checksum, piece by piece while a piece is in the cache.
+  task<std::uint64_t> read_summed(void *to, std::size_t size);
   /// Reads the payload of a small frame and checks it.
   task<std::string> read_payload(frame_head head, std::size_t longest);
   /// The descriptor that came with the frames read so far, oldest first; -1: none. The caller closes it.

@@ -8,7 +8,7 @@
 namespace slipstream::wire {
 
 version_source::version_source(weight_version value, const unique_id &origin, wire_type type,
-                               std::int64_t chunk_bytes, bool whole)
+                               std::int64_t chunk_bytes, bool whole, std::shared_ptr<spool_file> spool)
     : value_(std::move(value)),
       origin_(origin),
       type_(type),
@@ -19,10 +19,15 @@ version_source::version_source(weight_version value, const unique_id &origin, wi
       missing_(whole ? 0 : chunks_),
       present_(static_cast<std::size_t>(chunks_), whole),
       table_(std::make_shared<chunk_table>()),
-      // Read-only memory, where the values came through shared memory: whole, so never written.
+      spool_(std::move(spool)),
+      // Read-only memory, where the values came through shared memory or lie in a spool: never written.
       data_(static_cast<float *>(value_.flat.data_ptr())) {
   table_->sums.resize(static_cast<std::size_t>(chunks_));
   table_->known.resize(static_cast<std::size_t>(chunks_), false);
+}
+
+version_source::~version_source() {
+  if (early_) early_->stop();
 }
 
 std::size_t version_source::elements_of(std::int64_t chunk) const {
@@ -44,33 +49,59 @@ bool version_source::comparable(const version_source &other) const {
          elements_ == other.elements_;
 }
 
-const void *version_source::read(std::int64_t chunk, std::vector<std::uint16_t> &staging) const {
-  const float *from = data_ + first_element(chunk);
-  if (type_ == wire_type::float32) return from;
-  staging.resize(static_cast<std::size_t>(per_chunk_));
-  to_bfloat16(from, staging.data(), elements_of(chunk));
+const void *version_source::read(std::int64_t chunk, std::vector<std::uint16_t> &staging) {
+  const bool plain = type_ == wire_type::float32;
+  if (plain && !spool_) return data_ + first_element(chunk);
+  staging.resize(static_cast<std::size_t>(chunk_bytes_) / 2);
+  if (plain)
+    spool_->read(offset(chunk), staging.data(), bytes(chunk));
+  else
+    to_bfloat16(elements_at(chunk), staging.data(), elements_of(chunk));
   return staging.data();
+}
+
+const float *version_source::elements_at(std::int64_t chunk) {
+  if (!spool_) return data_ + first_element(chunk);
+  wide_.resize(static_cast<std::size_t>(per_chunk_));
+  spool_->read(offset(chunk), wide_.data(), elements_of(chunk) * sizeof(float));
+  return wide_.data();
 }
 
 std::uint64_t version_source::sum(std::int64_t chunk, const void *at) {
   const auto i = static_cast<std::size_t>(chunk);
   if (!table_->known[i]) {
-    table_->sums[i] = checksum(at, bytes(chunk));
+    const auto early = early_ ? early_->find(chunk) : std::nullopt;
+    if (early_ && !early) early_->go_on_at(chunk + 1);
+    table_->sums[i] = early ? *early : checksum(at, bytes(chunk));
     table_->known[i] = true;
   }
   return table_->sums[i];
 }
 
+/// Not of bfloat16, whose bytes are made only when they are sent, and not of what arrives with checksums.
+void version_source::sum_ahead(sums_thread &thread) {
+  const bool some = std::find(table_->known.begin(), table_->known.end(), false) != table_->known.end();
+  if (early_ || type_ != wire_type::float32 || !whole() || !some || chunks_ < 2) return;
+  early_ = std::make_shared<early_sums>(chunks_);
+  thread.start(value_.flat, chunk_bytes_, early_);
+}
+
 void *version_source::room(std::int64_t chunk, std::vector<std::uint16_t> &staging) {
-  if (type_ == wire_type::float32) return data_ + first_element(chunk);
-  staging.resize(static_cast<std::size_t>(per_chunk_));
+  if (type_ == wire_type::float32 && !spool_) return data_ + first_element(chunk);
+  staging.resize(static_cast<std::size_t>(chunk_bytes_) / 2);
   return staging.data();
 }
 
 void version_source::accept(std::int64_t chunk, std::uint64_t sum,
                             const std::vector<std::uint16_t> &staging) {
-  if (type_ == wire_type::bfloat16)
-    from_bfloat16(staging.data(), data_ + first_element(chunk), elements_of(chunk));
+  const auto count = elements_of(chunk);
+  if (type_ == wire_type::bfloat16) {
+    if (spool_) wide_.resize(static_cast<std::size_t>(per_chunk_));
+    from_bfloat16(staging.data(), spool_ ? wide_.data() : data_ + first_element(chunk), count);
+    if (spool_) spool_->write(offset(chunk), wide_.data(), count * sizeof(float));
+  } else if (spool_) {
+    spool_->write(offset(chunk), staging.data(), count * sizeof(float));
+  }
   mark(chunk, sum);
 }
 
@@ -78,8 +109,12 @@ void version_source::copy(std::int64_t chunk, const version_source &base) {
   const auto i = static_cast<std::size_t>(chunk);
   if (!comparable(base) || !base.whole() || !base.table_->known[i])
     throw wire_error("a chunk is said to be as in a version that is not here");
-  if (data_ != base.data_)  // else it is written over the base
-    std::memcpy(data_ + first_element(chunk), base.data_ + first_element(chunk), elements_of(chunk) * 4);
+  const float *from = base.data_ + first_element(chunk);
+  const auto size = elements_of(chunk) * sizeof(float);
+  if (spool_)
+    spool_->write(offset(chunk), from, size);
+  else if (data_ != base.data_)  // else it is written over the base
+    std::memcpy(data_ + first_element(chunk), from, size);
   mark(chunk, base.table_->sums[i]);
 }
 

@@ -5,7 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/wire/early_sums.hpp"
 #include "runtime/wire/frames.hpp"
+#include "runtime/wire/spool.hpp"
 #include "runtime/wire/weight_stream.hpp"
 
 namespace slipstream::wire {
@@ -20,9 +22,13 @@ struct chunk_table {
 /// one thread. Only a whole one is shown to anybody but the wire.
 class version_source {
  public:
-  /// `whole`: the tensor holds the values already.
+  /// `whole`: the tensor holds the values already. `spool`: the file that the tensor shows, into which chunks
+  /// are written, and from which they are read without a look at the tensor's memory; null: ordinary memory.
   version_source(weight_version value, const unique_id &origin, wire_type type, std::int64_t chunk_bytes,
-                 bool whole);
+                 bool whole, std::shared_ptr<spool_file> spool = nullptr);
+  ~version_source();
+  version_source(const version_source &) = delete;
+  version_source &operator=(const version_source &) = delete;
 
   const weight_version &value() const { return value_; }
   const unique_id &origin() const { return origin_; }
@@ -44,9 +50,11 @@ class version_source {
   bool comparable(const version_source &other) const;
 
   /// A chunk's bytes as they travel: in the tensor's memory, or in `staging`.
-  const void *read(std::int64_t chunk, std::vector<std::uint16_t> &staging) const;
+  const void *read(std::int64_t chunk, std::vector<std::uint16_t> &staging);
   /// The checksum of those bytes; computed once.
   std::uint64_t sum(std::int64_t chunk, const void *bytes);
+  /// Somebody is about to read it: has the thread compute what checksums are not known, ahead of sum().
+  void sum_ahead(sums_thread &thread);
 
   /// Where a chunk's bytes go, as they travel.
   void *room(std::int64_t chunk, std::vector<std::uint16_t> &staging);
@@ -59,7 +67,11 @@ class version_source {
 
  private:
   std::int64_t first_element(std::int64_t chunk) const { return chunk * per_chunk_; }
+  std::size_t offset(std::int64_t chunk) const {
+    return static_cast<std::size_t>(first_element(chunk)) * sizeof(float);
+  }
   std::size_t elements_of(std::int64_t chunk) const;
+  const float *elements_at(std::int64_t chunk);
   void mark(std::int64_t chunk, std::uint64_t sum);
 
   weight_version value_;
@@ -68,6 +80,9 @@ class version_source {
   std::int64_t chunk_bytes_, elements_, per_chunk_, chunks_, missing_;
   std::vector<bool> present_;
   std::shared_ptr<chunk_table> table_;
+  std::shared_ptr<early_sums> early_;  ///< null: nobody has asked for them
+  std::shared_ptr<spool_file> spool_;
+  std::vector<float> wide_;  ///< one chunk, on its way to or from the spool
   float *data_;
   bool cancelled_ = false;
 };

@@ -85,10 +85,18 @@ struct weight_client_options {
   /// Passes what arrives on to others, chunk by chunk, while it arrives. Not set: a leaf.
   std::shared_ptr<const endpoint> relay_listen;
   wire_limits limits;
+  /// A folder on this machine's disk that versions from a stream arrive in, in files without a name: they
+  /// become memory of this process only where they are looked at. Empty: they arrive in memory.
+  std::string spool;
 };
 
+/// Throws input_error where versions cannot arrive in a folder: it is not there, not ours to write to, in
+/// memory (tmpfs), or on a file system without unnamed files. An empty one is fine.
+void check_spool(const std::string &folder, const std::string &what);
+
 /// A receiver. Only whole, checked versions are shown, each in memory that is not written again while anybody
-/// holds its tensor. Memory that came through shared memory is read-only: writing to it ends the process.
+/// holds its tensor. Memory that came through shared memory or a spool is read-only: writing to it ends the
+/// process.
 class weight_client {
  public:
   /// Connects in the background. `arrived` gets each version, `failed` (once, at the end) why no more will

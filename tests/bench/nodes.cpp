@@ -36,6 +36,8 @@ int main(int argc, char **argv) {
   app.add_option("--name", chosen.name);
   app.add_option("--megabytes", chosen.megabytes, "of the weights (default: 256)");
   app.add_option("--rounds", chosen.rounds, "of each measurement (default: 7)");
+  app.add_option("--spool", chosen.spool,
+                 "a folder on a disk that versions arrive in (default: memory; of `memory`: /var/tmp)");
   app.add_flag("--shared", chosen.shared);
   app.add_flag("--half", chosen.half);
   app.add_flag("--touch", chosen.touch);

@@ -37,7 +37,7 @@ json memory() {
   std::ifstream file("/proc/self/status");
   json result;
   for (std::string word; file >> word;)
-    for (const char *wanted : {"VmHWM:", "RssAnon:", "RssShmem:"})
+    for (const char *wanted : {"VmHWM:", "RssAnon:", "RssFile:", "RssShmem:"})
       if (word == wanted) {
         std::int64_t kilobytes = 0;
         file >> kilobytes;
@@ -100,6 +100,7 @@ int receive(const arguments &chosen) {
   options.security = chosen.security();
   options.models = {{"policy", chosen.elements()}};
   options.limits = chosen.limits();
+  options.spool = chosen.spool;
   if (!chosen.relay.empty())
     options.relay_listen = std::make_shared<const endpoint>(parse_endpoint(chosen.relay, "relay"));
   const auto before = memory();

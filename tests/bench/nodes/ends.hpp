@@ -11,6 +11,7 @@ namespace slipstream::bench {
 
 struct arguments {
   std::string role, place, relay, files, name;
+  std::string spool;  ///< folder that a receiver's versions arrive in; empty: in memory
   std::int64_t megabytes = 256, rounds = 7;
   bool shared = false;  ///< through shared memory
   bool half = false;    ///< bfloat16 on the way

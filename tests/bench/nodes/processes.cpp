@@ -85,6 +85,7 @@ std::vector<std::string> words(const arguments &chosen, const std::string &role,
   if (chosen.half) all.push_back("--half");
   if (!chosen.keep) all.push_back("--copy");
   if (chosen.touch) all.push_back("--touch");
+  if (!chosen.spool.empty()) all.insert(all.end(), {"--spool", chosen.spool});
   if (!chosen.files.empty()) all.insert(all.end(), {"--files", chosen.files});
   return all;
 }
