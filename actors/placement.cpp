@@ -6,6 +6,7 @@
 #include "models/error.hpp"
 #include "runtime/topology/suggest.hpp"
 #include "runtime/wire/endpoint.hpp"
+#include "runtime/wire/weight_stream.hpp"
 
 namespace slipstream {
 namespace {
@@ -120,6 +121,10 @@ void check_links(const topology &graph) {
   attempt(nodes.at, [&] { check_security(security, "[nodes]"); });
   check(nodes.at, "[nodes] listen", nodes.listen);
   check(nodes.at, "[nodes] weights", nodes.weights);
+  // The folder of nodes that start on this machine; others look at theirs before they take weights.
+  if (std::any_of(nodes.places.begin(), nodes.places.end(),
+                  [](const auto &node) { return node.launch == "local"; }))
+    attempt(nodes.at, [&] { check_spool(nodes.spool, "[nodes] spool"); });
   for (const auto &node : nodes.places) check(node.at, "[nodes." + node.name + "] address", node.address);
 }
 

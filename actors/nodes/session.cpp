@@ -129,6 +129,7 @@ void node_session::stream(const place_order &order, const shipped_model &model) 
   streams.parents = {run_};
   streams.security = how_.security;
   streams.name = how_.node;
+  streams.spool = plan_->graph().nodes.spool;
   streams.limits.patience = std::chrono::milliseconds(how_.patience_ms);
   // A plain relay could listen on loopback only, where nobody but the run's own machine is.
   const bool relay = order.relay && order.machine != machine_key() && !how_.security.plain();

@@ -95,6 +95,9 @@ nodes_config read_nodes(const node &document) {
   nodes.patience_ms = milliseconds(s, "patience", nodes.patience_ms, 0.1);
   nodes.actor_restarts = s.integer("actor_restarts", nodes.actor_restarts, 0, 1'000'000);
   nodes.relay_fanout = s.integer("relay_fanout", nodes.relay_fanout, 0, 64);
+  nodes.spool = s.text("spool", "");
+  if (!nodes.spool.empty() && nodes.spool.front() != '/')
+    s.fail("spool", "spool is a folder on the nodes' machines; give its whole path, beginning with /");
   for (const auto &entry : *table->as_table()) {
     if (entry.content.as_table() == nullptr) continue;
     if (!is_node_name(entry.key))
@@ -120,7 +123,8 @@ std::string write_nodes(const nodes_config &nodes) {
       text("certificate", nodes.certificate) + text("key", nodes.key) + text("authority", nodes.authority) +
       seconds("heartbeat", nodes.heartbeat_ms) + seconds("timeout", nodes.timeout_ms) +
       seconds("patience", nodes.patience_ms) +
-      fmt::format("actor_restarts = {}\nrelay_fanout = {}\n", nodes.actor_restarts, nodes.relay_fanout);
+      fmt::format("actor_restarts = {}\nrelay_fanout = {}\n", nodes.actor_restarts, nodes.relay_fanout) +
+      text("spool", nodes.spool);
   for (const auto &place : nodes.places)
     out += fmt::format("\n[nodes.{}]\n", write_key(place.name)) + text("address", place.address) +
            text("launch", place.launch) + text("host", place.host) + text("program", place.program) +

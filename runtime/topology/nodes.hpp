@@ -31,6 +31,7 @@ struct nodes_config {
   std::int64_t patience_ms = 60'000;        ///< an actor that runs nowhere is waited for that long
   std::int64_t actor_restarts = 3;          ///< of one placed actor that fails
   std::int64_t relay_fanout = 1;            ///< nodes that one passes weights on to; 0: all ask the run
+  std::string spool;  ///< folder on each node's disk that weights arrive in; empty: in memory
   std::vector<node_config> places;
   source_position at;
 

@@ -233,6 +233,12 @@ def messages(place):
     open_file.write_text(open_file.read_text().replace("[nodes]\n", '[nodes]\nlisten = "0.0.0.0:0"\n'))
     code, message = program.run(open_file)
     checks.check("an open port needs certificates", code == 2 and "[nodes] listen" in message, message)
+    spool_file = place.write("spool", 0, True)
+    text = spool_file.read_text()
+    for folder, why in (("/nowhere", "No such file"), ("/dev/shm", "lies in memory"), ("tmp", "whole path")):
+        spool_file.write_text(text.replace("[nodes]\n", '[nodes]\nspool = "%s"\n' % folder))
+        code, message = program.run(spool_file)
+        checks.check("no spool in %s" % folder, code == 2 and "spool" in message and why in message, message)
     file = place.write("stranger", 0, True, b='launch = "none"', long=True)
     folder = place.run("stranger")
     with started("launch", file) as run:

@@ -73,6 +73,7 @@ const std::vector<bad_input> table{
     {run + schedule + "[nodes.b]\nhost = ^\"h\"\n" + actors, {"host is for launch"}},
     {run + schedule + "[nodes]\ncertificate = ^\"a.pem\"\n" + actors, {"go together"}},
     {run + schedule + "[nodes]\nheartbeat = 2\ntimeout = ^3\n" + actors, {"two heartbeats"}},
+    {run + schedule + "[nodes]\nspool = ^\"tmp\"\n" + actors, {"whole path"}},
     {run + schedule + "[nodes]\n^patients = 3\n" + actors, {"Did you mean \"patience\"?"}},
     {run + schedule + "[chaos]\nevents = [^{ update = 3 }]\n" + actors, {"names what it does to whom"}},
     {run + schedule + "[chaos]\nevents = ^3\n" + actors, {"events is a list"}},
