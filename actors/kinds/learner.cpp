@@ -88,7 +88,7 @@ learner_keys read_keys(settings &s) {
   training.epochs = s.integer("epochs", 1, 1);
   keys.threads = training.threads = s.integer("threads", 1, 1, 1024);
   training.replicas = s.integer("replicas", 1, 1, 64);
-  training.shard_moments = s.integer("zero", 0, 0, 1) == 1;
+  training.zero = s.integer("zero", 0, 0, 3);
   training.patience = std::chrono::seconds(s.integer("rank_timeout", 60, 1, 86400));
   keys.i_know = s.flag("i_know", false);
   return keys;
@@ -214,6 +214,11 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
                 "; use decoupled_ppo, set max_staleness = 0, or write i_know = true here");
 }
 
+/// Of zero = 3 no device holds a whole model.
+std::string initial_device(const actor_config &self, const trainer_options &training) {
+  return training.zero == 3 ? "cpu" : self.device;
+}
+
 trainer_options finished_options(preflight &plan, const actor_config &self, const learner_keys &keys) {
   auto training = keys.training;
   const auto steps = training.mini_batches * training.epochs;
@@ -249,7 +254,8 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   training.keep_zero = text_key(*giver, "zero_groups") == "keep";
   const auto reference = text_key(self, "reference");
   if (!reference.empty())
-    training.reference = place(plan.models().load(reference), self.device, plan.graph().run.numerics);
+    training.reference =
+        place(plan.models().load(reference), initial_device(self, training), plan.graph().run.numerics);
   training.keep_every = plan.graph().run.checkpoint_every;
   return training;
 }
@@ -295,7 +301,9 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   place_ranks(context, self, options);
   learner_setup setup;
   setup.model = text_key(self, "model");
-  setup.initial = place(context.first.at(setup.model)->model, self.device, graph.run.numerics);
+  setup.initial =
+      place(context.first.at(setup.model)->model, initial_device(self, options), graph.run.numerics);
+  options.device = self.device;
   setup.share = context.share(name, keys.threads);
   setup.share.ranks = ranks_here(self, options);
   for (const auto &[model, bound] : options.model_bounds)

@@ -100,13 +100,22 @@ void check_ranks(preflight &checks, const actor_config &self, const trainer_opti
   const complaints said{self};
   check_places(checks, self, training);
   if (replicas == 1) {
-    if (training.shard_moments)
-      said.at(
-          "zero",
-          "zero = 1 shares the optimizer's state among the replicas, and there is one; write replicas = 2 "
-          "or more, or leave zero out");
+    if (training.zero > 0)
+      said.at("zero",
+              fmt::format("zero = {} shares the {} among the replicas, and there is one; write replicas "
+                          "= 2 or more, or leave zero out",
+                          training.zero,
+                          training.zero == 1 ? "optimizer's state" : "model and its optimizer's state"));
     return;
   }
+  if (training.zero == 2)
+    said.at(
+        "zero",
+        "zero = 2 (parts of gradients and whole parameters) is not there; write 3, which shares both, or 1");
+  if (training.zero == 3 && described_model(checks, self).adapter)
+    said.at("zero",
+            "zero = 3 shares the parameters that train, and of a model with adapters these are small; write "
+            "zero = 1");
   const auto groups = checks.graph().schedule.batch / checks.group() / training.mini_batches;
   if (replicas > groups)
     said.at("replicas",

@@ -17,6 +17,7 @@ class causal : public attention {
                     const at::Tensor &v) override {
     return ops::causal_attention({q, k, v}, lengths_, window, mode_);
   }
+  std::shared_ptr<attention> copy() const override { return std::make_shared<causal>(*this); }
 
  private:
   std::vector<std::int64_t> lengths_;

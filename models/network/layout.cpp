@@ -89,6 +89,21 @@ std::vector<parameter_slot> parameter_layout(const model_spec &spec) {
   return slots.take();
 }
 
+std::vector<std::pair<std::int64_t, std::int64_t>> layer_ranges(const model_spec &spec) {
+  const std::vector<parameter_slot> slots = parameter_layout(spec);
+  std::vector<std::pair<std::int64_t, std::int64_t>> ranges;
+  std::size_t next = 0;
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    const std::string prefix = find_family(spec.model_type)->tensors.layer + std::to_string(i) + ".";
+    const auto within = [&] { return slots[next].name.rfind(prefix, 0) == 0; };
+    while (!within()) ++next;
+    const std::int64_t first = slots[next].offset;
+    while (within()) ++next;  // a norm follows the last one
+    ranges.emplace_back(first, slots[next].offset - first);
+  }
+  return ranges;
+}
+
 std::int64_t parameter_count(const model_spec &spec) {
   const std::vector<parameter_slot> slots = parameter_layout(spec);
   return slots.back().offset + slots.back().count();

@@ -36,19 +36,28 @@ struct parameters {
 
 // Views of a flat buffer by slot; with a gradient buffer each view is a leaf that accumulates into the same
 // place of it.
-struct buffer {
-  at::Tensor values, gradient;
+class buffer {
+ public:
+  buffer() = default;
+  buffer(at::Tensor values, at::Tensor gradient) : pieces_{{0, std::move(values), std::move(gradient)}} {}
+  explicit buffer(std::vector<parameter_piece> pieces) : pieces_(std::move(pieces)) {}
 
   at::Tensor view(std::int64_t start, std::vector<std::int64_t> shape) const {
+    const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), start,
+                                        [](std::int64_t at, const auto &piece) { return at < piece.first; });
+    const auto &[first, values, gradient] = *(after - 1);
     std::int64_t count = 1;
     for (const std::int64_t size : shape) count *= size;
-    at::Tensor view = values.narrow(0, start, count).view(shape);
+    at::Tensor view = values.narrow(0, start - first, count).view(shape);
     if (!gradient.defined()) return view;
     view.set_requires_grad(true);
-    view.mutable_grad() = gradient.narrow(0, start, count).view(shape);
+    view.mutable_grad() = gradient.narrow(0, start - first, count).view(shape);
     return view;
   }
   at::Tensor view(const parameter_slot &slot) const { return view(slot.offset, slot.shape); }
+
+ private:
+  std::vector<parameter_piece> pieces_;
 };
 
 // Hands out the parameters in the order of parameter_layout, several slots as one matrix where one product
@@ -164,6 +173,24 @@ struct transformer::state {
   numerics mode;
   at::Tensor frequencies;  // of rotary positions
   parameters weights;
+  std::shared_ptr<layer_residency> residency;  // null: all layers are there
+
+  at::Tensor linear(const at::Tensor &x, const linear_weights &w) const {
+    return ops::adapted_linear(x, w.weight, w.bias, w.adapters, mode);
+  }
+  at::Tensor normed(const at::Tensor &x, const ops::norm_weights &w) const {
+    return ops::norm(x, w, spec.norm_eps, mode);
+  }
+  at::Tensor layer(std::int64_t index, const at::Tensor &x, const ops::rotary &angles, attention &how) const {
+    const layer_parameters &own = weights.layers[static_cast<std::size_t>(index)];
+    const at::Tensor qkv = linear(normed(x, own.norm), own.qkv);
+    const ops::heads parts = ops::split_heads(qkv, angles, own.q_norm, own.k_norm, spec, mode);
+    const at::Tensor seen = how.attend(index, spec.window(index), parts.q, parts.k, parts.v);
+    const at::Tensor y =
+        at::add(x, linear(seen.reshape({x.size(0), spec.heads * spec.head_dim}), own.output));
+    const at::Tensor up = linear(normed(y, own.mlp_norm), own.up);
+    return at::add(y, linear(ops::activate(up, spec.activation, mode), own.down));
+  }
 };
 
 namespace {
@@ -176,13 +203,17 @@ at::Tensor frequencies_of(const model_spec &spec) {
 
 }  // namespace
 
+std::shared_ptr<attention> attention::copy() const {
+  throw std::logic_error("this attention cannot be computed again");
+}
+
 transformer::transformer(model_spec spec, at::Tensor flat, numerics mode) {
   check_buffer(parameter_count(spec), flat, "the parameter buffer");
   ops::own_kernels(flat, mode);
   parameters weights = cut(spec, {flat.detach(), {}}, nullptr, {});
   const at::Tensor frequencies = frequencies_of(spec);
   state_ = std::make_shared<const state>(
-      state{std::move(spec), std::move(flat), {}, {}, mode, frequencies, std::move(weights)});
+      state{std::move(spec), std::move(flat), {}, {}, mode, frequencies, std::move(weights), {}});
 }
 
 transformer::transformer(model_spec spec, at::Tensor flat, adapter_spec adapter, at::Tensor values,
@@ -192,8 +223,30 @@ transformer::transformer(model_spec spec, at::Tensor flat, adapter_spec adapter,
   ops::own_kernels(flat, mode);
   parameters weights = cut(spec, {flat.detach(), {}}, &adapter, {values.detach(), {}});
   const at::Tensor frequencies = frequencies_of(spec);
-  state_ = std::make_shared<const state>(state{std::move(spec), std::move(flat), std::move(adapter),
-                                               std::move(values), mode, frequencies, std::move(weights)});
+  state_ = std::make_shared<const state>(state{std::move(spec),
+                                               std::move(flat),
+                                               std::move(adapter),
+                                               std::move(values),
+                                               mode,
+                                               frequencies,
+                                               std::move(weights),
+                                               {}});
+}
+
+transformer::transformer(model_spec spec, const std::vector<parameter_piece> &pieces,
+                         std::shared_ptr<layer_residency> residency, numerics mode) {
+  std::int64_t next = 0;
+  for (const auto &piece : pieces) {
+    if (piece.first != next)
+      throw std::invalid_argument("the parameters are not cut into pieces without a gap");
+    next += piece.values.numel();
+  }
+  if (next != parameter_count(spec)) throw std::invalid_argument("the pieces are not all parameters");
+  ops::own_kernels(pieces.front().values, mode);
+  parameters weights = cut(spec, buffer(pieces), nullptr, {});
+  const at::Tensor frequencies = frequencies_of(spec);
+  state_ = std::make_shared<const state>(
+      state{std::move(spec), {}, {}, {}, mode, frequencies, std::move(weights), std::move(residency)});
 }
 
 const model_spec &transformer::spec() const {
@@ -231,30 +284,24 @@ void transformer::train_into(const at::Tensor &flat_gradient) {
 }
 
 at::Tensor transformer::hidden(const at::Tensor &ids, const at::Tensor &positions, attention &how) const {
-  const auto &[spec, flat, adapter, values, mode, frequencies, weights] = *state_;
-  const auto linear = [numerics = mode](const at::Tensor &x, const linear_weights &w) {
-    return ops::adapted_linear(x, w.weight, w.bias, w.adapters, numerics);
-  };
-  const auto normed = [&spec = spec, numerics = mode](const at::Tensor &x, const ops::norm_weights &w) {
-    return ops::norm(x, w, spec.norm_eps, numerics);
-  };
+  const state &own = *state_;
+  const parameters &weights = own.weights;
   at::Tensor x = at::embedding(weights.embedding, ids);
   ops::rotary angles;
   if (weights.positions.defined())
     x = at::add(x, at::embedding(weights.positions, positions));
   else
-    angles = ops::rotary_angles(positions, frequencies, flat.options());
-  const std::int64_t rows = x.size(0);
-  for (std::int64_t i = 0; i < spec.layers; ++i) {
-    const layer_parameters &layer = weights.layers[static_cast<std::size_t>(i)];
-    const at::Tensor qkv = linear(normed(x, layer.norm), layer.qkv);
-    const ops::heads parts = ops::split_heads(qkv, angles, layer.q_norm, layer.k_norm, spec, mode);
-    const at::Tensor seen = how.attend(i, spec.window(i), parts.q, parts.k, parts.v);
-    x = at::add(x, linear(seen.reshape({rows, spec.heads * spec.head_dim}), layer.output));
-    const at::Tensor up = linear(normed(x, layer.mlp_norm), layer.up);
-    x = at::add(x, linear(ops::activate(up, spec.activation, mode), layer.down));
+    angles = ops::rotary_angles(positions, own.frequencies, weights.embedding.options());
+  const auto kept = own.residency ? how.copy() : nullptr;
+  for (std::int64_t i = 0; i < own.spec.layers; ++i) {
+    if (!own.residency)
+      x = own.layer(i, x, angles, how);
+    else
+      x = through_layer(own.residency, i, x, [model = state_, i, angles, kept](const at::Tensor &input) {
+        return model->layer(i, input, angles, *kept);
+      });
   }
-  return normed(x, weights.norm);
+  return own.normed(x, weights.norm);
 }
 
 at::Tensor transformer::logits(const at::Tensor &hidden_states) const {

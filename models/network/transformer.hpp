@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "models/network/layer_residency.hpp"
 #include "models/network/spec.hpp"
 #include "models/types.hpp"
 
@@ -67,7 +69,18 @@ class attention {
   /// Queries see the last `window` tokens, their own included; 0: all.
   virtual at::Tensor attend(std::int64_t layer, std::int64_t window, const at::Tensor &q, const at::Tensor &k,
                             const at::Tensor &v) = 0;
+  /// A copy for a backward pass that computes layers again. Throws logic_error where there is none.
+  virtual std::shared_ptr<attention> copy() const;
 };
+
+/// A stretch of the flat buffer that has memory of its own.
+struct parameter_piece {
+  std::int64_t first = 0;  ///< in the order of parameter_layout()
+  at::Tensor values;       ///< [n]
+  at::Tensor gradient{};   ///< [n]; undefined where nothing trains
+};
+/// Where each layer's parameters lie in the flat buffer: {first, count}.
+std::vector<std::pair<std::int64_t, std::int64_t>> layer_ranges(const model_spec &spec);
 
 /// One transformer, sampler and learner alike: a spec and views into one flat buffer of parameters.
 /// Not thread-safe while training; any number of threads may run an instance whose buffer nobody writes.
@@ -78,8 +91,15 @@ class transformer {
   /// With adapters `values` [adapter_count]; `flat` stays as it is.
   transformer(model_spec spec, at::Tensor flat, adapter_spec adapter, at::Tensor values, numerics mode);
 
+  /// Of pieces that follow each other without a gap and cut no slot, each layer one of them. Layers are
+  /// entered and left; what is outside of them must be there during a whole pass. There is no flat() or
+  /// trainable().
+  transformer(model_spec spec, const std::vector<parameter_piece> &pieces,
+              std::shared_ptr<layer_residency> residency, numerics mode);
+
   const model_spec &spec() const;
   numerics mode() const;
+  /// Undefined in pieces.
   const at::Tensor &flat() const;
   /// Null without adapters.
   const adapter_spec *adapter() const;

@@ -39,7 +39,7 @@ std::string described(const rank_lane &lane, std::size_t rank, std::size_t ranks
 follower_ranks::follower_ranks(const trainer_options &leader, const transformer &initial)
     : patience_(leader.patience) {
   const auto where = leader.meeting ? leader.meeting : meet_here();
-  const auto first = initial.trainable().device().str();
+  const auto first = leader.device.empty() ? initial.trainable().device().str() : leader.device;
   const auto shared = std::make_shared<const transformer>(initial);
   std::int64_t here = 1;  // ranks of this process, each on the device after the one before
   for (std::int64_t rank = 1; rank < leader.replicas; ++rank) {

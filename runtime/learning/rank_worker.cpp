@@ -28,9 +28,10 @@ void rank_worker::meet() {
     if (left_) group_->leave();
   }
   options_.group = group;
-  const auto mine = place(initial_, device_, initial_->mode());
-  if (options_.reference) options_.reference = place(options_.reference, device_, initial_->mode());
-  core_ = std::make_unique<trainer>(options_, *mine);
+  const auto on = options_.zero == 3 ? "cpu" : device_;  // it keeps its part of what is there
+  options_.device = device_;
+  if (options_.reference) options_.reference = place(options_.reference, on, initial_->mode());
+  core_ = std::make_unique<trainer>(options_, *place(initial_, on, initial_->mode()));
   initial_ = nullptr;
 }
 

@@ -9,6 +9,7 @@
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/follower_ranks.hpp"
+#include "runtime/learning/sharded_model.hpp"
 #include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
@@ -29,21 +30,30 @@ bool per_token(input_kind kind) {
 }  // namespace
 
 trainer::trainer(trainer_options options, const transformer &initial)
-    : options_(std::move(options)),
-      parameters_(initial.trainable().clone()),
-      gradient_(at::zeros_like(parameters_)),
-      decays_(decay_mask(initial)),
-      model_(initial.with_trainable(parameters_)) {
-  model_.train_into(gradient_);
+    : options_(std::move(options)), decays_(decay_mask(initial)), model_(initial) {
   if (options_.replicas > 1 && !options_.group) {
     followers_ = std::make_shared<follower_ranks>(options_, initial);
     options_.group = followers_->group();
   }
-  if (options_.group)
-    reducer_ = std::make_shared<gradient_reducer>(options_.group, gradient_, options_.bucket);
+  if (options_.zero == 3 && options_.group) {
+    share_parameters(initial);
+  } else {
+    parameters_ = initial.trainable().clone();
+    gradient_ = at::zeros_like(parameters_);
+    model_ = initial.with_trainable(parameters_);
+    model_.train_into(gradient_);
+    if (options_.group)
+      reducer_ = std::make_shared<gradient_reducer>(options_.group, gradient_, options_.bucket);
+  }
   const auto [first, count] = shard_of(options_.group ? options_.group->rank() : 0);
   optimizer_ = fresh_adamw(parameters_.narrow(0, first, count));
   keep_state();
+}
+
+const transformer &trainer::model() const {
+  if (!parts_) return model_;
+  if (!whole_) throw std::logic_error("this rank has a part of the model alone");
+  return *whole_;
 }
 
 /// `whole`: the moments, which rank 0 alone has; null in the others.
@@ -150,21 +160,60 @@ at::Tensor trainer::logprobs(const micro_batch &part, bool with_entropy, at::Ten
   return scores.logprobs;
 }
 
+/// Of a model that does not train; `parts`: where the ranks have parts of it.
+at::Tensor trainer::constant_logprobs(const transformer &policy, const std::shared_ptr<sharded_model> &parts,
+                                      const micro_batch &part) const {
+  const at::NoGradGuard no_gradients;
+  if (parts) parts->begin_pass(false);
+  auto result = batch_logprobs(policy, part.tokens, options_.temperature, false).logprobs;
+  if (parts) parts->end_pass();
+  return result;
+}
+
 /// Proximal log-probabilities: those of the weights as the batch found them, or of the policy that a critic
 /// values.
-void trainer::anchor(micro_batch &part) const {
+void trainer::anchor(mini_batch &group, std::size_t position) const {
+  const auto &parts = needs_target() ? target_parts_ : parts_;
+  if (position >= group.parts.size()) {
+    if (parts) parts->idle_pass(false);
+    return;
+  }
+  auto &part = group.parts[position];
   const at::NoGradGuard no_gradients;
-  const auto &policy = needs_target() ? *target_ : model_;
-  part.inputs.proximal = batch_logprobs(policy, part.tokens, options_.temperature, false).logprobs;
+  part.inputs.proximal = constant_logprobs(needs_target() ? *target_ : model_, parts, part);
   if (options_.vtrace) set_vtrace_targets(part.inputs, *options_.vtrace);
 }
 
+/// Reference log-probabilities where the samples bring none: once a batch, for they do not move.
+void trainer::refer(mini_batch &group, std::size_t position) const {
+  const auto &row = *options_.objective;
+  if (!options_.reference || !per_token(row.kind) || !needs_of(row, options_.loss).reference) return;
+  if (position >= group.parts.size()) {
+    const bool brought = !batch_.front()->samples.front().reference.empty();
+    if (reference_parts_ && !brought) reference_parts_->idle_pass(false);
+    return;
+  }
+  auto &part = group.parts[position];
+  if (!part.inputs.reference.defined())
+    part.inputs.reference = constant_logprobs(*options_.reference, reference_parts_, part);
+}
+
 bool trainer::own_slice() {
+  try {
+    return next_slice();
+  } catch (...) {
+    for (const auto &parts : {parts_, reference_parts_, target_parts_})
+      if (parts) parts->settle();
+    throw;
+  }
+}
+
+bool trainer::next_slice() {
   auto position = cursor_++;
   if (needs_first_pass()) {
     for (auto &group : mini_batches_) {
       if (position < group.slice_tokens.size()) {
-        if (position < group.parts.size()) anchor(group.parts[position]);
+        anchor(group, position);
         const bool last = position + 1 == group.slice_tokens.size() && &group == &mini_batches_.back();
         if (last) end_first_pass();
         return true;
@@ -175,7 +224,7 @@ bool trainer::own_slice() {
   for (std::int64_t epoch = 0; epoch < options_.epochs; ++epoch) {
     for (auto &group : mini_batches_) {
       if (position < group.slices()) {
-        train(group, position);
+        train(group, position, epoch == 0);
         const bool last = position + 1 == group.slices();
         return braked_.empty() && !(last && epoch + 1 == options_.epochs && &group == &mini_batches_.back());
       }
@@ -185,24 +234,30 @@ bool trainer::own_slice() {
   return false;  // nothing had an advantage: the version moves on without a step
 }
 
-/// A rank with fewer parts than another one has nothing to do in some slices but, in the last, to take the
-/// step.
-void trainer::train(mini_batch &group, std::size_t position) {
+/// A rank with fewer parts than another one has nothing to do in some slices but to give the others its part
+/// of the parameters (zero = 3) and, in the last, to take the step. `first`: of the batch's epochs.
+void trainer::train(mini_batch &group, std::size_t position, bool first) {
   const auto sampled = group.slice_tokens.size();
   const auto own = group.parts.size(), shown = group.demonstrations.size();
   if (position == 0 && own + shown == 0 && reducer_) reducer_->start_rest();
   if (position < sampled) {
     tokens_ += group.slice_tokens[position];
+    if (first) refer(group, position);
     if (position < own) {
       const auto result =
           add_gradient(group.parts[position], group.totals, position + 1 == own && shown == 0);
       add_metrics(metrics_, result);
       keep_weights(result);
+    } else if (parts_) {
+      parts_->idle_pass(true);
     }
   } else {
     const auto index = position - sampled;
     tokens_ += group.demonstration_tokens[index];
-    if (index < shown) imitate(group, group.demonstrations[index], index + 1 == shown);
+    if (index < shown)
+      imitate(group, group.demonstrations[index], index + 1 == shown);
+    else if (parts_)
+      parts_->idle_pass(true);
   }
   if (position + 1 == group.slices()) optimizer_step();
 }
@@ -212,10 +267,11 @@ void trainer::train(mini_batch &group, std::size_t position) {
 objective_result trainer::add_gradient(micro_batch &part, const denominators &totals, bool last) {
   const auto &row = *options_.objective;
   auto inputs = part.inputs;
+  if (parts_) parts_->begin_pass(true);
   if (per_token(row.kind)) {
     inputs.logp =
         logprobs(part, row.needs.behaviour || options_.loss.entropy_coefficient != 0, inputs.entropy);
-    complete_inputs(inputs, part);
+    add_proximal(inputs);
   } else if (row.kind == input_kind::values) {
     inputs.values = batch_values(model_, part.tokens);
   } else {
@@ -234,6 +290,7 @@ void trainer::backward(const at::Tensor &loss, bool last) {
     reducer_->backward(loss);
   else
     loss.backward();
+  if (parts_) parts_->end_pass();
 }
 
 /// Whether a brake keeps this step, and the rest of the batch, from being taken.
@@ -260,7 +317,7 @@ bool trainer::brake() {
 void trainer::optimizer_step() {
   const at::NoGradGuard no_gradients;
   if (reducer_) reducer_->finish();
-  grad_norm_ = gradient_norm(gradient_);
+  grad_norm_ = norm_of_all();
   if (!std::isfinite(grad_norm_))
     throw run_error("the gradient is not finite in update " + std::to_string(version_ + 1) +
                     "; batch: " + batch_ids());
@@ -294,7 +351,7 @@ trained_version trainer::own_complete(std::int64_t now_ns) {
   if (!braked_.empty()) result.metrics["brake"] = braked_;
   if (steps_ == 0) result.braked = braked_;
   if (options_.keep_every > 0 && version_ % options_.keep_every == 0) keep_state();
-  if (!options_.group || options_.group->rank() == 0) publish_into(result);
+  if (parts_ || !options_.group || options_.group->rank() == 0) publish_into(result);
   newest_metrics_ = result.metrics;
   for (const char *of_one_update : {"update", "version", "seconds", "tokens"})
     newest_metrics_.erase(of_one_update);
@@ -305,16 +362,23 @@ trained_version trainer::own_complete(std::int64_t now_ns) {
 
 /// The weights as nobody will write them again, in a buffer that nobody else holds any more.
 void trainer::publish_into(trained_version &result) {
+  if (parts_ && !whole_) return parts_->collect(parameters_, {});
+  const auto &like = parts_ ? *whole_ : model_;
   auto reusable = std::find_if(published_.begin(), published_.end(),
                                [](const auto &buffer) { return buffer.use_count() == 1; });
   if (reusable == published_.end()) {
     published_.push_back(
-        std::make_shared<const transformer>(model_.with_trainable(at::empty_like(parameters_))));
+        std::make_shared<const transformer>(like.with_trainable(at::empty_like(like.trainable()))));
     reusable = published_.end() - 1;
   }
   auto buffer = (*reusable)->trainable();
-  buffer.copy_(parameters_);
   result.weights = *reusable;
+  if (!parts_) {
+    buffer.copy_(parameters_);
+    return;
+  }
+  parts_->collect(parameters_, buffer);
+  whole_ = *reusable;
 }
 
 nlohmann::json trainer::summary() const {

@@ -59,7 +59,11 @@ struct trainer_options {
   std::shared_ptr<const transformer> reference;
   std::int64_t replicas =
       1;  ///< ranks that share the work of a batch; a trainer without a group leads the others
-  bool shard_moments = false;     ///< each rank keeps its part of the optimizer's state (ZeRO-1)
+  /// What each rank keeps a part of (the stages of ZeRO, arXiv:1910.02054): 1: the optimizer's state; 3: also
+  /// the parameters and their gradient (the model has no adapters then).
+  std::int64_t zero = 0;
+  /// Where this rank computes with zero = 3, whose initial model is on the CPU; empty: there, too.
+  std::string device{};
   std::int64_t threads = 1;       ///< of LibTorch, for each rank beside this one
   std::int64_t bucket = 1 << 20;  ///< elements of the gradient that are added up over the ranks at once
   std::chrono::milliseconds patience{60000};  ///< no rank waits longer for another
@@ -74,6 +78,7 @@ struct trainer_options {
 };
 
 class follower_ranks;
+class sharded_model;
 
 /// A version that a batch made.
 struct trained_version {
@@ -111,7 +116,8 @@ class trainer {
 
   std::int64_t version() const { return version_; }
   std::int64_t tokens() const { return tokens_; }  ///< trained on so far, prompts included
-  const transformer &model() const { return model_; }
+  /// With zero = 3 as of the newest version, on the CPU and in rank 0 alone.
+  const transformer &model() const;
   /// Whole, also where each rank keeps a part: all ranks take part then.
   adamw_state optimizer();
 
@@ -159,6 +165,7 @@ class trainer {
                  const std::map<std::string, std::int64_t> &judges,
                  const std::vector<sample_group_ptr> &demonstrations);
   bool own_slice();
+  bool next_slice();
   trained_version own_complete(std::int64_t now_ns);
   adamw_state own_optimizer();
   void on_all_ranks(const rank_task &task, const std::function<void()> &own);
@@ -177,6 +184,11 @@ class trainer {
   void step_shard(double scale);
   void publish_into(trained_version &result);
 
+  double norm_of_all() const;
+  void share_parameters(const transformer &initial);
+  std::shared_ptr<const transformer> placed(const std::shared_ptr<const transformer> &given,
+                                            std::shared_ptr<sharded_model> &parts) const;
+
   void check_ages(const std::map<std::string, std::int64_t> &judges);
   void add_mini_batch(const std::vector<const sample *> &samples);
   bool needs_first_pass() const;
@@ -184,16 +196,19 @@ class trainer {
   void end_first_pass();
   void mask_second_moment();
   void whiten_targets();
-  void complete_inputs(objective_inputs &inputs, micro_batch &part);
+  void add_proximal(objective_inputs &inputs) const;
   void keep_weights(const objective_result &result);
   double step_scale();
   void finish_update(nlohmann::json &metrics);
   at::Tensor logprobs(const micro_batch &part, bool with_entropy, at::Tensor &entropy) const;
-  void anchor(micro_batch &part) const;
+  at::Tensor constant_logprobs(const transformer &policy, const std::shared_ptr<sharded_model> &parts,
+                               const micro_batch &part) const;
+  void anchor(mini_batch &group, std::size_t position) const;
+  void refer(mini_batch &group, std::size_t position) const;
   std::vector<micro_batch *> parts();
   void add_demonstrations(const std::vector<sample_group_ptr> &given);
   void imitate(const mini_batch &group, const micro_batch &part, bool last);
-  void train(mini_batch &group, std::size_t position);
+  void train(mini_batch &group, std::size_t position, bool first);
   objective_result add_gradient(micro_batch &part, const denominators &totals, bool last);
   void backward(const at::Tensor &loss, bool last);
   void optimizer_step();
@@ -203,7 +218,10 @@ class trainer {
 
   trainer_options options_;
   std::shared_ptr<follower_ranks> followers_;  ///< of a leader
-  std::shared_ptr<gradient_reducer> reducer_;  ///< null without a group
+  std::shared_ptr<gradient_reducer> reducer_;  ///< null without a group, and with zero = 3
+  /// With zero = 3: of the trained model, of the reference, of the policy that a critic's returns are of.
+  std::shared_ptr<sharded_model> parts_, reference_parts_, target_parts_;
+  std::shared_ptr<const transformer> whole_, whole_reference_;  ///< of rank 0 with zero = 3
   at::Tensor parameters_;
   at::Tensor gradient_;
   at::Tensor decays_;

@@ -8,6 +8,7 @@
 
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/corrections.hpp"
+#include "runtime/learning/sharded_model.hpp"
 #include "runtime/learning/trainer.hpp"
 
 namespace slipstream {
@@ -82,19 +83,15 @@ void trainer::mask_second_moment() {
   }
 }
 
-/// Log-probabilities that stand beside the policy's own: the proximal ones and the reference's.
-void trainer::complete_inputs(objective_inputs &inputs, micro_batch &part) {
+/// Where no first pass gave proximal log-probabilities they are the policy's own, or between its own and the
+/// behaviour's.
+void trainer::add_proximal(objective_inputs &inputs) const {
+  if (!options_.objective->needs.proximal || inputs.proximal.defined()) return;
   const at::NoGradGuard constant;
-  const auto &row = *options_.objective;
-  if (row.needs.proximal && !inputs.proximal.defined())
-    inputs.proximal = options_.interpolate ? interpolate_proximal(inputs.logp.detach(), inputs.behaviour,
-                                                                  inputs.age.neg(), inputs.mask, 1)
-                                           : inputs.logp.detach();
-  if (!options_.reference || !needs_of(row, options_.loss).reference) return;
-  if (!part.inputs.reference.defined())  // once a batch: it does not move
-    part.inputs.reference =
-        batch_logprobs(*options_.reference, part.tokens, options_.temperature, false).logprobs;
-  inputs.reference = part.inputs.reference;
+  const auto own = inputs.logp.detach();
+  inputs.proximal = options_.interpolate
+                        ? interpolate_proximal(own, inputs.behaviour, inputs.age.neg(), inputs.mask, 1)
+                        : own;
 }
 
 /// Demonstrations beside the samples (PPO-ptx, arXiv:2203.02155, eq. 2): each mini-batch has its part of
@@ -113,6 +110,7 @@ void trainer::add_demonstrations(const std::vector<sample_group_ptr> &given) {
 void trainer::imitate(const mini_batch &group, const micro_batch &part, bool last) {
   const auto &row = find_objective("sft");
   auto inputs = part.inputs;
+  if (parts_) parts_->begin_pass(true);
   inputs.logp = batch_logprobs(model_, part.tokens, 1.0, false).logprobs;
   const auto result = evaluate(row, inputs, row.defaults, group.demonstrated);
   backward(result.loss * options_.sft_weight, last);

@@ -8,6 +8,16 @@
 namespace slipstream {
 
 batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &given) {
+  if (parts_ && needs_target())
+    throw run_error("with zero = 3 there is no gradient of a critic that learns by V-trace");
+  if (parts_) {  // rank 0 has all of the model as it was published
+    auto options = options_;
+    options.group = nullptr, options.replicas = 1, options.device.clear();
+    options.reference = whole_reference_;
+    trainer alone(options, model());
+    alone.version_ = version_;
+    return alone.gradient(given);
+  }
   // all of it here: what the others would do of it would have to be added up group by group
   const auto group_kept = std::exchange(options_.group, nullptr);
   const auto batch = whitened(given, options_.whiten_over);
@@ -20,14 +30,18 @@ batch_gradient trainer::gradient(const std::vector<sample_group_ptr> &given) {
     totals += mini_batches_.back().totals;
   }
   if (options_.loss.m2po_tau > 0 || options_.vtrace) {
-    for (auto *part : parts()) anchor(*part);
+    for (auto &group : mini_batches_)
+      for (std::size_t i = 0; i < group.parts.size(); ++i) anchor(group, i);
     end_first_pass();
   }
   batch_gradient result{at::zeros_like(gradient_), 0, 0};
   double squares = 0;  // of the groups' norms
   for (auto &group : mini_batches_) {
     gradient_.zero_();
-    for (auto &part : group.parts) add_gradient(part, totals, false);
+    for (std::size_t i = 0; i < group.parts.size(); ++i) {
+      refer(group, i);
+      add_gradient(group.parts[i], totals, false);
+    }
     const double norm = gradient_norm(gradient_);
     squares += norm * norm;
     result.sum.add_(gradient_);

@@ -4,12 +4,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 #include <utility>
 
 #include "models/error.hpp"
 #include "models/network/place.hpp"
 #include "runtime/learning/follower_ranks.hpp"
+#include "runtime/learning/sharded_model.hpp"
 #include "runtime/learning/shares.hpp"
 #include "runtime/learning/trainer.hpp"
 
@@ -58,7 +60,7 @@ trained_version trainer::complete(std::int64_t now_ns) {
 }
 
 adamw_state trainer::optimizer() {
-  if (!options_.shard_moments || !options_.group) return optimizer_;
+  if (options_.zero == 0 || !options_.group) return optimizer_;
   adamw_state whole;
   on_all_ranks(moments_task{}, [&] { whole = own_optimizer(); });
   return whole;
@@ -84,12 +86,46 @@ void trainer::follow(const rank_task &task) {
 }
 
 void trainer::own_target(const std::shared_ptr<const transformer> &policy) {
-  target_ = place(policy, parameters_.device().str(), policy->mode());
+  target_ = placed(policy, target_parts_);
+}
+
+/// Another model to compute with, of which this rank keeps a part where it does of its own.
+std::shared_ptr<const transformer> trainer::placed(const std::shared_ptr<const transformer> &given,
+                                                   std::shared_ptr<sharded_model> &parts) const {
+  const auto device = parameters_.device().str();
+  if (!parts_) return place(given, device, given->mode());
+  parts = std::make_shared<sharded_model>(options_.group, *given, device, false);
+  return std::make_shared<const transformer>(parts->network());
+}
+
+/// With zero = 3: keeps this rank's part of everything that is as large as the model.
+void trainer::share_parameters(const transformer &initial) {
+  const auto device = options_.device.empty() ? initial.flat().device().str() : options_.device;
+  parts_ = std::make_shared<sharded_model>(options_.group, initial, device, true);
+  if (options_.group->rank() == 0) whole_ = std::make_shared<const transformer>(initial);
+  model_ = parts_->network();
+  parameters_ = parts_->parameters();
+  gradient_ = parts_->gradient();
+  decays_ = parts_->part_of(decays_).to(parameters_.device());
+  if (!options_.reference) return;
+  if (whole_) whole_reference_ = options_.reference;
+  options_.reference = placed(options_.reference, reference_parts_);
+}
+
+double trainer::norm_of_all() const {
+  const double own = gradient_norm(gradient_);
+  if (!parts_) return own;
+  double squares = 0;
+  for (const auto &each : of_ranks({at::full({1}, own, at::kDouble)})) {
+    const auto norm = each.item<double>();
+    squares += norm * norm;
+  }
+  return std::sqrt(squares);
 }
 
 std::pair<std::int64_t, std::int64_t> trainer::shard_of(std::int64_t rank) const {
   const auto all = parameters_.numel();
-  if (!options_.shard_moments) return {0, all};
+  if (options_.zero != 1) return {0, all};
   const auto first = all * rank / ranks();
   return {first, all * (rank + 1) / ranks() - first};
 }
@@ -99,7 +135,15 @@ adamw_state trainer::own_optimizer() {
   const at::NoGradGuard constant;
   const auto own = options_.group->rank();
   adamw_state whole;
-  if (own == 0) whole = {at::empty_like(parameters_), at::empty_like(parameters_), optimizer_.step};
+  if (own == 0) {
+    const auto &all = parts_ ? whole_->flat() : parameters_;
+    whole = {at::empty_like(all), at::empty_like(all), optimizer_.step};
+  }
+  if (parts_) {
+    for (const auto member : {&adamw_state::m, &adamw_state::v})
+      parts_->collect(optimizer_.*member, whole.*member);
+    return whole;
+  }
   for (const auto member : {&adamw_state::m, &adamw_state::v})
     for (std::int64_t rank = 0; rank < ranks(); ++rank) {
       const auto [first, count] = shard_of(rank);
@@ -140,7 +184,13 @@ adamw_state trainer::shard_from_first(const adamw_state *whole) const {
   const auto own = options_.group ? options_.group->rank() : 0;
   if (own == 0 && !whole) throw run_error("rank 0 goes on without the moments of its optimizer");
   adamw_state kept;
-  const auto shards = options_.shard_moments ? ranks() : 1;
+  if (parts_) {
+    kept = fresh_adamw(parameters_);
+    for (const auto member : {&adamw_state::m, &adamw_state::v})
+      parts_->deal(whole ? whole->*member : at::Tensor(), kept.*member);
+    return kept;
+  }
+  const auto shards = options_.zero == 1 ? ranks() : 1;
   for (const auto member : {&adamw_state::m, &adamw_state::v})
     for (std::int64_t shard = 0; shard < shards; ++shard) {
       const auto [first, count] = shard_of(shard);
@@ -163,7 +213,7 @@ void trainer::step_shard(double scale) {
     return flat.narrow(0, first, count);
   };
   adamw_step(part(parameters_), part(gradient_), optimizer_, options_.optimizer, rate_, scale, part(decays_));
-  if (!options_.shard_moments || !options_.group) return;
+  if (options_.zero != 1 || !options_.group) return;
   for (std::int64_t rank = 0; rank < ranks(); ++rank) {
     const auto [begin, size] = shard_of(rank);
     options_.group->start_broadcast(parameters_.narrow(0, begin, size), rank);

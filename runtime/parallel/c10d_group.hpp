@@ -33,19 +33,27 @@ class c10d_group : public process_group {
 
   void start_sum(const at::Tensor &values) override {
     std::vector<at::Tensor> one{values};
-    begun_.push_back(tried([&] { return group_->allreduce(one); }));
+    begin([&] { return group_->allreduce(one); });
+  }
+
+  void start_reduce(const at::Tensor &values, std::int64_t root) override {
+    std::vector<at::Tensor> one{values};
+    c10d::ReduceOptions to;
+    to.rootRank = static_cast<decltype(to.rootRank)>(root);
+    begin([&] { return group_->reduce(one, to); });
   }
 
   void start_broadcast(const at::Tensor &values, std::int64_t root) override {
     std::vector<at::Tensor> one{values};
     c10d::BroadcastOptions from;
     from.rootRank = static_cast<decltype(from.rootRank)>(root);
-    begun_.push_back(tried([&] { return group_->broadcast(one, from); }));
+    begin([&] { return group_->broadcast(one, from); });
   }
 
-  void wait() override {
-    const auto begun = std::exchange(begun_, {});
-    for (const auto &work : begun) tried([&] { return work->wait(); });
+  std::function<void()> take_begun() override {
+    return [this, begun = std::exchange(begun_, {})] {
+      for (const auto &work : begun) tried([&] { return work->wait(); });
+    };
   }
 
   std::vector<at::Tensor> gather(const at::Tensor &own) override {
@@ -74,6 +82,13 @@ class c10d_group : public process_group {
     return out[0];
   }
 
+  /// Called with all that is begun.
+  virtual void begun(c10d::Work &) {}
+  template <class Act>
+  void begin(const Act &act) {
+    begun_.push_back(tried(act));
+    begun(*begun_.back());
+  }
   template <class Act>
   auto tried(const Act &act) const {
     try {

@@ -6,6 +6,7 @@
 #include <gloo/context.h>
 #include <gloo/transport/tcp/address.h>
 
+#include <csignal>
 #include <random>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
@@ -19,20 +20,32 @@ namespace {
 class breakable_gloo : public c10d::ProcessGroupGloo {
  public:
   using ProcessGroupGloo::ProcessGroupGloo;
-  void break_connections() {
-    for (const auto &context : contexts_) context->closeConnections();
+  void break_connections() { close(contexts_); }
+
+  /// As soon as one of them fails no other is begun: its messages may wait for memory that the failed one no
+  /// longer has, and those of later ones behind them.
+  void break_with(c10d::Work &work) const {
+    work.getFuture()->addCallback([contexts = contexts_](c10::ivalue::Future &result) {
+      if (result.hasError()) close(contexts);
+    });
+  }
+
+ private:
+  static void close(const std::vector<std::shared_ptr<gloo::Context>> &contexts) {
+    try {
+      for (const auto &context : contexts) context->closeConnections();
+    } catch (const std::exception &) {  // those to ranks that are gone are broken already
+    }
   }
 };
 
 class gloo_ranks : public c10d_group<breakable_gloo> {
  public:
   using c10d_group::c10d_group;
-  void leave() override {
-    try {
-      group()->break_connections();
-    } catch (const std::exception &) {  // those to ranks that are gone are broken already
-    }
-  }
+  void leave() override { group()->break_connections(); }
+
+ private:
+  void begun(c10d::Work &work) override { group()->break_with(work); }
 };
 
 using value = std::vector<std::uint8_t>;
@@ -167,6 +180,9 @@ bool has_gloo() {
 }
 
 std::shared_ptr<process_group> gloo_group(const meeting_point &where, const process_group_options &options) {
+  // Gloo writes to sockets so that a rank that has gone would end the process; who set something else keeps
+  // it
+  if (const auto before = std::signal(SIGPIPE, SIG_IGN); before != SIG_DFL) std::signal(SIGPIPE, before);
   const auto settings = c10d::ProcessGroupGloo::Options::create(options.patience);
   settings->devices.push_back(
       c10d::ProcessGroupGloo::createDeviceForHostname(options.tunnel ? own_host : "127.0.0.1"));

@@ -56,10 +56,15 @@ class process_group {
 
   /// Begins to add up contiguous `values` over the ranks, in place. Nobody may touch them until wait().
   virtual void start_sum(const at::Tensor &values) = 0;
+  /// Begins to add up contiguous `values` over the ranks in those of rank `root`; the other ranks' become
+  /// anything.
+  virtual void start_reduce(const at::Tensor &values, std::int64_t root) = 0;
   /// Begins to overwrite contiguous `values` with those that rank `root` has.
   virtual void start_broadcast(const at::Tensor &values, std::int64_t root) = 0;
-  /// Until all that was begun is done.
-  virtual void wait() = 0;
+  /// Until all that was begun, and not taken, is done.
+  void wait() { take_begun()(); }
+  /// Waits, when it is called, until what was begun since the last call is done.
+  virtual std::function<void()> take_begun() = 0;
   /// Each rank's tensor [n] of one type, in the order of ranks, on the CPU; n may differ.
   virtual std::vector<at::Tensor> gather(const at::Tensor &own) = 0;
   /// Breaks the connections: whoever waits for this rank gets rank_lost at once, this one included.

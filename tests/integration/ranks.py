@@ -59,11 +59,11 @@ def figures(run):
 
 
 @functools.cache
-def of_threads(ranks, updates):
+def of_threads(ranks, updates, zero=0):
     """Weights and figures of so many ranks in one process."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder)
-        code, message = program.run(write(place, "threads", ranks, updates=updates))
+        code, message = program.run(write(place, "threads", ranks, zero=zero, updates=updates))
         checks.check("%d ranks in one process end well" % ranks, code == 0, message)
         run = place.run("threads")
         return weights(run), figures(run), values(run)
@@ -75,13 +75,13 @@ def launch(place, name, ranks, **keys):
         return run.said()
 
 
-def check_end(place, name, ranks, updates=0):
+def check_end(place, name, ranks, updates=0, zero=0):
     """The bits and books of ranks in one process, and a replay that reaches them."""
     run = place.run(name)
     if updates == 0:
         runs.check_books(checks, program, run, name, 0)
-    checks.check(name + ": the bits of threads", weights(run) == of_threads(ranks, updates)[0])
-    checks.check(name + ": the figures of threads", figures(run) == of_threads(ranks, updates)[1])
+    checks.check(name + ": the bits of threads", weights(run) == of_threads(ranks, updates, zero)[0])
+    checks.check(name + ": the figures of threads", figures(run) == of_threads(ranks, updates, zero)[1])
 
 
 def same_bits(place):
@@ -100,6 +100,8 @@ def same_bits(place):
     check_end(place, "sharded", 3)
     launch(place, "one-node", 3, node='["", "a", "a"]', zero=1)
     check_end(place, "one-node", 3)
+    launch(place, "parts", 3, node='["", "", "a"]', zero=3)
+    check_end(place, "parts", 3, zero=3)
 
 
 def names(place):
@@ -134,7 +136,7 @@ def break_one(place, name, number, ranks, zero, said, updates=120, **keys):
         checks.check(name + ": leaves no process", not any(alive(pid) for pid in pids.values()), pids)
     with started("launch", file, "--resume") as run:
         checks.check(name + ": goes on to the end", wait_for_end(run) == 0, run.said())
-    check_end(place, name, ranks, updates)
+    check_end(place, name, ranks, updates, zero if zero == 3 else 0)  # zero = 1 has the bits of 0
 
 
 def kill_a_rank(place):
@@ -147,7 +149,7 @@ def stop_a_rank(place):
 
 def hang_a_rank(place):
     """As above, but noticed by the others' patience with a rank, not by the link's silence."""
-    break_one(place, "hung", signal.SIGSTOP, 2, 0, "hangs", timeout=600, rank_timeout=2)
+    break_one(place, "hung", signal.SIGSTOP, 2, 3, "hangs", timeout=600, rank_timeout=2)
 
 
 def lose_the_run(place):

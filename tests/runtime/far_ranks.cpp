@@ -141,7 +141,7 @@ trainer_options course_options(std::int64_t ranks) {
   options.mini_batches = 2, options.epochs = 2, options.loss.kl_coefficient = 0.1;
   options.sft_weight = 0.5, options.sft_batch = 5;
   options.whiten_over = whitening_scope::tokens;
-  options.shard_moments = true;
+  options.zero = 1;
   options.patience = std::chrono::seconds(20);
   return options;
 }
@@ -201,6 +201,10 @@ TEST_CASE("ranks that are told everything in bytes give the bits of threads, wha
   auto all = rank_settings(3);
   for (const auto &row : objective_rows())
     if (row.kind != input_kind::tokens) all.push_back(options_of(std::string(row.name), 2));
+  for (const std::size_t i : {0, 1, 6}) {
+    all.push_back(all[i]);
+    all.back().zero = 3;
+  }
   for (auto options : all) {
     CAPTURE(std::string(options.objective->name), options.replicas);
     const auto threads = train_three(options);

@@ -10,36 +10,12 @@
 #include "models/error.hpp"
 #include "runtime/learning/shares.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "tests/support/compare_courses.hpp"
 #include "tests/support/rank_courses.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
 using namespace slipstream::test::ranks;
-
-namespace {
-
-double largest_difference(const at::Tensor &a, const at::Tensor &b) {
-  return (a - b).abs().max().item<double>();
-}
-
-void check_alike(const course &got, const course &wanted) {
-  CHECK(largest_difference(got.weights, wanted.weights) < 1e-6);
-  CHECK(got.state["tokens"] == wanted.state["tokens"]);
-  REQUIRE(got.metrics.size() == wanted.metrics.size());
-  for (std::size_t update = 0; update < wanted.metrics.size(); ++update) {
-    REQUIRE(got.metrics[update].size() == wanted.metrics[update].size());
-    for (const auto &[name, value] : wanted.metrics[update].items()) {
-      CAPTURE(update, name);
-      if (value.is_number())
-        CHECK(got.metrics[update][name].get<double>() ==
-              Approx(value.get<double>()).epsilon(1e-5).margin(1e-6));
-      else
-        CHECK(got.metrics[update][name] == value);
-    }
-  }
-}
-
-}  // namespace
 
 TEST_CASE("losses, gradients and figures do not change with the data-parallel size, whatever the loss") {
   for (const auto &row : objective_rows()) {
@@ -67,7 +43,7 @@ TEST_CASE("the same ranks give the same bits, and sharded moments give them too"
     const auto once = train_three(options), twice = train_three(options);
     CHECK(at::equal(once.weights, twice.weights));
     for (auto &metrics : {once.metrics, twice.metrics}) CHECK(metrics == once.metrics);
-    options.shard_moments = true;
+    options.zero = 1;
     const auto sharded = train_three(options);
     CHECK(at::equal(once.weights, sharded.weights));
     CHECK(sharded.metrics == once.metrics);
@@ -78,7 +54,7 @@ TEST_CASE("every rank holds the same weights, and of sharded moments its part") 
   constexpr std::int64_t ranks = 3;
   const auto initial = small_model(0);
   auto options = options_of("decoupled_ppo", ranks);
-  options.shard_moments = true;
+  options.zero = 1;
   const auto led = train_three(options);
   std::vector<at::Tensor> weights(ranks);
   const auto where = meet_here();
@@ -100,7 +76,7 @@ TEST_CASE("a learner of several ranks goes on from a checkpoint bit for bit, sha
   const auto initial = small_model(0);
   for (const bool sharded : {false, true}) {
     auto options = options_of("decoupled_ppo", 2);
-    options.shard_moments = sharded;
+    options.zero = sharded ? 1 : 0;
     trainer straight(options, initial);
     train(straight, batch_of(0));
     const auto moments = straight.optimizer();
@@ -108,7 +84,7 @@ TEST_CASE("a learner of several ranks goes on from a checkpoint bit for bit, sha
     const auto stored = initial.with_trainable(straight.model().trainable().clone());
     CHECK(moments.m.numel() == initial.trainable().numel());
     auto plain = options;
-    plain.shard_moments = false;
+    plain.zero = 0;
     trainer unsharded(plain, initial);
     train(unsharded, batch_of(0));
     CHECK(at::equal(moments.m, unsharded.optimizer().m));
