@@ -166,16 +166,6 @@ class sharded_model::impl : public layer_residency {
     end_pass();
   }
 
-  void settle() noexcept {
-    std::vector<awaited> begun{group_->take_begun()};
-    for (auto &each : units_)
-      for (auto *one : {&each.arriving, &each.reducing}) begun.push_back(std::exchange(*one, nullptr));
-    for (const auto &wait : begun) try {
-        if (wait) wait();
-      } catch (const std::exception &) {  // what broke the pass tells more
-      }
-  }
-
   at::Tensor part_of(const at::Tensor &whole, std::int64_t rank) const {
     std::vector<at::Tensor> parts;
     for (const auto &each : units_) {
@@ -295,9 +285,6 @@ void sharded_model::end_pass() {
 }
 void sharded_model::idle_pass(bool backward) {
   impl_->idle_pass(backward);
-}
-void sharded_model::settle() noexcept {
-  impl_->settle();
 }
 at::Tensor sharded_model::part_of(const at::Tensor &whole) const {
   return impl_->part_of(whole);

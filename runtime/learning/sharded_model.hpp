@@ -37,9 +37,6 @@ class sharded_model {
   void end_pass();
   /// What a pass of the other ranks needs of this one.
   void idle_pass(bool backward);
-  /// Waits for what a pass has begun that was broken off, for nothing may be under way when a rank leaves.
-  /// The others have begun it, too, or are gone.
-  void settle() noexcept;
 
   /// This rank's part [own] of any flat buffer [parameters] of the whole.
   at::Tensor part_of(const at::Tensor &whole) const;

@@ -199,16 +199,6 @@ void trainer::refer(mini_batch &group, std::size_t position) const {
 }
 
 bool trainer::own_slice() {
-  try {
-    return next_slice();
-  } catch (...) {
-    for (const auto &parts : {parts_, reference_parts_, target_parts_})
-      if (parts) parts->settle();
-    throw;
-  }
-}
-
-bool trainer::next_slice() {
   auto position = cursor_++;
   if (needs_first_pass()) {
     for (auto &group : mini_batches_) {

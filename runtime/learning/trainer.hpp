@@ -165,7 +165,6 @@ class trainer {
                  const std::map<std::string, std::int64_t> &judges,
                  const std::vector<sample_group_ptr> &demonstrations);
   bool own_slice();
-  bool next_slice();
   trained_version own_complete(std::int64_t now_ns);
   adamw_state own_optimizer();
   void on_all_ranks(const rank_task &task, const std::function<void()> &own);

@@ -20,22 +20,25 @@ namespace {
 class breakable_gloo : public c10d::ProcessGroupGloo {
  public:
   using ProcessGroupGloo::ProcessGroupGloo;
-  void break_connections() { close(contexts_); }
+  void break_connections() { give_up(contexts_); }
 
-  /// As soon as one of them fails no other is begun: its messages may wait for memory that the failed one no
-  /// longer has, and those of later ones behind them.
+  /// When one fails all do: messages of those after it may stand behind one whose memory the failed one no
+  /// longer has.
   void break_with(c10d::Work &work) const {
     work.getFuture()->addCallback([contexts = contexts_](c10::ivalue::Future &result) {
-      if (result.hasError()) close(contexts);
+      if (result.hasError()) give_up(contexts);
     });
   }
 
  private:
-  static void close(const std::vector<std::shared_ptr<gloo::Context>> &contexts) {
-    try {
-      for (const auto &context : contexts) context->closeConnections();
-    } catch (const std::exception &) {  // those to ranks that are gone are broken already
-    }
+  /// Closed connections are noticed by the other side alone: what this one has begun would wait until its
+  /// patience ends. But where something has waited too long, Gloo fails all there is. So something does.
+  static void give_up(const std::vector<std::shared_ptr<gloo::Context>> &contexts) {
+    char nothing = 0;
+    for (const auto &context : contexts) try {
+        context->createUnboundBuffer(&nothing, 1)->waitRecv(nullptr, std::chrono::milliseconds(1));
+      } catch (const std::exception &) {  // that it has waited too long
+      }
   }
 };
 
@@ -180,8 +183,7 @@ bool has_gloo() {
 }
 
 std::shared_ptr<process_group> gloo_group(const meeting_point &where, const process_group_options &options) {
-  // Gloo writes to sockets so that a rank that has gone would end the process; who set something else keeps
-  // it
+  // a rank that is gone would end this process when Gloo writes to it
   if (const auto before = std::signal(SIGPIPE, SIG_IGN); before != SIG_DFL) std::signal(SIGPIPE, before);
   const auto settings = c10d::ProcessGroupGloo::Options::create(options.patience);
   settings->devices.push_back(

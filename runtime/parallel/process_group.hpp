@@ -80,7 +80,8 @@ class process_group {
 };
 
 /// Joins the group that meets at `where`; comes back when all ranks are there. Throws rank_lost when they do
-/// not come, input_error when this build cannot connect ranks on that device.
+/// not come, input_error when this build cannot connect ranks on that device. With ranks on the CPU the
+/// process ignores SIGPIPE from then on, unless it handles it.
 std::shared_ptr<process_group> join_group(const std::shared_ptr<meeting_point> &where,
                                           const process_group_options &options);
 
