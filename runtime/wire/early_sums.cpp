@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/wire/frames.hpp"
+#include "runtime/wire/stream.hpp"
 
 namespace slipstream::wire {
 
@@ -38,12 +39,12 @@ void sums_thread::start(at::Tensor flat, std::int64_t chunk_bytes, std::shared_p
     const std::lock_guard lock(mutex_);
     waiting_.push_back({std::move(flat), static_cast<std::size_t>(chunk_bytes), std::move(to)});
   }
-  // As urgent as the thread that asks, which it inherits that from.
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
 }
 
 void sums_thread::run() {
+  step_back();
   for (std::unique_lock lock(mutex_);;) {
     changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
     if (ended_) return;

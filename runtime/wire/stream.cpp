@@ -23,6 +23,13 @@ namespace asio = boost::asio;
 using asio::use_awaitable;
 using boost::system::error_code;
 
+namespace {
+
+/// Of a chunk, between two looks at its checksum: a core's second cache holds it.
+constexpr std::size_t summed_piece = std::size_t{1} << 18;
+
+}  // namespace
+
 void step_back() {
   // At the same priority a message waits up to 3 ms for a core that a transfer keeps busy. There is no way
   // back without privileges, so a thread that only hands over shared memory stays as urgent as a message.
@@ -32,12 +39,6 @@ void step_back() {
   // Of this thread alone, on Linux. Where it may not be, the transfer is as urgent as all else.
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
 }
-namespace {
-
-/// Of a chunk, between two looks at its checksum: a core's second cache holds it.
-constexpr std::size_t summed_piece = std::size_t{1} << 18;
-
-}  // namespace
 
 void wake_up::set() {
   set_ = true;

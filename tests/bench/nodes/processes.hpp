@@ -44,6 +44,8 @@ struct group {
 
   /// Seconds from publishing to the last receiver's having it.
   double round();
+  /// The same where the one before is not counted: after a rest the first takes longer, whatever carries it.
+  double round_again();
   double median() const { return median_of(times); }
 };
 
