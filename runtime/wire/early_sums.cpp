@@ -1,10 +1,11 @@
 #include "runtime/wire/early_sums.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "runtime/wire/frames.hpp"
-#include "runtime/wire/stream.hpp"
 
 namespace slipstream::wire {
 
@@ -44,7 +45,10 @@ void sums_thread::start(at::Tensor flat, std::int64_t chunk_bytes, std::shared_p
 }
 
 void sums_thread::run() {
-  step_back();
+  // On cores that nobody else wants: a message that meets one more busy thread waits longer, and what this one
+  // has not come to, the sender's computes. Where it may not be, it is as urgent as all else.
+  const sched_param none{};
+  (void)::sched_setscheduler(0, SCHED_IDLE, &none);
   for (std::unique_lock lock(mutex_);;) {
     changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
     if (ended_) return;
