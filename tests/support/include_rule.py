@@ -49,7 +49,7 @@ SPAWNS = re.compile(r"^(template\b[^\n]*\n)?[^\n/]*\bspawn_\w+\(caf::actor_syste
 SPAWNERS = ("supervisor", "run")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|signal|spawn|poll|netdb|dlfcn|execinfo)\.h)$")
+SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|sched|signal|spawn|poll|netdb|dlfcn|execinfo)\.h)$")
 
 
 def tracked(root):
