@@ -45,8 +45,8 @@ void sums_thread::start(at::Tensor flat, std::int64_t chunk_bytes, std::shared_p
 }
 
 void sums_thread::run() {
-  // On cores that nobody else wants: a message that meets one more busy thread waits longer, and what this one
-  // has not come to, the sender's computes. Where it may not be, it is as urgent as all else.
+  // On cores that nobody else wants: a message that meets one more busy thread waits longer, and what this
+  // one has not come to, the sender's computes. Where it may not be, it is as urgent as all else.
   const sched_param none{};
   (void)::sched_setscheduler(0, SCHED_IDLE, &none);
   for (std::unique_lock lock(mutex_);;) {
