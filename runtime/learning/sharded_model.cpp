@@ -4,11 +4,11 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/core/DeviceGuard.h>
 
-#include <algorithm>
+#include <functional>
 #include <map>
+#include <stdexcept>
 #include <utility>
-
-#include "models/error.hpp"
+#include <vector>
 
 namespace slipstream {
 namespace {

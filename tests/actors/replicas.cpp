@@ -112,6 +112,9 @@ TEST_CASE("check refuses replicas without work, cores or company, and names plac
   refused(graph.sft() + "replicas = 5\n", "compute at one moment, and the run has 4 cores");
   refused(graph.sft() + "threads = 3\n" + two, "replicas = 2 with threads = 3");
   refused(graph.sft() + "zero = 1\n", "zero = 1 shares the optimizer's state among the replicas");
+  refused(graph.sft() + "zero = 3\n",
+          "zero = 3 shares the model and its optimizer's state among the replicas");
+  refused(graph.sft() + "zero = 2\n" + two, "write 3, which shares both, or 1");
 }
 
 TEST_CASE("check refuses ranks on nodes that cannot be there, and names place and mend") {

@@ -117,14 +117,7 @@ TEST_CASE("ranks without work in a step take it all the same") {
 }
 
 TEST_CASE("a brake judges the figures of all ranks, and rolls all of them back") {
-  auto options = options_of("decoupled_ppo", 1);
-  options.mini_batches = 2;
-  options.keep_every = 1;
-  brake_spec brake;
-  brake.signal = "weight_max";
-  brake.above = 1.05;
-  brake.act = brake_action::roll_back;
-  options.brakes = {brake};
+  auto options = braking_options();
   const auto alone = train_three(options);
   options.replicas = 3;
   const auto shared = train_three(options);

@@ -257,14 +257,7 @@ TEST_CASE("a published version stays as it is while the ranks go on") {
 }
 
 TEST_CASE("a brake rolls the parts of all ranks back, and the gradient of a batch is that of all of it") {
-  auto options = options_of("decoupled_ppo", 1);
-  options.mini_batches = 2;
-  options.keep_every = 1;
-  brake_spec brake;
-  brake.signal = "weight_max";
-  brake.above = 1.05;
-  brake.act = brake_action::roll_back;
-  options.brakes = {brake};
+  auto options = braking_options();
   const auto alone = train_three(options);
   options.replicas = 3, options.zero = 3;
   CHECK(alone.metrics[0].contains("brake"));
