@@ -37,6 +37,7 @@ struct learner_state {
 using self_pointer = learner_actor::stateful_pointer<learner_state>;
 
 void pull(self_pointer self);
+void flush(self_pointer self, const std::function<void()> &then);
 void begin(self_pointer self, batch_ptr batch);
 
 bool is_enough(const learner_setup &setup, std::int64_t version) {
@@ -105,6 +106,15 @@ void note_version(self_pointer self, std::int64_t version) {
        version_made{setup.share.actor, version, fingerprint(setup.core->model())});
 }
 
+/// Behind a version that is booked: its checkpoint, where it `keeps` one, and the next batch.
+void go_on(self_pointer self, bool keeps) {
+  const auto &setup = self->state.setup;
+  if (is_enough(setup, setup.core->version()) || self->state.stopping) return finish(self);
+  if (keeps && !setup.checkpoints.empty())
+    write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
+  pull(self);
+}
+
 /// The new version goes out, then its figures and the books.
 void publish(self_pointer self, trained_version done) {
   auto &state = self->state;
@@ -122,10 +132,12 @@ void publish(self_pointer self, trained_version done) {
   tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
-  if (is_enough(setup, done.version) || state.stopping) return finish(self);
-  if (setup.checkpoint_every > 0 && !setup.checkpoints.empty() && done.version % setup.checkpoint_every == 0)
-    write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
-  pull(self);
+  const bool last = is_enough(setup, done.version) || state.stopping;
+  const bool keeps = setup.checkpoint_every > 0 && done.version % setup.checkpoint_every == 0;
+  // the fingerprint is on the disk before a checkpoint is that a run may go on from without it
+  if ((last || keeps) && !setup.checkpoints.empty() && setup.share.services.journal)
+    return flush(self, [self, keeps] { go_on(self, keeps); });
+  go_on(self, keeps);
 }
 
 void flush(self_pointer self, const std::function<void()> &then) {
