@@ -277,6 +277,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
       [self](place_atom, const std::string &label, const std::string &actor, const std::string &node,
              const caf::actor &stand_in) {
         self->state.placed[label] = {actor, node, stand_in};
+        write_processes(self->state);  // its node may be here already
         send_order(self, label);
       },
       [self](hello_atom, const std::string &version, const std::string &name, std::int64_t pid,
