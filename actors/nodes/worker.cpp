@@ -12,6 +12,7 @@
 
 #include "actors/failure.hpp"
 #include "actors/nodes/session.hpp"
+#include "actors/run.hpp"
 #include "actors/services.hpp"
 #include "runtime/nodes/relay_tree.hpp"
 #include "runtime/wire/tunnel.hpp"
@@ -231,7 +232,7 @@ caf::behavior behave(self_pointer self, const registry *kinds, const worker_opti
 
 int run_worker(const registry &kinds, const worker_options &options) {
   const linked_system linked([&](caf::actor_system_config &config) {
-    config.set("scheduler.max-threads", std::size_t{2});
+    configure(config);
     configure_links(config, options.link);
   });
   auto &system = *linked;
