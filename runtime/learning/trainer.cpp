@@ -117,6 +117,8 @@ void trainer::own_begin(std::vector<sample_group_ptr> batch, std::int64_t now_ns
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
   check_ages(judges);
   batch_ = whitened(batch_, options_.whiten_over);
+  figures_ = batch_figures(batch_, version_, options_.in_step);  // now, as the version is waited for
+  figures_.update(sample_shares(batch_, version_));
   metrics_.clear();
   imitated_.clear();
   braked_.clear();
@@ -322,16 +324,14 @@ void trainer::optimizer_step() {
 trained_version trainer::own_complete(std::int64_t now_ns) {
   const at::NoGradGuard no_gradients;
   trained_version result;
-  auto figures = batch_figures(batch_, version_, options_.in_step);
-  for (const auto &[model, age] : model_staleness_) figures["model_staleness"][model] = age;
-  figures.update(sample_shares(batch_, version_));
   result.version = ++version_;
   result.metrics = {{"update", version_},
                     {"version", version_},
                     {"seconds", static_cast<double>(now_ns - begun_ns_) / 1e9},
                     {"grad_norm", grad_norm_},
                     {"learning_rate", rate_}};
-  result.metrics.update(figures);
+  result.metrics.update(figures_);
+  for (const auto &[model, age] : model_staleness_) result.metrics["model_staleness"][model] = age;
   for (const auto &[name, value] : finish_metrics(all_metrics(metrics_))) result.metrics[name] = value;
   if (result.metrics.contains("loss"))  // a sum over the optimizer's steps
     result.metrics["loss"] =

@@ -235,6 +235,7 @@ class trainer {
   std::map<std::string, std::int64_t> model_staleness_, model_staleness_max_;  ///< of the batch; over the run
   std::int64_t begun_ns_ = 0;
   std::vector<sample_group_ptr> batch_;
+  nlohmann::json figures_;  ///< of batch_, as it was begun with
   std::vector<mini_batch> mini_batches_;
   std::shared_ptr<const transformer> target_;  ///< whose policy a critic's returns are of
   std::size_t cursor_ = 0;                     ///< slices done of this batch
