@@ -23,6 +23,7 @@ struct sampler_state {
   bool stepping = false;
   bool put_down = false;                      ///< everything is in the journal; nothing more is generated
   std::map<std::uint64_t, work_ptr> running;  // by id, so that the journal's records have an order
+  std::vector<work_ptr> early;                ///< their weights are still under way
   progress_notes notes;
   std::map<std::int64_t, engine_weights> kept;  ///< by version; only with an exact lag
 };
@@ -54,11 +55,7 @@ void grant(self_pointer self, std::int64_t prompts) {
 
 /// The weights that a prompt keeps to; none where it takes what comes.
 engine_weights own_weights(const sampler_state &state, const work &prompt) {
-  if (!state.setup.follows) return {};
-  if (state.held.version < prompt.min_version)
-    throw run_error(fmt::format("sampler: prompt {} needs weights of version {}, held are {}",
-                                prompt.source->id, prompt.min_version, state.held.version));
-  if (!state.setup.exact_lag) return {};
+  if (!state.setup.follows || !state.setup.exact_lag) return {};
   const auto wanted = state.kept.find(prompt.min_version);
   if (wanted == state.kept.end())
     throw run_error(
@@ -70,6 +67,7 @@ engine_weights own_weights(const sampler_state &state, const work &prompt) {
 
 void submit(self_pointer self, const work_ptr &prompt) {
   auto &state = self->state;
+  if (state.setup.follows && state.held.version < prompt->min_version) return state.early.push_back(prompt);
   auto request = state.setup.request;
   request.id = prompt->source->id;
   request.prompt = prompt->prompt_tokens;
@@ -131,6 +129,8 @@ caf::result<ids_ptr, ids_ptr> put_down(self_pointer self) {
       note(self, state.setup.share.services, std::move(*record));
     (state.decoder->tokens_of(id) > 0 ? begun : untouched).push_back(id);
   }
+  for (const auto &prompt : std::exchange(state.early, {}))
+    (prompt->begun ? begun : untouched).push_back(prompt->source->id);
   return {std::make_shared<const std::vector<std::uint64_t>>(std::move(begun)),
           std::make_shared<const std::vector<std::uint64_t>>(std::move(untouched))};
 }
@@ -152,6 +152,7 @@ sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setu
       [self, first = setup.follows](const snapshot_ptr &published) mutable {
         const auto before = self->state.held;  // giving back its memory takes time that prompts come in
         hold(self, published);
+        for (const auto &prompt : std::exchange(self->state.early, {})) submit(self, prompt);
         grant(self, std::exchange(first, false) ? self->state.setup.places : 0);
       },
       [self](step_atom) { step(self); },

@@ -68,6 +68,8 @@ void spawn_samplers(spawn_context &context, const actor_config &self, const samp
         auto setup = stand_in_for(context, label, node);
         setup.ledger = context.ledger;
         setup.sinks = context.sinks<rollout_sink>(self.name);
+        if (context.plan.graph().chaos.delay_weights_ms == 0)
+          setup.weights = context.weights_of(text_key(self, "model"));
         place(context, self, setup);
       });
 }

@@ -19,7 +19,7 @@
 namespace slipstream {
 
 /// Two processes understand each other if they say the same.
-inline constexpr const char *link_version = "slipstream nodes 2";
+inline constexpr const char *link_version = "slipstream nodes 3";
 
 using frame_atom = caf::atom_constant<caf::atom("frame")>;  // more to come (0 or 1), piece
 using invite_atom =

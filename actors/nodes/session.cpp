@@ -101,7 +101,7 @@ void node_session::place(const place_order &order, const caf::actor &stand_in) {
     placed_.erase(known);
   }
   auto &placed = placed_[order.label];
-  placed = {order, spawn_uplink(system_, stand_in), nullptr, true};
+  placed = {order, spawn_uplink(system_, stand_in, order.machine == machine_key()), nullptr, true};
   attempt(placed, [&] {
     if (!plan_) open(order);
     const auto *actor = plan_->graph().find_actor(order.actor);

@@ -34,6 +34,7 @@ struct stand_in_state {
   std::optional<std::uint64_t> absent;  ///< its entry in the wait table while it runs nowhere
   std::optional<std::uint64_t> holds;   ///< and while it has work, since it was last heard of
   std::int64_t failures = 0;
+  bool near = false;  ///< a version that is out is with the actor in no time
 };
 
 using self_pointer = caf::stateful_actor<stand_in_state> *;
@@ -113,6 +114,7 @@ void attach(self_pointer self, const caf::actor &agent) {
   if (state.agent) lose(self, place_of(state) + " was started anew");
   state.agent = agent;
   state.clocks = {};
+  state.near = false;
   self->monitor(agent);
   if (auto ticket = std::exchange(state.absent, {})) state.setup.services.waits->close(*ticket);
   self->send(state.setup.services.supervisor, progress_atom::value);
@@ -135,7 +137,16 @@ group_ptr take_group(stand_in_state &state, std::uint64_t id) {
 void handle(self_pointer self, const credit_frame &frame) {
   const auto &setup = self->state.setup;
   if (!setup.ledger) throw run_error("it asks for prompts, but is no sampler");
+  self->state.near = frame.near;
   self->send(setup.ledger, credit_atom::value, as<work_sink>(self), frame.prompts, frame.version);
+}
+
+/// Prompts may set out beside a version that the actor is about to have, and wait for it there. Where weights
+/// come over a network, they could wait for long, and others be without.
+void send_ahead(self_pointer self, std::int64_t version) {
+  const auto &state = self->state;
+  if (state.agent && state.near)
+    self->send(state.setup.ledger, credit_atom::value, as<work_sink>(self), std::int64_t{0}, version);
 }
 
 /// Tokens go into the journal as they come, but the last ones of a prompt only together with its group: what
@@ -315,10 +326,12 @@ caf::behavior behave(self_pointer self, const stand_in_setup &setup) {
       lose(self, place_of(state) + " is gone");
   });
   if (setup.ledger) self->send(setup.ledger, subscribe_atom::value, as<flush_sink>(self));
+  if (setup.weights) self->send(setup.weights, subscribe_atom::value, as<weights_sink>(self));
   wait_for_node(self);
   return {
       [self](const work_ptr &prompt) { give_work(self, prompt); },
       [self](const group_ptr &group) { give_group(self, group); },
+      [self](const snapshot_ptr &published) { send_ahead(self, published->version); },
       [self](flush_atom) { return flush(self); },
       [self](attach_atom, const caf::actor &agent) { attach(self, agent); },
       [self](frame_atom, std::uint8_t more, const std::string &piece) { take_piece(self, more != 0, piece); },

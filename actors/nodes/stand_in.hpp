@@ -17,6 +17,7 @@ struct stand_in_setup {
   caf::actor nodes;           ///< who places it again after it has failed
   std::int64_t restarts = 3;  ///< how often
   ledger_actor ledger{};
+  weights_actor weights{};  ///< that the sampler follows; null: it follows none, or gets them late
   std::vector<rollout_sink> sinks{};
   spread_actor spread{};
   std::int64_t replica = 0;

@@ -15,6 +15,7 @@ struct uplink_state {
   caf::actor stand_in;
   caf::strong_actor_ptr actor;    ///< null until it is spawned
   bool samples = false;           ///< it is a sampler
+  bool near = false;              ///< as in credit_frame
   std::vector<node_frame> early;  ///< came before
   frame_pieces pieces;
   std::vector<span> spans;  ///< told together with the next message, or soon
@@ -109,10 +110,11 @@ token_figures_frame figures_of(const Result &result, bool values,
   return {result.group->source->id, values, result.model, result.version, all};
 }
 
-caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
+caf::behavior behave(self_pointer self, const caf::actor &stand_in, bool near) {
   fail_with_text(self);
   self->set_default_handler(caf::drop);  // what is no message of ours
   self->state.stand_in = stand_in;
+  self->state.near = near;
   self->set_down_handler([self](const caf::down_msg &gone) { on_down(self, gone); });
   self->monitor(stand_in);
   self->send(stand_in, attach_atom::value, caf::actor_cast<caf::actor>(self));
@@ -127,7 +129,7 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
       [self](tick_atom) { send_spans(self); },
       // what the actor says to those who are in the run's process
       [self](credit_atom, const work_sink &, std::int64_t prompts, std::int64_t version) {
-        send_frame(self, self->state.stand_in, credit_frame{prompts, version});
+        send_frame(self, self->state.stand_in, credit_frame{prompts, version, self->state.near});
         send_spans(self);  // behind it: the sampler may wait for prompts
       },
       [self](subscribe_atom, const flush_sink &) { self->state.samples = true; },  // the stand-in asks us
@@ -151,8 +153,8 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in) {
 
 }  // namespace
 
-caf::actor spawn_uplink(caf::actor_system &system, const caf::actor &stand_in) {
-  return system.spawn(behave, stand_in);
+caf::actor spawn_uplink(caf::actor_system &system, const caf::actor &stand_in, bool near) {
+  return system.spawn(behave, stand_in, near);
 }
 
 }  // namespace slipstream

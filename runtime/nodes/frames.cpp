@@ -39,6 +39,7 @@ void write(byte_writer &out, const std::vector<std::string> &texts) {
 void write(byte_writer &out, const credit_frame &frame) {
   out.number(frame.prompts);
   out.number(frame.version);
+  out.put(static_cast<std::uint8_t>(frame.near));
 }
 void write(byte_writer &out, const rollouts_frame &frame) {
   out.count(frame.id);
@@ -149,6 +150,7 @@ void read(byte_reader &in, std::vector<std::string> &texts) {
 void read(byte_reader &in, credit_frame &frame) {
   frame.prompts = in.number();
   frame.version = in.number();
+  frame.near = flag(in);
   if (frame.prompts < 0 || frame.version < 0) throw run_error("a credit below zero");
 }
 void read(byte_reader &in, rollouts_frame &frame) {

@@ -16,6 +16,7 @@ namespace slipstream {
 // From the node.
 struct credit_frame {
   std::int64_t prompts = 0, version = 0;
+  bool near = false;  ///< weights come through the memory of the run's machine
 };
 /// A finished group; the rest of it is in the work that the stand-in keeps.
 struct rollouts_frame {

@@ -61,7 +61,7 @@ struct sampling {
                                {history->version(), waiting_again(*history), begun_again(*history)})
                 : spawn_ledger(world.system(), empty, true, services));
     next = history ? history->next_id() : 0;
-    world.own(spawn(lead, exact_lag, places));
+    sampler = world.own(spawn(lead, exact_lag, places));
     caf::anon_send(books, subscribe_atom::value, make_loader(), sample_sink());
   }
 
@@ -146,6 +146,7 @@ struct sampling {
   run_services services;
   weights_actor weights;
   ledger_actor books;
+  caf::strong_actor_ptr sampler;
   std::uint64_t next = 0;
   std::vector<journal_event> events;
   std::map<std::uint64_t, group_ptr> finished;
@@ -209,6 +210,30 @@ TEST_CASE("where answers under way do not count, whole ones still do") {
   std::int64_t others = 0;
   for (const auto &rollout : second.finished.at(1 - id)->rollouts) others += std::ssize(rollout.tokens);
   CHECK(second.journalled_tokens() == others);
+}
+
+TEST_CASE("a prompt that comes before its weights waits for them, and is put down where they do not come") {
+  for (const bool arrives : {true, false}) {
+    sampling run(0);
+    run.world.settle();
+    REQUIRE(run.finished.size() == 1);
+    // as a stand-in speaks for it, once version 1 is on its way
+    caf::anon_send(run.books, credit_atom::value, caf::actor_cast<work_sink>(run.sampler), std::int64_t{0},
+                   std::int64_t{1});
+    run.world.settle();
+    CHECK(run.next == 2);  // drawn and given to it
+    CHECK(run.finished.size() == 1);
+    if (arrives) caf::anon_send(run.weights, run.published(1));
+    run.world.settle();
+    const auto totals = run.put_down();
+    CHECK(totals.waiting == (arrives ? 0 : group));
+    CHECK(totals.running == 0);
+    REQUIRE(run.finished.size() == (arrives ? 2 : 1));
+    if (!arrives) continue;
+    CHECK(equal(run.finished.at(1)->rollouts, run.alone(1, 1)));
+    for (const auto &rollout : run.finished.at(1)->rollouts)
+      CHECK(rollout.versions == std::vector<std::int64_t>(rollout.tokens.size(), 1));
+  }
 }
 
 TEST_CASE("with an exact lag every prompt is made wholly by its own version, however late it starts") {

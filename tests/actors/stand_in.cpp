@@ -58,7 +58,9 @@ struct small_link {
                               std::to_string(begun ? token_count(*begun) : 0));
           },
           [](subscribe_atom, const flush_sink &) {},
-          [](credit_atom, const work_sink &, std::int64_t, std::int64_t) {}};
+          [this](credit_atom, const work_sink &, std::int64_t prompts, std::int64_t version) {
+            heard.push_back("credit " + std::to_string(prompts) + " at " + std::to_string(version));
+          }};
     });
   }
 
@@ -105,6 +107,33 @@ struct small_link {
 using lines = std::vector<std::string>;
 
 }  // namespace
+
+TEST_CASE("prompts set out beside a version only to where weights come through memory") {
+  small_link link;
+  const auto publish = [&](std::int64_t version) {
+    caf::anon_send(link.stand_in, snapshot_ptr(std::make_shared<snapshot>(snapshot{version})));
+    link.world.settle();
+  };
+  publish(1);
+  CHECK(link.take().empty());  // it has not said yet where it is
+  link.say(credit_frame{2, 1, false});
+  CHECK(link.take() == lines{"credit 2 at 1"});
+  publish(2);
+  CHECK(link.take().empty());
+  link.say(credit_frame{0, 2, true});
+  CHECK(link.take() == lines{"credit 0 at 2"});
+  publish(3);
+  CHECK(link.take() == lines{"credit 0 at 3"});
+  caf::anon_send_exit(link.agent, caf::exit_reason::kill);
+  link.world.settle();
+  link.take();
+  publish(4);
+  CHECK(link.take().empty());
+  link.agent = link.make_agent();  // another process, perhaps elsewhere
+  link.world.settle();
+  publish(5);
+  CHECK(link.take().empty());
+}
 
 TEST_CASE("a stand-in hands prompts down, and what comes up in the order of one process") {
   small_link link;

@@ -114,6 +114,8 @@ TEST_CASE("groups and figures cross with their bits") {
   CHECK(spans.clock_ns == 17);
   CHECK(spans.spans.front().end_ns == 5);
   CHECK(there_and_back(credit_frame{4, 2}).version == 2);
+  CHECK_FALSE(there_and_back(credit_frame{4, 2}).near);
+  CHECK(there_and_back(credit_frame{4, 2, true}).near);
   CHECK(there_and_back(flushed_frame{{1, 9}, {4}}).begun == std::vector<std::uint64_t>{1, 9});
   CHECK(there_and_back(failed_frame{"why", true}).input);
 }
