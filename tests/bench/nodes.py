@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whole runs with two samplers, in the learner's process and in processes of their own: the same books, the same
+"""Whole runs with one or two samplers, in the learner's process and in processes of their own: the same books, the same
 bound, and at max_staleness = 0 with exact numerics the same bits; and how long a sampler makes no tokens because of new
 weights. The quickstart's RLHF topology. Run it from the root of the tree, after ./dev build:
 
@@ -19,10 +19,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from experiment import PROGRAM, once, overrides, read_run  # noqa: E402
 
 QUICKSTART = pathlib.Path("configs/quickstart")
-SAMPLERS = ("sampler-1", "sampler-2")
-# As the quickstart is, where samplers are quicker than the learner and wait for its versions; slow samplers, which the
-# versions meet in the middle of answers; nothing ahead.
+# As the quickstart is, where the sampler is quicker than the learner and waits for its versions; with two of them; slow
+# ones, which the versions meet in the middle of answers; nothing ahead.
 KINDS = {
+    "single": {},
     "ahead": {},
     "slow": {"actors.sampler.slots": 8, "schedule.max_staleness": 2},
     "exact": {"schedule.max_staleness": 0, "run.numerics": "exact"},
@@ -39,13 +39,15 @@ def arguments():
     return parser.parse_known_args()[0]  # it is called with the arguments of nodes.cpp
 
 
-def run(given, name, placed, keys):
-    """One run of the quickstart's RLHF with two samplers; returns its folder."""
+def run(given, name, placed, samplers, keys):
+    """One run of the quickstart's RLHF; returns its folder."""
+    nodes = ["a", "b"][:samplers]
     text = (QUICKSTART / "rlhf.toml").read_text()
-    text = text.replace('kind = "sampler"\n', 'kind = "sampler"\nreplicas = 2\n' + 'node = ["a", "b"]\n' * placed)
+    text = text.replace('kind = "sampler"\n', f'kind = "sampler"\nreplicas = {samplers}\n' +
+                        f"node = {json.dumps(nodes)}\n" * placed)
     shutil.rmtree(given.folder / name, ignore_errors=True)
     file = given.folder / (name + ".toml")
-    file.write_text(text + "\n[nodes.a]\n[nodes.b]\n" * placed)
+    file.write_text(text + "".join(f"\n[nodes.{node}]\n" for node in nodes) * placed)
     command = [PROGRAM, "launch" if placed else "run", str(file)]
     keys = {"run.name": name, "run.folder": given.folder, "run.updates": given.updates, **keys}
     done = subprocess.run(command + overrides([f"{key}={value}" for key, value in keys.items()]), capture_output=True,
@@ -94,7 +96,7 @@ def stalls(trace, sampler):
 
 def show_stalls(folder, what):
     trace = [s for s in json.loads((folder / "trace.json").read_text()) if s]
-    for sampler in SAMPLERS:
+    for sampler in sorted({s["tid"] for s in trace if s["name"] == "decode"}):
         taken = sorted(s["ts"] for s in trace if s["tid"] == sampler and s["name"].startswith("weights"))
         interval = (taken[-1] - taken[0]) / 1e3 / (len(taken) - 1)
         busy, idle = stalls(trace, sampler)
@@ -143,19 +145,21 @@ def main():
     failed = False
     for kind in given.kind or KINDS:
         keys = KINDS[kind]
-        one = run(given, kind + "-one", False, keys)
-        three = run(given, kind + "-three", True, keys)
-        for folder, what in ((one, "one process"), (three, "three processes")):
+        samplers = 1 if kind == "single" else 2
+        one = run(given, kind + "-one", False, samplers, keys)
+        placed = run(given, kind + "-placed", True, samplers, keys)
+        runs = ((one, "one process"), (placed, f"{samplers + 1} processes"))
+        for folder, what in runs:
             print(f"{kind}, {what}: {books(folder)}, tokens by age {ages(folder)}", flush=True)
-        for folder, what in ((one, "one process"), (three, "three processes")):
+        for folder, what in runs:
             show_stalls(folder, f"{kind}, {what}")
-        good = books(one) == books(three)
+        good = books(one) == books(placed)
         if kind == "exact":
-            same = bits(one) == bits(three)
-            print(f"exact: the weights of one and of three processes are {'the same' if same else 'NOT THE SAME'} bits")
+            same = bits(one) == bits(placed)
+            print(f"exact: the weights of one and of more processes are {'the same' if same else 'NOT THE SAME'} bits")
             good = good and same
         verdict = "the same" if good else "NOT THE SAME"
-        print(f"{kind}: the books of one and of three processes are {verdict}", flush=True)
+        print(f"{kind}: the books of one and of more processes are {verdict}", flush=True)
         failed = failed or not good
     sys.exit(1 if failed else 0)
 
