@@ -270,7 +270,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
   self->set_exit_handler([self](const caf::exit_msg &exit) {
     if (!exit.source || exit.source.node() == self->node()) end(self);  // nobody else may end it
   });
-  self->set_default_handler(caf::drop);  // what is no message of ours
+  drop_unknown(self);
   self->delayed_send(self, std::chrono::milliseconds(1), tick_atom::value);
   write_processes(state);
   return {

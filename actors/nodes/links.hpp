@@ -4,6 +4,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/atom.hpp>
+#include <caf/scheduled_actor.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -41,6 +42,14 @@ using hung_atom =
 using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
+
+/// For actors that other processes can send messages to: what is none of ours is dropped, and that the other
+/// side dropped one of ours, which CAF answers with an error, ends nobody.
+template <class Self>
+void drop_unknown(Self *self) {
+  self->set_default_handler(caf::drop);
+  self->set_error_handler([](caf::error &) {});
+}
 
 struct link_options {
   wire_security security;

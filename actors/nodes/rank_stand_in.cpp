@@ -113,7 +113,7 @@ void take_piece(self_pointer self, bool more, const std::string &piece) {
 caf::behavior behave(self_pointer self, const rank_stand_in_setup &setup,
                      const std::shared_ptr<far_rank> &rank) {
   fail_with_text(self);
-  self->set_default_handler(caf::drop);  // what is no message of ours
+  drop_unknown(self);
   self->state.setup = setup;
   self->state.rank = rank;
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });

@@ -318,7 +318,7 @@ caf::result<ids_ptr, ids_ptr> flush(self_pointer self) {
 
 caf::behavior behave(self_pointer self, const stand_in_setup &setup) {
   fail_with_text(self);
-  self->set_default_handler(caf::drop);  // what is no message of ours
+  drop_unknown(self);
   self->state.setup = setup;
   self->set_down_handler([self](const caf::down_msg &down) {
     auto &state = self->state;

@@ -112,7 +112,7 @@ token_figures_frame figures_of(const Result &result, bool values,
 
 caf::behavior behave(self_pointer self, const caf::actor &stand_in, bool near) {
   fail_with_text(self);
-  self->set_default_handler(caf::drop);  // what is no message of ours
+  drop_unknown(self);
   self->state.stand_in = stand_in;
   self->state.near = near;
   self->set_down_handler([self](const caf::down_msg &gone) { on_down(self, gone); });

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "actors/failure.hpp"
+#include "actors/nodes/links.hpp"
 #include "actors/nodes/session.hpp"
 #include "actors/run.hpp"
 #include "actors/services.hpp"
@@ -197,7 +198,7 @@ caf::behavior behave(self_pointer self, const registry *kinds, const worker_opti
   state.options = options;
   state.alone_since_ns = now_ns(self);
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
-  self->set_default_handler(caf::drop);  // what is no message of ours
+  drop_unknown(self);
   self->set_exit_handler([self](const caf::exit_msg &exit) {
     if (!exit.source || exit.source.node() == self->node()) self->quit(exit.reason);
   });
