@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "actors/nodes/links.hpp"
+#include "actors/run.hpp"
 #include "models/error.hpp"
 #include "tests/bench/nodes/measurements.hpp"
 #include "tests/bench/nodes/processes.hpp"
@@ -21,7 +22,7 @@ using nlohmann::json;
 constexpr std::chrono::milliseconds pause{2};  // between an answer and the next message
 
 void configure_ends(caf::actor_system_config &config) {
-  config.set("scheduler.max-threads", std::size_t{2});  // as in runs and nodes
+  configure(config);  // as in runs and nodes
   configure_links(config, {});
 }
 
