@@ -345,9 +345,7 @@ trained_version trainer::own_complete(std::int64_t now_ns) {
   newest_metrics_ = result.metrics;
   for (const char *of_one_update : {"update", "version", "seconds", "tokens"})
     newest_metrics_.erase(of_one_update);
-  batch_.clear();
-  mini_batches_.clear();
-  return result;
+  return result;  // the version is waited for: begin() gives the batch's memory back
 }
 
 /// The weights as nobody will write them again, in a buffer that nobody else holds any more.
