@@ -106,13 +106,11 @@ void note_version(self_pointer self, std::int64_t version) {
        version_made{setup.share.actor, version, fingerprint(setup.core->model())});
 }
 
-/// Behind a version that is booked: its checkpoint, where it `keeps` one, and the next batch.
-void go_on(self_pointer self, bool keeps) {
+/// `then`, once the newest version's fingerprint is on the disk: who goes on from its checkpoint makes none.
+void before_checkpoint(self_pointer self, const std::function<void()> &then) {
   const auto &setup = self->state.setup;
-  if (is_enough(setup, setup.core->version()) || self->state.stopping) return finish(self);
-  if (keeps && !setup.checkpoints.empty())
-    write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
-  pull(self);
+  if (setup.checkpoints.empty() || !setup.share.services.journal) return then();
+  flush(self, then);
 }
 
 /// The new version goes out, then its figures and the books.
@@ -132,12 +130,15 @@ void publish(self_pointer self, trained_version done) {
   tell_ledger(self, done);
   self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(std::move(done.metrics)));
-  const bool last = is_enough(setup, done.version) || state.stopping;
-  const bool keeps = setup.checkpoint_every > 0 && done.version % setup.checkpoint_every == 0;
-  // the fingerprint is on the disk before a checkpoint is that a run may go on from without it
-  if ((last || keeps) && !setup.checkpoints.empty() && setup.share.services.journal)
-    return flush(self, [self, keeps] { go_on(self, keeps); });
-  go_on(self, keeps);
+  if (is_enough(setup, done.version) || state.stopping)
+    return before_checkpoint(self, [self] { finish(self); });
+  if (setup.checkpoint_every == 0 || done.version % setup.checkpoint_every != 0) return pull(self);
+  before_checkpoint(self, [self] {
+    if (self->state.stopping) return finish(self);
+    const auto &own = self->state.setup;
+    if (!own.checkpoints.empty()) write_checkpoint(own.checkpoints, *own.core, own.text, own.base);
+    pull(self);
+  });
 }
 
 void flush(self_pointer self, const std::function<void()> &then) {
@@ -252,7 +253,7 @@ void pull(self_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
     self->state.pulling = false;
-    if (!batch) return finish(self);
+    if (!batch) return before_checkpoint(self, [self] { finish(self); });
     begin(self, batch);
   };
   self->state.pulling = true;
