@@ -141,15 +141,17 @@ struct sampling {
     return read_history(folder.path(), {{"", version}});
   }
 
+  // before the world, whose last messages are told to them
+  std::uint64_t next = 0;
+  std::vector<journal_event> events;
+  std::map<std::uint64_t, group_ptr> finished;
+
   virtual_time world;
   std::shared_ptr<const tokenizer> text = make_character_tokenizer("0123456789");
   run_services services;
   weights_actor weights;
   ledger_actor books;
   caf::strong_actor_ptr sampler;
-  std::uint64_t next = 0;
-  std::vector<journal_event> events;
-  std::map<std::uint64_t, group_ptr> finished;
 };
 
 bool equal(const std::vector<generation> &a, const std::vector<generation> &b) {

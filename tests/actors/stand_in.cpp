@@ -13,11 +13,11 @@ namespace {
 
 /// A stand-in among actors that only note what they hear, and the other end of its link.
 struct small_link {
-  virtual_time world;
-  run_services services = test::make_services(world);
   std::vector<std::string> heard;  ///< in order: "journal 5", "finished 5", "group 5", "lost 5+2", "again x"
   std::vector<node_frame> down;
   std::size_t deaths = 0;
+  virtual_time world;  ///< behind what its last messages are told to
+  run_services services = test::make_services(world);
   caf::actor agent, stand_in;
 
   small_link() {
