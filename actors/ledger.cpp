@@ -16,7 +16,7 @@ namespace {
 struct follower {
   work_sink sampler;
   std::int64_t credit = 0;   ///< prompts it has room for
-  std::int64_t version = 0;  ///< newest weights it holds
+  std::int64_t version = 0;  ///< newest weights it holds, or is about to: then prompts wait there for them
 };
 
 struct ledger_state {
