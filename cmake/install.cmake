@@ -14,5 +14,5 @@ configure_package_config_file(cmake/slipstream-config.cmake.in slipstream-config
 write_basic_package_version_file(slipstream-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/slipstream-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/slipstream-config-version.cmake cmake/FindCAF.cmake
-              cmake/dependencies.cmake
+              cmake/dependencies.cmake cmake/torch.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/slipstream)

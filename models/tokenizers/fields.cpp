@@ -10,7 +10,7 @@ void refuse_field(const std::string &file, const std::string &field, const std::
   throw input_error(file + ": error: " + field + ": " + message);
 }
 
-const json &member(const json &content, const std::string &name) {
+const json &member(const json &content, std::string_view name) {
   static const json nothing;
   if (!content.is_object()) return nothing;
   const auto found = content.find(name);
@@ -41,10 +41,12 @@ bool flag_of(const json &content, const char *name, bool otherwise, const std::s
   return value.get<bool>();
 }
 
-const json &array_of(const json &content, const char *name, const std::string &field,
-                     const std::string &file) {
+const json &array_of(const json &content, std::string_view name, std::string_view field,
+                     std::string_view file) {
   const json &value = member(content, name);
-  if (!value.is_array()) refuse_field(file, field + "." + name, "must be a list, not " + shown(value));
+  if (!value.is_array())
+    refuse_field(std::string(file), std::string(field) + "." + std::string(name),
+                 "must be a list, not " + shown(value));
   return value;
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace slipstream {
 
@@ -9,7 +10,7 @@ namespace slipstream {
 [[noreturn]] void refuse_field(const std::string &file, const std::string &field, const std::string &message);
 
 /// The member `name` of an object; null when it is absent or this is no object.
-const nlohmann::json &member(const nlohmann::json &content, const std::string &name);
+const nlohmann::json &member(const nlohmann::json &content, std::string_view name);
 
 /// A value for a message, cut when it is long.
 std::string shown(const nlohmann::json &value);
@@ -22,7 +23,7 @@ bool flag_of(const nlohmann::json &content, const char *name, bool otherwise, co
              const std::string &file);
 
 /// A member that is an array; throws when it is something else.
-const nlohmann::json &array_of(const nlohmann::json &content, const char *name, const std::string &field,
-                               const std::string &file);
+const nlohmann::json &array_of(const nlohmann::json &content, std::string_view name, std::string_view field,
+                               std::string_view file);
 
 }  // namespace slipstream

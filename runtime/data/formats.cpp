@@ -1,6 +1,7 @@
 #include "runtime/data/formats.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,7 @@
 #include "runtime/data/make_countdown.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,7 @@
 #include "runtime/laboratory/plot_file.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>

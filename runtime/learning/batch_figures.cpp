@@ -1,6 +1,7 @@
 #include "runtime/learning/batch_figures.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

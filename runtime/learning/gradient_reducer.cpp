@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
 #include <utility>
 
 namespace slipstream {
@@ -12,6 +13,8 @@ namespace {
 
 using torch::autograd::AccumulateGrad;
 using torch::autograd::Node;
+/// A shared or an intrusive pointer, depending on the version of LibTorch.
+using node_pointer = std::decay_t<decltype(std::declval<const at::Tensor &>().grad_fn())>;
 
 /// Calls back once a leaf has its gradient.
 struct arrival_hook : torch::autograd::FunctionPostHook {
@@ -25,10 +28,10 @@ struct arrival_hook : torch::autograd::FunctionPostHook {
 };
 
 /// The leaves that a backward pass from `loss` reaches.
-std::vector<std::shared_ptr<Node>> leaves_of(const at::Tensor &loss) {
-  std::vector<std::shared_ptr<Node>> open, leaves;
+std::vector<node_pointer> leaves_of(const at::Tensor &loss) {
+  std::vector<node_pointer> open, leaves;
   std::set<const Node *> seen;
-  const auto visit = [&](const std::shared_ptr<Node> &node) {
+  const auto visit = [&](const node_pointer &node) {
     if (node && seen.insert(node.get()).second) open.push_back(node);
   };
   visit(loss.grad_fn());
@@ -87,7 +90,7 @@ void gradient_reducer::start_ready() {
 
 void gradient_reducer::backward(const at::Tensor &loss) {
   started_early_ = 0;
-  std::vector<std::pair<std::shared_ptr<Node>, std::uintptr_t>> hooks;
+  std::vector<std::pair<node_pointer, std::uintptr_t>> hooks;
   for (const auto &leaf : leaves_of(loss)) {
     const auto gradient = gradient_of(*leaf);
     // what trains lies in the flat buffer; a leaf outside of it is not the learner's

@@ -12,6 +12,7 @@
 
 #include "runtime/journal/bytes.hpp"
 #include "runtime/parallel/c10d_group.hpp"
+#include "runtime/parallel/shared_store.hpp"
 #include "runtime/wire/tunnel.hpp"
 
 namespace slipstream {
@@ -106,14 +107,14 @@ const std::string &own_process() {
   return token;
 }
 
-class tunnelled_store : public c10d::Store {
+class tunnelled_store : public shared_store {
  public:
   tunnelled_store(c10::intrusive_ptr<c10d::Store> inner, std::int64_t rank, const tunnel_options &options)
       : inner_(std::move(inner)), rank_(rank), options_(options), tunnel_(options.security, options.host) {
     byte_writer out;
     for (const auto &text : {own_process(), options.name, std::to_string(tunnel_.port())}) out.text(text);
     const auto way = out.take();
-    inner_->set(way_of(rank), {way.begin(), way.end()});
+    inner_->set(way_of(rank), value(way.begin(), way.end()));
   }
   std::string problem() const { return tunnel_.problem(); }
 

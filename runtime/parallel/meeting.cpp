@@ -9,6 +9,7 @@
 
 #include "runtime/journal/bytes.hpp"
 #include "runtime/parallel/c10d_group.hpp"
+#include "runtime/parallel/shared_store.hpp"
 
 namespace slipstream {
 namespace {
@@ -33,7 +34,7 @@ byte_writer begun(request what, const std::string &key) {
   return out;
 }
 
-class far_store : public c10d::Store {
+class far_store : public shared_store {
  public:
   explicit far_store(meeting_requests ask) : ask_(std::move(ask)) {}
 

@@ -48,27 +48,12 @@ timed() {
 }
 wanted() { [[ ,$only, == *,$1,* ]]; }
 
-# What torch says of itself, in one call: it takes seconds to load.
-described=$("$python" - "$device" <<'PYTHON'
-import os
-import sys
-import torch
-device = sys.argv[1]
+torch=$("$python" cmake/wheel.py) || fail "choose another Python with --python"
+described=$("$python" -c 'import sys, torch
 print(torch.__version__)
-print(int(torch._C._GLIBCXX_USE_CXX11_ABI))
-print(os.path.dirname(os.path.dirname(os.path.dirname(os.path.join(torch.utils.cmake_prefix_path, "")))))
-print(torch.cuda.get_device_name(device) if device.startswith("cuda") and torch.cuda.is_available() else "none")
-PYTHON
-) || fail "$python has no torch that loads (above); choose another with --python"
-mapfile -t facts <<<"$described"
-version=${facts[0]} abi=${facts[1]} torch=${facts[2]} gpu=${facts[3]}
-case $version in
-  2.*) ;;
-  *) fail "torch $version: 2.x is needed" ;;
-esac
-[ "$abi" = 1 ] || fail "torch $version was built with the old C++ ABI, which Debian's libraries do not have: take a wheel
-built with _GLIBCXX_USE_CXX11_ABI=1 (PyPI's are, from 2.7 on)"
-[ -e "$torch/lib/libtorch.so" ] || fail "no libtorch.so in $torch/lib"
+print(torch.cuda.get_device_name(sys.argv[1]) if sys.argv[1].startswith("cuda") and torch.cuda.is_available() else "none")
+' "$device")
+{ read -r version; read -r gpu; } <<<"$described"
 [[ $device != cuda* || $gpu != none ]] || fail "torch $version sees no GPU for $device; --device cpu runs without one"
 echo "torch $version in $torch, $device: $gpu"
 
@@ -85,16 +70,11 @@ if [ -f "$packages" ]; then
 fi
 [ -d "$packages/usr/include/caf" ] || fail "no packages in $packages: make them with tests/gpu/pack.sh on Debian 12"
 libraries=$packages/usr/lib/x86_64-linux-gnu
-# A wheel brings an OpenMP library of its own; the same file under the usual name makes it the only one.
-mkdir -p "$build/openmp"
-for library in "$torch"/lib/libgomp*.so* "$torch"/../torch.libs/libgomp*.so*; do
-  if [ -e "$library" ]; then ln -sf "$library" "$build/openmp/libgomp.so.1"; fi
-done
-export LD_LIBRARY_PATH=$build/openmp:$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+export LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 
 # shellcheck disable=SC2317  # called through timed
 configure_and_build() {
-  cmake -S . -B "$build/tree" -G "$generator" -DCMAKE_BUILD_TYPE=Release -DSLIPSTREAM_WERROR=OFF \
+  cmake -S . -B "$build/tree" -G "$generator" -DCMAKE_BUILD_TYPE=Release \
     "-DCMAKE_PREFIX_PATH=$packages/usr" -DCMAKE_LIBRARY_ARCHITECTURE=x86_64-linux-gnu \
     "-DCMAKE_INCLUDE_PATH=$packages/usr/include" "-DCMAKE_LIBRARY_PATH=$libraries" \
     "-DSLIPSTREAM_TORCH_FOLDER=$torch" -DPython3_EXECUTABLE="$(command -v "$python")" &&
