@@ -80,29 +80,13 @@ settings=(HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 DEBIAN_FRONTEND=nonintera
 for name in CC CXX http_proxy https_proxy CMAKE_BUILD_PARALLEL_LEVEL SLIPSTREAM_WERROR; do
   [ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
-# The namespace's first process is killed with this one, and all in it with that one.
-unshare --mount --propagation private --pid --fork --kill-child bash -euc '
-  root=$1 place=$2
-  shift 2
-  mount --bind "$root" "$root"
-  mount -t proc proc "$root/proc"
-  mount -t sysfs -o ro sysfs "$root/sys" 2>/dev/null || true
-  mount --rbind /dev "$root/dev"
-  mount -t tmpfs tmpfs "$root/tmp"
-  mkdir -p "$root/ccache" "$root/pip"
-  mount --bind "$place/ccache" "$root/ccache"
-  mount --bind "$place/pip" "$root/pip"
-  # behind a proxy with an authority of its own only this list knows it
-  if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
-    mount --bind /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-  fi
-  cd "$root"
-  exec chroot . /usr/bin/env -i "$@"
-' elsewhere "$root" "$place" "${settings[@]}" bash /inside.sh "$@" 9>&- &
+# A namespace whose first process dies with this one, and all in it with that one: nothing stays mounted.
+setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child \
+  bash tests/platforms/enter.sh "$root" "$place" "${settings[@]}" bash /inside.sh "$@" 9>&- &
 inner=$!
 trap 'kill -9 $inner 2>/dev/null' INT TERM EXIT
 result=0
-wait $inner || result=$?
+wait $inner 2>/dev/null || result=$?
 trap - EXIT
 cat "$root/elsewhere.row" 2>/dev/null || true
 exit $result
