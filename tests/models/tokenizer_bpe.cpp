@@ -254,7 +254,8 @@ TEST_CASE("what would change ids and is not supported is refused by name") {
   }));
   json content = document("gpt2");
   content.merge_patch(json::parse(patch));
-  CHECK_THAT(refusal(content.dump()), Catch::StartsWith("F/tokenizer.json: error: ") && test::Contains(why));
+  CHECK_THAT(refusal(content.dump()),
+             Catch::Matchers::StartsWith("F/tokenizer.json: error: ") && test::Contains(why));
 }
 
 TEST_CASE("patterns that Oniguruma may understand differently are refused") {
@@ -333,7 +334,7 @@ TEST_CASE("damaged files are one error each, never more") {
     if (round % 10 == 0) bad.resize(random() % bad.size());
     const std::string message = refusal(bad);
     refused += !message.empty();
-    if (!message.empty()) REQUIRE_THAT(message, Catch::StartsWith("F/tokenizer.json"));
+    if (!message.empty()) REQUIRE_THAT(message, Catch::Matchers::StartsWith("F/tokenizer.json"));
   }
   CHECK(refused > 30);
 }

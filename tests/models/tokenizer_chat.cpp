@@ -118,8 +118,8 @@ TEST_CASE("other templates are refused, with how to give one") {
   const std::string other = GENERATE(as<std::string>(), "{{ '[INST] ' + message['content'] + ' [/INST]' }}",
                                      "", chatml("", "{{ bos_token }}"), chatml("", "<|im_sep|>"),
                                      chatml("", "{{ '<think>' }}"), "<|im_start|>");
-  CHECK_THROWS_WITH(recognise_chat(other, "F"),
-                    Catch::StartsWith("F: error: this chat template") && test::Contains("chat = { user = "));
+  CHECK_THROWS_WITH(recognise_chat(other, "F"), Catch::Matchers::StartsWith("F: error: this chat template") &&
+                                                    test::Contains("chat = { user = "));
   CHECK_THROWS_WITH(recognise_chat(llama + "Cutting Knowledge Date{{ strftime_now() }}", "F"),
                     test::Contains("chat = \"llama3.1\""));
   CHECK_THROWS_WITH(find_chat("vicuna"),
