@@ -25,7 +25,7 @@ topology with(const std::string &key) {
 TEST_CASE("a fresh network takes the byte tokenizer, or a folder's, and its vocabulary") {
   const auto bytes = with("tokenizer = \"bytes\"");
   CHECK(model_store(bytes).describe("m").spec.vocab_size == 259);
-  CHECK_THAT(write_resolved(bytes), Catch::Contains("tokenizer = \"bytes\"\n"));
+  CHECK_THAT(write_resolved(bytes), test::Contains("tokenizer = \"bytes\"\n"));
   const auto folder = with("tokenizer = \"" + test::data("golden/tokenizers/small-qwen").string() + "\"");
   model_store models(folder);
   CHECK(models.describe("m").spec.vocab_size == 600);
@@ -40,8 +40,8 @@ TEST_CASE("a fresh network's tokenizer folder must be whole and name its end tok
     model_store(graph).describe("m");
   };
   CHECK_THROWS_WITH(describe(),
-                    Catch::StartsWith("t.toml:11:13: error: ") && Catch::Contains("tokenizer.json"));
+                    Catch::Matchers::StartsWith("t.toml:11:13: error: ") && test::Contains("tokenizer.json"));
   std::filesystem::copy_file(test::data("golden/tokenizers/small-qwen/tokenizer.json"),
                              folder / "tokenizer.json");
-  CHECK_THROWS_WITH(describe(), Catch::Contains("names no eos_token"));
+  CHECK_THROWS_WITH(describe(), test::Contains("names no eos_token"));
 }
