@@ -1,7 +1,7 @@
 """Root file systems of Debian releases, and commands inside of them. Needs root and debootstrap.
 
-A command runs in mount and process namespaces of its own, so that nothing stays mounted and no process stays behind when
-it ends or is killed.
+A command runs in mount and process namespaces of its own, which end with this program however it ends: nothing stays
+mounted and no process stays behind.
 """
 import shutil
 import subprocess
@@ -74,7 +74,8 @@ def run(root, command, folder="/", user="root", environment=None, binds=(), **op
     variables.update(environment or {})
     given = "\n".join(f"{here}:{there}" for here, there in binds)
     return subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "bash", "-c", INSIDE, "bash",
+        ["setpriv", "--pdeathsig", "KILL",
+         "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "bash", "-c", INSIDE, "bash",
          str(Path(root).resolve()), str(folder), f"{row[2]}:{row[3]}", given, *command],
         env=variables, check=options.pop("check", True), text=True, **options)
 
