@@ -8,6 +8,8 @@
 #include "actors/commands/commands.hpp"
 #include "actors/threads.hpp"
 #include "models/error.hpp"
+#include "runtime/plumbing/blas.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace {
@@ -195,6 +197,10 @@ int main(int argc, char **argv) {
   data->add_option("name", task, "the task: sort")->required();
   data->add_option("--to", folder, "folder to write to")->required();
   data->add_option("--seed", seed);
+  std::string manual_format = "man";
+  auto *manual = app.add_subcommand("manual", "print the manual page, or the completion of a shell");
+  manual->add_option("--format", manual_format, "man (default) or bash")
+      ->check(CLI::IsMember({"man", "bash"}));
 
   if (const auto wrong = unknown_command(app, argc, argv); !wrong.empty()) {
     std::fprintf(stderr, "%s\n", wrong.c_str());
@@ -206,6 +212,9 @@ int main(int argc, char **argv) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
   try {
+    if (*manual) return slipstream::manual_command(app, manual_format);
+    if (*run || *launch || *node || *eval || *gen || *rate || *replay || *sweep)
+      slipstream::say(slipstream::blas_warning(slipstream::find_blas()));
     if (*run) return slipstream::run_command(topologies);
     if (*launch) {
       topologies.launch = true;

@@ -4,6 +4,10 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 /// The commands of the program. Each returns the exit code; input_error (code 2) and run_error (1) pass
 /// through.
 namespace slipstream {
@@ -129,6 +133,9 @@ struct certs_arguments {
 };
 /// Makes a private authority, or takes the one that is there, and certificates for nodes.
 int certs_command(const certs_arguments &arguments);
+
+/// Prints the manual page, or a completion script for bash, of what the command line knows.
+int manual_command(const CLI::App &app, const std::string &format);
 
 int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
 

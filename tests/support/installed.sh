@@ -51,6 +51,13 @@ cmake --build build
 [ "$(build/uses)" = length ]
 [ ! -e embed.cpp ] || build/embed | grep '"status": "finished"'
 "$prefix/bin/slipstream" --help >/dev/null
+if command -v pkg-config >/dev/null && [ -n "$(find "$prefix" -name slipstream.pc)" ]; then
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name slipstream.pc)")
+  export PKG_CONFIG_PATH
+  eval "flags=($(pkg-config --cflags --libs slipstream))"  # its quotes are for a shell
+  "$compiler" -std=c++20 uses.cpp -o by_hand "${flags[@]}" "-Wl,-rpath,$(dirname "$PKG_CONFIG_PATH")"
+  [ "$(./by_hand)" = length ]
+fi
 for file in models/types.hpp runtime/types.hpp actors/interfaces.hpp; do
   [ -e "$prefix/include/slipstream/$file" ] || { echo "not installed: $file"; exit 1; }
 done
