@@ -7,6 +7,7 @@
 
 #include "actors/commands/commands.hpp"
 #include "actors/commands/output.hpp"
+#include "actors/commands/version.hpp"
 #include "actors/threads.hpp"
 #include "runtime/plumbing/descriptors.hpp"
 #include "runtime/topology/suggest.hpp"
@@ -50,6 +51,7 @@ int main(int argc, char **argv) {
   slipstream::set_thread_environment(argv);
   CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
   app.require_subcommand(1);
+  app.set_version_flag("--version", slipstream::version_text, "what this program is made of");
   slipstream::topology_arguments topologies;
   slipstream::generate_arguments generate;
   std::filesystem::path model, folder;
