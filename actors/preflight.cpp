@@ -8,6 +8,7 @@
 
 #include "actors/placement.hpp"
 #include "models/error.hpp"
+#include "models/files/model_tokens.hpp"
 #include "models/network/place.hpp"
 #include "runtime/data/make.hpp"
 #include "runtime/run_folder/run_folder.hpp"
@@ -219,6 +220,11 @@ void preflight::verify() {
   for (const auto &plan : plans_)
     if (plan.verify) plan.verify(*this);
   check_links(graph_);
+  for (const auto &model : graph_.models) {
+    const auto &described = models_.describe(model.name);
+    if (const auto *tokens = described.text ? tokens_of(*described.text) : nullptr)
+      for (const auto &said : tokens->notes) note(described.folder.string() + ": " + said);
+  }
 }
 
 void preflight::note(const std::string &text) {

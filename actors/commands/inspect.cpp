@@ -90,6 +90,7 @@ int check_command(const topology_arguments &arguments) {
                       plan.graph().source.string()));
     } else {
       plan.verify();
+      for (const auto &note : plan.notes()) say(fmt::format("{}: {}\n", plan.graph().source.string(), note));
       all.push_back(describe(plan));
       if (!arguments.json) print(all.back());
     }

@@ -67,7 +67,7 @@ class line_reader {
     std::vector<std::int64_t> ids;
     for (const json &id : value.is_array() ? value : json::array({value})) {
       if (!id.is_number_unsigned() || id >= model_.spec.vocab_size)
-        fail(fmt::format("\"{}\" must hold token ids from 0 to {}, not {}", field,
+        fail(fmt::format("\"{}\" must hold token ids of the vocabulary, from 0 to {}, not {}", field,
                          model_.spec.vocab_size - 1, id.dump()));
       ids.push_back(id.get<std::int64_t>());
     }
