@@ -5,6 +5,7 @@
 #include "models/tokenizers/bpe.hpp"
 #include "models/tokenizers/character.hpp"
 #include "models/tokenizers/fields.hpp"
+#include "models/tokenizers/sentence_bpe.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 
 namespace slipstream {
@@ -18,7 +19,14 @@ struct kind {
   std::shared_ptr<const tokenizer> (*read)(const json &, special_tokens, tokenizer_files,
                                            const std::string &);
 };
-constexpr std::array kinds{kind{"BPE", read_bpe_tokenizer}, kind{"WordLevel", read_character_tokenizer}};
+std::shared_ptr<const tokenizer> read_bpe(const json &content, special_tokens special, tokenizer_files files,
+                                          const std::string &file) {
+  const bool characters = member(member(content, "model"), "byte_fallback") == true;
+  return characters ? read_sentence_tokenizer(content, std::move(special), std::move(files), file)
+                    : read_bpe_tokenizer(content, std::move(special), std::move(files), file);
+}
+
+constexpr std::array kinds{kind{"BPE", read_bpe}, kind{"WordLevel", read_character_tokenizer}};
 
 json parse_table(const std::string &text, const std::string &file) {
   json content = parse_json(text, file);
