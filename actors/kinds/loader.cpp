@@ -114,8 +114,8 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   const auto context = model.spec.max_positions;
   result.limit = context;
   if (result.sampled) result.limit -= static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16));
-  if (result.sampled) check_answers(result, checks, self);
   check_lengths(result, keys.long_lines, context, checks, self);
+  if (result.sampled) check_answers(result, checks, self);
   return result;
 }
 
