@@ -39,8 +39,10 @@ void finish(self_pointer self) {
   result["version"] = version;
   state.running.reset();
   state.due.pop_front();
-  self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
-             std::make_shared<const nlohmann::json>(std::move(result)));
+  const auto found = std::make_shared<const nlohmann::json>(std::move(result));
+  const auto &services = setup.share.services;
+  if (services.recorder) self->send(services.recorder, update_atom::value, setup.share.actor, found);
+  self->send(services.supervisor, report_atom::value, setup.share.actor, found);
   end_if_done(self);
 }
 

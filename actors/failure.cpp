@@ -2,6 +2,8 @@
 
 #include <caf/all.hpp>
 
+#include "models/plain_text.hpp"
+
 namespace slipstream {
 
 caf::error to_exit_reason(const std::exception_ptr &thrown) {
@@ -10,7 +12,7 @@ caf::error to_exit_reason(const std::exception_ptr &thrown) {
   } catch (const input_error &problem) {
     return caf::make_error(caf::sec::invalid_argument, std::string(problem.what()));
   } catch (const std::exception &problem) {
-    return caf::make_error(caf::sec::runtime_error, std::string(problem.what()));
+    return caf::make_error(caf::sec::runtime_error, plain_text(problem));
   } catch (...) {
     return caf::make_error(caf::sec::runtime_error, std::string("an exception of unknown type"));
   }

@@ -7,6 +7,7 @@
 
 #include "actors/failure.hpp"
 #include "models/error.hpp"
+#include "runtime/scoring/score_check.hpp"
 
 namespace slipstream {
 namespace {
@@ -49,6 +50,7 @@ void finish_if_whole(self_pointer self, std::uint64_t id) {
   if (state.setup.reference && joined.reference.empty()) return;
   if (state.setup.values && joined.values.empty()) return;
   const auto rewards = state.setup.rewards(joined);
+  check_rewards(rewards, *joined.group, joined.scores);
   const auto made = std::make_shared<sample_group>(state.setup.finish(joined));
   if (auto rest = left_out(joined, *made, rewards); !rest.lengths.empty())
     note(self, state.setup.services, std::move(rest));
@@ -66,18 +68,21 @@ join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
         finish_if_whole(self, group->source->id);
       },
       [self](const group_scores_ptr &scores) {
+        check_scores(*scores);
         auto &joined = open_group(self, scores->group);
         joined.scores[scores->scorer] = scores->scores;
         judged(joined, scores->model, scores->version);
         finish_if_whole(self, scores->group->source->id);
       },
       [self](const group_logprobs_ptr &logprobs) {
+        check_token_figures(logprobs->logprobs, *logprobs->group, "model \"" + logprobs->model + "\"");
         auto &joined = open_group(self, logprobs->group);
         joined.reference = logprobs->logprobs;
         if (logprobs->version >= 0) judged(joined, logprobs->model, logprobs->version);
         finish_if_whole(self, logprobs->group->source->id);
       },
       [self](const group_values_ptr &values) {
+        check_token_figures(values->values, *values->group, "model \"" + values->model + "\"");
         auto &joined = open_group(self, values->group);
         joined.values = values->values;
         judged(joined, values->model, values->version);

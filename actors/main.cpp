@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/output.hpp"
+#include "actors/commands/version.hpp"
 #include "actors/threads.hpp"
-#include "models/error.hpp"
 #include "runtime/plumbing/blas.hpp"
+#include "runtime/plumbing/descriptors.hpp"
 #include "runtime/plumbing/say.hpp"
 #include "runtime/topology/suggest.hpp"
 
@@ -46,10 +48,12 @@ std::string command_line(int argc, char **argv) {
 }  // namespace
 
 int main(int argc, char **argv) {
+  slipstream::open_standard_descriptors();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a text, not a death
   slipstream::set_thread_environment(argv);
   CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
   app.require_subcommand(1);
+  app.set_version_flag("--version", slipstream::version_text, "what this program is made of");
   slipstream::topology_arguments topologies;
   slipstream::generate_arguments generate;
   std::filesystem::path model, folder;
@@ -209,9 +213,12 @@ int main(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &problem) {
-    return app.exit(problem) == 0 ? 0 : 2;
+    return slipstream::finish_output(app.exit(problem) == 0 ? 0 : 2);
   }
-  try {
+  const bool json = laboratory.json || nodes.json;
+  const bool files = *run || *launch || *node || *out || *train || *data || (!json && (*sweep || *certs));
+  if (files && slipstream::output_is_closed()) slipstream::discard_output();  // what they make are files
+  const auto ended = [&]() -> int {
     if (*manual) return slipstream::manual_command(app, manual_format);
     if (*run || *launch || *node || *eval || *gen || *rate || *replay || *sweep)
       slipstream::say(slipstream::blas_warning(slipstream::find_blas()));
@@ -238,11 +245,6 @@ int main(int argc, char **argv) {
     if (*train) return slipstream::tokenizer_train_command(training);
     if (*certs) return slipstream::certs_command(nodes);
     return slipstream::data_command(task, folder, seed);
-  } catch (const slipstream::input_error &problem) {
-    std::fprintf(stderr, "%s\n", problem.what());
-    return 2;
-  } catch (const std::exception &problem) {
-    std::fprintf(stderr, "error: %s\n", problem.what());
-    return 1;
-  }
+  };
+  return slipstream::run_and_tell(ended);
 }

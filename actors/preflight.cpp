@@ -8,6 +8,7 @@
 
 #include "actors/placement.hpp"
 #include "models/error.hpp"
+#include "models/files/model_tokens.hpp"
 #include "models/network/place.hpp"
 #include "runtime/data/make.hpp"
 #include "runtime/run_folder/run_folder.hpp"
@@ -145,12 +146,15 @@ schedule_rules in_groups(const schedule_config &schedule, std::int64_t places) {
 /// What lets the batch of a group change after its draw breaks an exact lag.
 void check_exact_lag(const topology &graph, const std::string &main_path) {
   if (graph.schedule.lag != lag_rule::exactly) return;
-  for (const auto &actor : graph.actors)
-    if (actor.kind == "pairs" && actor.name == main_path)
-      fail_at(actor.kind_at,
+  for (const auto &actor : graph.actors) {
+    const bool refills = text_key(actor, "zero_groups") == "refill";
+    if (actor.name == main_path && (actor.kind == "pairs" || refills))
+      fail_at(refills ? place_of(actor, "zero_groups") : actor.kind_at,
               "[actors." + actor.name +
                   "] drops groups that are rated alike, and with lag = \"exactly\" the batch of a "
-                  "group must be known when it is drawn; remove lag, or use an advantage.* actor");
+                  "group must be known when it is drawn; remove lag, or " +
+                  (refills ? "write zero_groups = \"skip\"" : "use an advantage.* actor"));
+  }
 }
 
 }  // namespace
@@ -219,6 +223,11 @@ void preflight::verify() {
   for (const auto &plan : plans_)
     if (plan.verify) plan.verify(*this);
   check_links(graph_);
+  for (const auto &model : graph_.models) {
+    const auto &described = models_.describe(model.name);
+    if (const auto *tokens = described.text ? tokens_of(*described.text) : nullptr)
+      for (const auto &said : tokens->notes) note(described.folder.string() + ": " + said);
+  }
 }
 
 void preflight::note(const std::string &text) {

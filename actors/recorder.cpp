@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "actors/compute.hpp"
 #include "models/files/write_failure.hpp"
 #include "runtime/plumbing/span_totals.hpp"
+#include "runtime/run_folder/trace_file.hpp"
 
 namespace slipstream {
 namespace {
@@ -19,7 +21,7 @@ struct recorder_state {
   recorder_setup setup;
   std::ofstream metrics;
   std::map<std::string, std::ofstream> further;
-  std::ofstream trace;
+  std::optional<trace_file> trace;
   span_totals spans;
   progress_state progress;
   std::int64_t told_ns = 0;
@@ -48,18 +50,16 @@ void record_span(self_pointer self, const span &done) {
     self->send(state.setup.supervisor, progress_atom::value);
   }
   if (done.what != evaluation_span) state.spans.add(done.actor, done.begin_ns, done.end_ns, done.tokens);
-  if (!state.trace.is_open()) return;
-  errno = 0;
-  state.trace << trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns)
-              << ",\n"
-              << std::flush;  // after a kill, what led to the figures is there
-  if (!state.trace) throw write_failure(state.setup.trace, errno);
+  if (state.trace)  // at once: after a kill, what led to the figures is there
+    state.trace->write(
+        trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns));
 }
 
 void record_update(self_pointer self, const std::string &learner, const nlohmann::json &metrics) {
   auto &state = self->state;
   if (const auto other = state.further.find(learner); other != state.further.end())
     return write_line(other->second, state.setup.further.at(learner), metrics.dump());
+  if (!metrics.contains("update")) return;  // an evaluation, in a run without files
   if (state.metrics.is_open()) write_line(state.metrics, state.setup.metrics, metrics.dump());
   state.progress.update = metrics.value("update", std::int64_t{0});
   state.progress.seconds = state.spans.seconds();
@@ -70,7 +70,6 @@ void record_update(self_pointer self, const std::string &learner, const nlohmann
 json_ptr flush(self_pointer self) {
   auto &state = self->state;
   end_progress(state.setup.progress);
-  if (state.trace.is_open()) state.trace << "{}]\n" << std::flush;
   return std::make_shared<const nlohmann::json>(state.spans.summary());
 }
 
@@ -80,8 +79,7 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
   state.setup = setup;
   open_file(state.metrics, setup.metrics, setup.resume);
   for (const auto &[learner, path] : setup.further) open_file(state.further[learner], path, setup.resume);
-  open_file(state.trace, setup.trace, false);
-  if (state.trace.is_open()) state.trace << "[\n";
+  if (!setup.trace.empty()) state.trace.emplace(setup.trace);
   return {
       [self](const span &done) { record_span(self, done); },
       [self](update_atom, const std::string &learner, const json_ptr &metrics) {

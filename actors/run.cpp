@@ -16,6 +16,7 @@
 #include "actors/nodes/open.hpp"
 #include "actors/placement.hpp"
 #include "actors/recorder.hpp"
+#include "actors/run_inputs.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
 #include "models/files/checkpoint.hpp"
@@ -35,11 +36,18 @@ ledger open_books(const preflight &plan) {
           {schedule.max_running, several ? plan.in_flight_bound() : schedule.max_in_flight}};
 }
 
+/// What an evaluator found, one line a version: durable, so that the history survives a kill.
+std::filesystem::path evaluations_file(const run_paths &paths, const std::string &evaluator) {
+  return paths.folder / ("evaluations." + evaluator + ".jsonl");
+}
+
 std::map<std::string, std::filesystem::path> further_metrics(const preflight &plan, const run_paths &paths) {
   std::map<std::string, std::filesystem::path> files;
   if (paths.metrics.empty()) return files;
   for (const auto *learner : plan.learners())
     if (learner != &plan.learner()) files[learner->name] = paths.of(learner->name).metrics;
+  for (const auto &actor : plan.graph().actors)
+    if (is_evaluator(actor)) files[actor.name] = evaluations_file(paths, actor.name);
   return files;
 }
 
@@ -77,7 +85,7 @@ void spawn_nodes(spawn_context &context) {
 }
 
 /// The figures that everybody reads first stand at the top of the summary.
-nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
+nlohmann::json summarise(const preflight &plan, const run_paths &paths, const nlohmann::json &result) {
   nlohmann::json summary = {{"name", plan.graph().run.name}, {"seed", plan.graph().run.seed},
                             {"status", result.at("status")}, {"exit_code", result.at("exit_code")},
                             {"staleness_bound", nullptr},    {"eval", nlohmann::json::object()}};
@@ -90,7 +98,7 @@ nlohmann::json summarise(const preflight &plan, const nlohmann::json &result) {
     if (report == result.at("reports").end()) continue;
     if (is_evaluator(actor)) {
       summary["eval"].update(*report);
-      summary["eval_history"][actor.name] = result.at("history").at(actor.name);
+      summary["eval_history"][actor.name] = read_by_version(evaluations_file(paths, actor.name));
     } else if (actor.kind == "learner" && &actor != &plan.learner()) {
       summary["learners"][actor.name] = *report;
     } else {
@@ -143,11 +151,15 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
 }
 
 /// Readies a folder for what is written again: figures of later updates go, the old trace steps aside.
-void go_on(const run_paths &paths, const topology &graph, const resume_point &resumed) {
-  require_same_topology(paths, write_resolved(graph));
+void go_on(const run_paths &paths, const preflight &plan, const resume_point &resumed) {
+  require_same_topology(paths, write_resolved(plan.graph()));
   for (const auto &learner : resumed.history.learners)
     cut_metrics(paths.of(&learner == &resumed.history.learners.front() ? "" : learner.name).metrics,
                 learner.version);
+  for (const auto &actor : plan.graph().actors)
+    if (is_evaluator(actor))
+      cut_metrics(evaluations_file(paths, actor.name),
+                  resumed.history.learner(evaluated_learner(plan, actor).name).version);
   for (int part = 1; std::filesystem::exists(paths.trace); ++part) {
     const auto kept = paths.folder / ("trace-" + std::to_string(part) + ".json");
     if (!std::filesystem::exists(kept)) std::filesystem::rename(paths.trace, kept);
@@ -294,9 +306,10 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
       options.resume ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag, in_lockstep(plan))
                      : std::nullopt;
   if (resumed)
-    go_on(folder.paths(), plan.graph(), *resumed);
+    go_on(folder.paths(), plan, *resumed);
   else
     write_aside(folder.paths().topology, write_resolved(plan.graph()));
+  write_inputs(folder.paths().folder, inputs_of(plan.graph()));
   const auto log = open_log(folder.paths(), plan.graph());
   for (const auto &note : plan.notes()) log->info("{}", note);
   if (resumed)
@@ -317,7 +330,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
     result = std::make_shared<const nlohmann::json>(
         nlohmann::json{{"status", "stopped"}, {"exit_code", 130}, {"reports", nlohmann::json::object()}});
   }
-  auto summary = summarise(plan, *result);
+  auto summary = summarise(plan, folder.paths(), *result);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
   keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());

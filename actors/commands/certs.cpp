@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/commands/commands.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/wire/certificates.hpp"
 
 namespace slipstream {
@@ -18,9 +19,9 @@ int certs_command(const certs_arguments &arguments) {
     return 0;
   }
   for (const auto &name : arguments.names)
-    fmt::print(stderr, "{} and {}: for node {}, with {}\n", (arguments.to / (name + ".pem")).string(),
-               (arguments.to / (name + ".key")).string(), name, (arguments.to / "ca.pem").string());
-  fmt::print(stderr, "{} signs further nodes: keep it away from them.\n", (arguments.to / "ca.key").string());
+    say(fmt::format("{} and {}: for node {}, with {}\n", (arguments.to / (name + ".pem")).string(),
+                    (arguments.to / (name + ".key")).string(), name, (arguments.to / "ca.pem").string()));
+  say(fmt::format("{} signs further nodes: keep it away from them.\n", (arguments.to / "ca.key").string()));
   return 0;
 }
 

@@ -20,7 +20,8 @@ generation_request make_request(const generate_arguments &arguments, const check
     request.prompt = arguments.ids;
     for (const auto id : request.prompt)
       if (id < 0 || id >= model.spec.vocab_size)
-        throw input_error("--ids: " + std::to_string(id) + " is not a token; ids run from 0 to " +
+        throw input_error("--ids: " + std::to_string(id) +
+                          " is no token of the model's vocabulary; ids run from 0 to " +
                           std::to_string(model.spec.vocab_size - 1));
   } else {
     if (!model.text)

@@ -6,6 +6,7 @@
 #include "actors/commands/commands.hpp"
 #include "actors/preflight.hpp"
 #include "models/error.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/topology/graph.hpp"
 
 namespace slipstream {
@@ -85,10 +86,11 @@ int check_command(const topology_arguments &arguments) {
   for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
     preflight plan(std::move(graph), kinds);
     if (plan.waits_for(earlier)) {
-      fmt::print(stderr, "{}: ok so far; models of earlier runs are looked at when those have ended\n",
-                 plan.graph().source.string());
+      say(fmt::format("{}: ok so far; models of earlier runs are looked at when those have ended\n",
+                      plan.graph().source.string()));
     } else {
       plan.verify();
+      for (const auto &note : plan.notes()) say(fmt::format("{}: {}\n", plan.graph().source.string(), note));
       all.push_back(describe(plan));
       if (!arguments.json) print(all.back());
     }

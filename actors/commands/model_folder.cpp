@@ -6,6 +6,7 @@
 #include "actors/commands/commands.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
+#include "models/files/model_tokens.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -38,6 +39,23 @@ std::string part_of(const parameter_slot &slot) {
   return attention ? "attention" : "norms";
 }
 
+json described(const chosen_token &token, const tokenizer &text) {
+  if (token.id < 0) return nullptr;
+  return {{"id", token.id}, {"text", text.bytes_of(token.id, true)}, {"from", token.from}};
+}
+
+/// Which tokens end, begin and pad a text, and which files say so; null without a tokenizer.
+json describe_tokens(const fs::path &folder, const fs::path &base, const model_spec &spec) {
+  const auto place = tokenizer_folder(folder);
+  if (!fs::exists(place / "tokenizer.json")) return nullptr;
+  const auto text = load_tokenizer(place);
+  const auto chosen = choose_tokens(base, *text, spec.vocab_size);
+  return {{"end", described(chosen.end, *text)}, {"stops", chosen.stops},
+          {"stops_from", chosen.stops_from},     {"begin", described(chosen.begin, *text)},
+          {"pad", described(chosen.pad, *text)}, {"notes", chosen.notes},
+          {"vocab_size", text->vocab_size()}};
+}
+
 json describe(const fs::path &folder) {
   const auto spec = checkpoint_spec(folder);
   const auto adapter = checkpoint_adapter(folder);
@@ -61,6 +79,7 @@ json describe(const fs::path &folder) {
                  {"context", spec.max_positions},
                  {"tied_embeddings", spec.tied_embeddings},
                  {"tokenizer", fs::exists(tokenizer_folder(folder) / "tokenizer.json")},
+                 {"tokens", describe_tokens(folder, adapter ? adapter->base : folder, spec)},
                  {"parameters", count},
                  {"parameters_by_part", parts},
                  {"memory",
@@ -85,6 +104,23 @@ std::string megabytes(const json &bytes) {
   return fmt::format("{:.1f} MB", bytes.get<double>() / 1e6);
 }
 
+std::string token_text(const json &token) {
+  if (token.is_null()) return "none";
+  return fmt::format("{} ({}, by {})",
+                     json(token["text"]).dump(-1, ' ', true, json::error_handler_t::replace),
+                     token["id"].get<std::int64_t>(), token["from"].get<std::string>());
+}
+
+void print_tokens(const json &tokens) {
+  if (tokens.is_null()) return;
+  const auto from = tokens["stops_from"].get<std::string>();
+  fmt::print("  answers end with {}; generations stop at {}{}\n", token_text(tokens["end"]),
+             tokens["stops"].empty() ? "none" : tokens["stops"].dump(), from.empty() ? "" : ", with " + from);
+  fmt::print("  texts begin with {}, padding is {}\n", token_text(tokens["begin"]),
+             token_text(tokens["pad"]));
+  for (const auto &note : tokens["notes"]) fmt::print("  note: {}\n", note.get<std::string>());
+}
+
 void print_text(const json &model) {
   fmt::print("{}\n", model["folder"].get<std::string>());
   fmt::print("  {} with a {} head, {} layers, width {} (inner {}), {} heads ({} for keys and values) of {}\n",
@@ -96,6 +132,7 @@ void print_text(const json &model) {
              model["context"].get<int>(),
              model["tied_embeddings"].get<bool>() ? "tied head" : "head of its own",
              model["tokenizer"].get<bool>() ? "with a tokenizer" : "no tokenizer");
+  print_tokens(model["tokens"]);
   fmt::print("  parameters {:>14}\n", model["parameters"].get<std::int64_t>());
   for (const auto &[part, count] : model["parameters_by_part"].items())
     fmt::print("    {:<10} {:>12}\n", part, count.get<std::int64_t>());
@@ -137,7 +174,7 @@ int inspect_command(const fs::path &folder, bool as_json) {
   verify_checkpoint(found);
   const json model = describe(found);
   if (as_json)
-    fmt::print("{}\n", model.dump(2));
+    fmt::print("{}\n", model.dump(2, ' ', false, json::error_handler_t::replace));
   else
     print_text(model);
   return 0;

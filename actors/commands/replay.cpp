@@ -13,6 +13,7 @@
 #include "models/network/place.hpp"
 #include "runtime/journal/comparison.hpp"
 #include "runtime/journal/replay.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/topology/suggest.hpp"
 
@@ -204,7 +205,7 @@ int replay_command(const replay_arguments &arguments) {
   listeners.made = [&](const trained_version &made) {
     compared.made(made, core);
     if (::isatty(STDERR_FILENO) != 0)
-      fmt::print(stderr, "\rreplayed {} of {} updates", made.version, compared.updates_told());
+      say(fmt::format("\rreplayed {} of {} updates", made.version, compared.updates_told()));
   };
   const auto damage =
       replay_journal(paths.journal, core, arguments.until, listeners, order ? &*order : nullptr);
@@ -220,7 +221,7 @@ int replay_command(const replay_arguments &arguments) {
   if (gradients) report["gradients"] = gradients->result();
   if (order) report["order"] = told(*order, plan, arguments.order);
   if (damage) report["damage"] = to_string(*damage);
-  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
+  if (::isatty(STDERR_FILENO) != 0) say("\n");
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else

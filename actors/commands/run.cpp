@@ -12,11 +12,14 @@
 #include "actors/nodes/links.hpp"
 #include "actors/placement.hpp"
 #include "actors/run.hpp"
+#include "actors/run_inputs.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "runtime/journal/resume.hpp"
 #include "runtime/nodes/launcher.hpp"
 #include "runtime/plumbing/say.hpp"
 #include "runtime/run_folder/run_folder.hpp"
+#include "runtime/topology/resolved.hpp"
 
 namespace slipstream {
 namespace {
@@ -26,6 +29,7 @@ std::vector<std::unique_ptr<preflight>> prepare(const topology_arguments &argume
   std::set<std::string> earlier;
   for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
     check_run_folder(graph.run_folder(), arguments.resume);
+    if (arguments.resume) check_inputs(graph.run_folder(), inputs_of(graph));
     stages.push_back(std::make_unique<preflight>(std::move(graph), kinds));
     if (!stages.back()->waits_for(earlier)) stages.back()->verify();
     if (!earlier.insert(stages.back()->graph().run.name).second)
@@ -56,6 +60,7 @@ nlohmann::json run_here_and_on_nodes(preflight &stage, const run_options &option
 
 int run_stage(preflight &stage, bool resume, bool launch, stage_results &results) {
   if (resume && holds_finished_run(stage.graph().run_folder())) {
+    require_same_topology(run_paths(stage.graph().run_folder()), write_resolved(stage.graph()));
     say(fmt::format("{}: is finished; nothing to go on with\n", stage.graph().run.name));
     results.push_back(read_json(run_paths(stage.graph().run_folder()).summary));
     return 0;

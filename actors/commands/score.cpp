@@ -8,6 +8,7 @@
 #include <string>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/output.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/files/json.hpp"
@@ -66,8 +67,8 @@ class line_reader {
     std::vector<std::int64_t> ids;
     for (const json &id : value.is_array() ? value : json::array({value})) {
       if (!id.is_number_unsigned() || id >= model_.spec.vocab_size)
-        fail(fmt::format("\"{}\" must hold token ids from 0 to {}, not {}", field, model_.spec.vocab_size - 1,
-                         id.dump()));
+        fail(fmt::format("\"{}\" must hold token ids of the vocabulary, from 0 to {}, not {}", field,
+                         model_.spec.vocab_size - 1, id.dump()));
       ids.push_back(id.get<std::int64_t>());
     }
     return ids;
@@ -118,7 +119,7 @@ int score_command(const score_arguments &arguments) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     const line_reader reader(read, fmt::format("standard input:{}", number));
     fmt::print("{}\n", score_line(*model, reader.read(text)).dump());
-    std::fflush(stdout);
+    flush_output();
   }
   return 0;
 }

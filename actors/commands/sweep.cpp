@@ -9,6 +9,7 @@
 #include "actors/commands/sweep_plan.hpp"
 #include "actors/commands/sweep_results.hpp"
 #include "runtime/laboratory/run_pool.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/run_folder/write.hpp"
 
@@ -63,7 +64,7 @@ class sweep_progress {
             [this](const std::vector<std::size_t> &running) { beat(running); }};
   }
   void close() const {
-    if (live_) fmt::print(stderr, "\r\033[K");
+    if (live_) slipstream::say("\r\033[K");
   }
 
  private:
@@ -71,7 +72,8 @@ class sweep_progress {
 
   void say(std::size_t i, const std::string &what) const {
     close();
-    fmt::print(stderr, "{}: {} ({} of {} finished)\n", at(i).run.name, what, finished_, sweep_.runs.size());
+    slipstream::say(
+        fmt::format("{}: {} ({} of {} finished)\n", at(i).run.name, what, finished_, sweep_.runs.size()));
   }
   void end(std::size_t i, int code) {
     if (code == 0) ++finished_;
@@ -83,8 +85,7 @@ class sweep_progress {
     if (!live_) return;
     auto line = fmt::format("{} of {} finished", finished_, sweep_.runs.size());
     for (const auto i : running) line += fmt::format("; {} {}", at(i).run.name, state_of(at(i)));
-    fmt::print(stderr, "\r\033[K{}", line.substr(0, 150));
-    std::fflush(stderr);
+    slipstream::say(fmt::format("\r\033[K{}", line.substr(0, 150)));
   }
 
   const planned_sweep &sweep_;
@@ -104,8 +105,8 @@ bool run_missing(const sweep_arguments &arguments, const planned_sweep &sweep,
     programs.push_back(program_of(arguments, sweep, sweep.runs[i]));
   }
   const auto finished = sweep.runs.size() - places.size();
-  fmt::print(stderr, "{} arms, {} runs, {} of them finished, folder {}\n", sweep.arms.size(),
-             sweep.runs.size(), finished, sweep.folder.string());
+  say(fmt::format("{} arms, {} runs, {} of them finished, folder {}\n", sweep.arms.size(), sweep.runs.size(),
+                  finished, sweep.folder.string()));
   make_folder(sweep.folder / "logs");
   sweep_progress progress(sweep, places, finished);
   const bool whole = run_pool(signals, programs, sweep.jobs, progress.observer());
@@ -128,7 +129,7 @@ int sweep_command(const sweep_arguments &arguments) {
   sweep_lock lock;
   const auto sweep = plan_sweep(arguments, lock);
   if (!run_missing(arguments, sweep, signals)) {
-    fmt::print(stderr, "interrupted; the same command goes on with what is in {}\n", sweep.folder.string());
+    say(fmt::format("interrupted; the same command goes on with what is in {}\n", sweep.folder.string()));
     return 130;
   }
   return write_sweep_results({sweep.folder, arguments.file, arguments.command, arguments.json}, sweep.arms,

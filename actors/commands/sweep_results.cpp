@@ -8,9 +8,11 @@
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/plain_text.hpp"
 #include "runtime/laboratory/comparison.hpp"
 #include "runtime/laboratory/page.hpp"
 #include "runtime/laboratory/plots.hpp"
+#include "runtime/plumbing/say.hpp"
 #include "runtime/run_folder/json_lines.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/run_folder/write.hpp"
@@ -47,7 +49,7 @@ compared_run read_run(const sweep_result_run &run) {
   try {
     result.figures = read_run_figures(run.folder);
   } catch (const std::exception &unreadable) {
-    result.problem = unreadable.what();
+    result.problem = plain_text(unreadable);
   }
   return result;
 }
@@ -111,7 +113,7 @@ int write_sweep_results(const sweep_output &output, const std::vector<sweep_arm>
   write_aside(output.folder / "index.html",
               page_html({"Sweep of " + output.topology.filename().string(), output.command, notes}, compared,
                         plots, pictures));
-  for (const auto &note : notes) fmt::print(stderr, "{}\n", note);
+  for (const auto &note : notes) say(fmt::format("{}\n", note));
   if (output.json)
     fmt::print("{}\n", results.dump(2));
   else

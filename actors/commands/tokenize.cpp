@@ -6,6 +6,7 @@
 #include <string>
 
 #include "actors/commands/commands.hpp"
+#include "actors/commands/output.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
 #include "models/tokenizers/tokenizer.hpp"
@@ -55,7 +56,7 @@ int tokenize_command(const tokenize_arguments &arguments) {
     const json result = arguments.decode ? decoded(*text, content, arguments.skip_special, place)
                                          : encoded(*text, content, arguments.special, place);
     fmt::print("{}\n", result.dump());
-    if (std::cin.rdbuf()->in_avail() <= 0) std::fflush(stdout);
+    if (std::cin.rdbuf()->in_avail() <= 0) flush_output();
   }
   return 0;
 }

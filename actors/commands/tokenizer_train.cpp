@@ -11,6 +11,7 @@
 #include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
 #include "runtime/data/gzip.hpp"
+#include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
 namespace {
@@ -28,7 +29,7 @@ class reporter {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_ < std::chrono::seconds(5)) return;
     last_ = now;
-    fmt::print(stderr, "{}: {} of {}\n", what, done, all);
+    slipstream::say(fmt::format("{}: {} of {}\n", what, done, all));
   }
 
  private:

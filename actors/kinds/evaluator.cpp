@@ -59,16 +59,16 @@ evaluator_keys read_keys(settings &s, evaluator_task task) {
   if (pairs || answers) keys.model = s.required_text("model");
   if (task != evaluator_task::lines) {
     keys.options.samples = s.integer("samples", answers ? 4 : 8, pairs ? 2 : 1, 1024);
-    keys.options.max_new_tokens = s.integer("max_new_tokens", 16, 1);
+    keys.options.max_new_tokens = s.integer("max_new_tokens", 16, 1, 1 << 24);
     keys.options.slots = s.integer("slots", 64, 1, 65536);
   }
   if (task == evaluator_task::lines) keys.long_lines = read_too_long(s);
-  if (answers) keys.options.show = s.integer("show", 10, 0);
+  if (answers) keys.options.show = s.integer("show", 10, 0, 1'000'000);
   if (pairs || task == evaluator_task::generation)
     keys.options.rule =
         find_text_score(pairs ? s.choice("rule", {"edit_similarity", "exact_match", "countdown"})
                               : s.choice("rule", {"exact_match", "edit_similarity", "countdown"}));
-  keys.every = s.integer("every", 0, 0);
+  keys.every = s.integer("every", 0, 0, 1'000'000'000);
   keys.threads = s.integer("threads", 1, 1, 1024);
   return keys;
 }

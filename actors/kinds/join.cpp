@@ -63,7 +63,7 @@ actor_kind advantage_kind(const advantage_row &row) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
     const bool refill = read_zero_groups(s, row) == "refill";
-    const auto give_up_after = row.whitened ? 0 : s.integer("give_up_after", 20, 0);
+    const auto give_up_after = row.whitened ? 0 : s.integer("give_up_after", 20, 0, 1'000'000);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -106,7 +106,7 @@ actor_kind pairs_kind() {
   kind.read = [](actor_config &config) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
-    const auto give_up_after = s.integer("give_up_after", 20, 0);
+    const auto give_up_after = s.integer("give_up_after", 20, 0, 1'000'000);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;

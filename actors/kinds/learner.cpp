@@ -65,6 +65,7 @@ struct learner_keys {
 };
 
 learner_keys read_keys(settings &s) {
+  constexpr std::int64_t most = 1'000'000'000;
   learner_keys keys;
   auto &training = keys.training;
   s.required_text("model");
@@ -74,18 +75,18 @@ learner_keys read_keys(settings &s) {
   s.text("reference", "");
   training.rate.rate = s.required_number("learning_rate", 0);
   training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
-  keys.warmup = s.integer("warmup", 0, 0);
+  keys.warmup = s.integer("warmup", 0, 0, most);
   training.sft_weight = s.number("sft_weight", 0, 0);
-  training.sft_batch = s.integer("sft_batch", 32, 1);
-  training.start_after = s.integer("start_after", 0, 0);
+  training.sft_batch = s.integer("sft_batch", 32, 1, most);
+  training.start_after = s.integer("start_after", 0, 0, most);
   training.rate.final_ratio = s.number("final_ratio", 0.1, 0, 1);
   training.optimizer.beta1 = s.number("beta1", 0.9, 0, 1);
   training.optimizer.beta2 = s.number("beta2", 0.95, 0, 1);
   training.optimizer.weight_decay = s.number("weight_decay", 0.0, 0);
   training.max_grad_norm = s.number("max_grad_norm", 1.0, 0);
-  training.micro_batch = s.integer("micro_batch", 32, 1);
-  training.mini_batches = s.integer("mini_batches", 1, 1);
-  training.epochs = s.integer("epochs", 1, 1);
+  training.micro_batch = s.integer("micro_batch", 32, 1, most);
+  training.mini_batches = s.integer("mini_batches", 1, 1, most);
+  training.epochs = s.integer("epochs", 1, 1, most);
   keys.threads = training.threads = s.integer("threads", 1, 1, 1024);
   training.replicas = s.integer("replicas", 1, 1, 64);
   training.zero = s.integer("zero", 0, 0, 3);

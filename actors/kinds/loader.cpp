@@ -66,6 +66,28 @@ void check_lengths(checked_data &all, too_long rule, std::int64_t context, prefl
   all.data.lines = std::move(kept.lines);
 }
 
+/// A scorer downstream that compares answers with the line's, or null.
+const actor_config *comparing_scorer(const preflight &checks, const actor_config &loader) {
+  for (const auto &actor : checks.graph().actors) {
+    const bool compares = actor.kind == "scorer.exact_match" || actor.kind == "scorer.edit_similarity" ||
+                          actor.kind == "scorer.countdown";
+    const auto *sampler = compares ? checks.upstream(actor, "sampler") : nullptr;
+    if (sampler && sampler->takes.front().name == loader.name) return &actor;
+  }
+  return nullptr;
+}
+
+/// Without an answer a comparison gives every rollout the same score, and says nothing.
+void check_answers(const checked_data &all, const preflight &checks, const actor_config &self) {
+  const auto *scorer = comparing_scorer(checks, self);
+  for (const auto &row : all.data.rows)
+    if (scorer && row.answer.empty())
+      throw input_error(all.data.place(row.row) + ": error: the line has no \"answer\", which [actors." +
+                        scorer->name + "] (" + scorer->kind +
+                        ") compares with; add it, or name the field that holds it: fields = { answer = "
+                        "\"…\" }");
+}
+
 checked_data read_checked(preflight &checks, const actor_config &self, const loader_keys &keys) {
   const auto takers = checks.takers(self.name);
   const auto *taker = takers.front();
@@ -93,6 +115,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   result.limit = context;
   if (result.sampled) result.limit -= static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16));
   check_lengths(result, keys.long_lines, context, checks, self);
+  if (result.sampled) check_answers(result, checks, self);
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "actors/sampler.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "actors/context.hpp"
@@ -20,8 +22,12 @@ sampler_keys read_keys(settings &s) {
   s.required_text("model");
   keys.group = s.integer("group", 1, 1, 4096);
   keys.request.samples = keys.group;
-  keys.request.max_new_tokens = s.integer("max_new_tokens", 16, 1);
-  keys.request.min_new_tokens = s.integer("min_new_tokens", 0, 0);
+  constexpr std::int64_t most = std::int64_t{1} << 24;  // no model's context is longer
+  keys.request.max_new_tokens = s.integer("max_new_tokens", 16, 1, most);
+  keys.request.min_new_tokens = s.integer("min_new_tokens", 0, 0, most);
+  if (keys.request.min_new_tokens > keys.request.max_new_tokens)
+    s.fail("min_new_tokens", fmt::format("min_new_tokens = {} is above max_new_tokens = {}; lower it",
+                                         keys.request.min_new_tokens, keys.request.max_new_tokens));
   keys.request.sampling.temperature = s.number("temperature", 1.0, 1e-3, 100.0);
   keys.slots = s.integer("slots", 64, 1, 65536);
   s.integer("replicas", 1, 1, 1024);

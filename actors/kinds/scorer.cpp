@@ -62,8 +62,8 @@ group_rule read_countdown(settings &s) {
 }
 
 group_rule read_overlong(settings &s) {
-  const auto longest = s.required_integer("max_length", 1);
-  const auto cache = s.required_integer("cache", 1);
+  const auto longest = s.required_integer("max_length", 1, 1 << 24);
+  const auto cache = s.required_integer("cache", 1, 1 << 24);
   if (cache > longest)
     s.fail("cache", "cache is the part of max_length where the penalty grows; make it less");
   return [=](const rollout_group &group) { return overlong_scores(group, longest, cache); };

@@ -12,6 +12,7 @@
 #include "actors/nodes/uplink.hpp"
 #include "actors/placement.hpp"
 #include "actors/weights.hpp"
+#include "models/plain_text.hpp"
 #include "runtime/nodes/relay_tree.hpp"
 #include "runtime/wire/tunnel.hpp"
 
@@ -57,7 +58,7 @@ void node_session::attempt(const placed_actor &placed, Step step) {
   } catch (const input_error &problem) {
     caf::anon_send(placed.uplink, failed_atom::value, std::string(problem.what()), true);
   } catch (const std::exception &problem) {
-    caf::anon_send(placed.uplink, failed_atom::value, std::string(problem.what()), false);
+    caf::anon_send(placed.uplink, failed_atom::value, plain_text(problem), false);
   }
 }
 

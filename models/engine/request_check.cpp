@@ -10,7 +10,7 @@ namespace {
 void check_prompt(const generation_request &request, const model_spec &spec) {
   if (request.prompt.empty()) refuse_request(request, "the prompt is empty; give it at least one token");
   const auto length = static_cast<std::int64_t>(request.prompt.size());
-  if (length + request.max_new_tokens > spec.max_positions)
+  if (request.max_new_tokens > spec.max_positions - length)
     refuse_request(request, "a prompt of " + std::to_string(length) + " tokens and max_new_tokens " +
                                 std::to_string(request.max_new_tokens) + " exceed the model's context of " +
                                 std::to_string(spec.max_positions) +
@@ -24,6 +24,10 @@ void check_prompt(const generation_request &request, const model_spec &spec) {
 void check_options(const generation_request &request) {
   if (request.samples < 1 || request.max_new_tokens < 1)
     refuse_request(request, "samples and max_new_tokens must be at least 1");
+  if (request.min_new_tokens < 0 || request.min_new_tokens > request.max_new_tokens)
+    refuse_request(request, "min_new_tokens " + std::to_string(request.min_new_tokens) +
+                                " must be from 0 to max_new_tokens " +
+                                std::to_string(request.max_new_tokens));
   const sampling_options &how = request.sampling;
   if (!(how.temperature >= 0.0) || how.top_k < 0 || !(how.top_p > 0.0) ||
       !(how.min_p >= 0.0 && how.min_p <= 1.0))

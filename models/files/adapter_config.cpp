@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string_view>
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
@@ -13,6 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+// What speaks of training, of where the files come from, or of what another field decides.
+constexpr std::array other_fields{
+    "auto_mapping",   "base_model_name_or_path", "corda_config",   "ensure_weight_tying", "eva_config",
+    "fan_in_fan_out", "inference_mode",          "layers_pattern", "lora_alpha",          "lora_dropout",
+    "lora_ga_config", "megatron_core",           "peft_version",   "qalora_group_size",   "r",
+    "revision",       "runtime_config",          "target_modules"};
 
 // Fields that change the numbers when they hold anything but one of these (absent and null are fine).
 struct fixed_field {
@@ -26,6 +35,13 @@ constexpr std::array fixed_fields{
     fixed_field{"use_dora", "[false]"},
     fixed_field{"lora_bias", "[false]"},
     fixed_field{"use_qalora", "[false]"},
+    fixed_field{"use_rslora", "[false, true]"},
+    fixed_field{"init_lora_weights",
+                R"([true, false, "gaussian", "eva", "orthogonal"])"},  // others change the base
+    fixed_field{"loftq_config", "[{}]"},
+    fixed_field{"alora_invocation_tokens", "[[]]"},
+    fixed_field{"arrow_config", "[{}]"},
+    fixed_field{"megatron_config", "[{}]"},
     fixed_field{"rank_pattern", "[{}]"},
     fixed_field{"alpha_pattern", "[{}]"},
     fixed_field{"layers_to_transform", "[[]]"},
@@ -37,6 +53,18 @@ constexpr std::array fixed_fields{
 
 [[noreturn]] void refuse(const fs::path &file, const std::string &field, const std::string &why) {
   throw input_error(file.string() + ": error: " + field + ": " + why);
+}
+
+// A field of a later PEFT that says something may change the numbers.
+void refuse_unknown(const json &config, const fs::path &file) {
+  for (const auto &[name, value] : config.items()) {
+    const bool known = std::any_of(fixed_fields.begin(), fixed_fields.end(),
+                                   [&](const auto &row) { return row.name == name; }) ||
+                       std::find(other_fields.begin(), other_fields.end(), name) != other_fields.end();
+    const bool says_nothing = value.is_null() || value == false || (value.is_structured() && value.empty());
+    if (!known && !says_nothing)
+      refuse(file, name, "is not known here and may change the numbers; if it does not, set it to null");
+  }
 }
 
 double positive(const json &config, const fs::path &file, const char *field) {
@@ -86,6 +114,7 @@ stored_adapter read_adapter_config(const fs::path &folder) {
         std::find(allowed.begin(), allowed.end(), *found) == allowed.end())
       refuse(file, field.name, found->dump() + " is not supported (" + allowed.front().dump() + " is)");
   }
+  refuse_unknown(config, file);
   stored_adapter adapter;
   const double rank = positive(config, file, "r");
   if (rank != static_cast<double>(static_cast<std::int64_t>(rank)) || rank > 65536)
@@ -107,6 +136,24 @@ bool holds_score_head(const fs::path &folder) {
       .contains("base_model.model.score.weight");
 }
 
+namespace {
+
+// As PEFT understands them: its "all-linear" is a word of its own and matches nothing in a list.
+std::vector<std::string> target_modules(const model_spec &spec, const adapter_spec &adapter) {
+  std::set<std::string> names(adapter.targets.begin(), adapter.targets.end());
+  if (names.erase("all-linear") == 0) return adapter.targets;
+  constexpr std::string_view end = ".lora_A.weight";
+  const adapter_spec all{adapter.rank, adapter.alpha, adapter.rank_stabilised, {"all-linear"}};
+  for (const auto &slot : adapter_layout(spec, all)) {
+    if (!slot.name.ends_with(end)) continue;
+    const auto module = slot.name.substr(0, slot.name.size() - end.size());
+    names.insert(module.substr(module.rfind('.') + 1));
+  }
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
 json to_adapter_config(const model_spec &spec, const stored_adapter &adapter) {
   const family *row = find_family(spec.model_type);
   return {{"peft_type", "LORA"},
@@ -117,7 +164,7 @@ json to_adapter_config(const model_spec &spec, const stored_adapter &adapter) {
           {"lora_dropout", 0.0},
           {"use_rslora", adapter.spec.rank_stabilised},
           {"use_dora", false},
-          {"target_modules", adapter.spec.targets},
+          {"target_modules", target_modules(spec, adapter.spec)},
           {"modules_to_save", spec.labels > 0 ? json({"score"}) : json(nullptr)},
           {"bias", "none"},
           {"fan_in_fan_out", row && row->tensors.transposed},

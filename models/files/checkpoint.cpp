@@ -6,6 +6,7 @@
 #include "models/error.hpp"
 #include "models/files/adapter_config.hpp"
 #include "models/files/json.hpp"
+#include "models/files/model_tokens.hpp"
 #include "models/files/weights.hpp"
 
 namespace slipstream {
@@ -96,8 +97,11 @@ checkpoint load_checkpoint(const fs::path &folder, std::int64_t labels) {
     model.adapter->values = at::empty({adapter_count(model.spec, model.adapter->spec)}, at::kFloat);
     values.read(parts, model.adapter->values);
   }
-  const fs::path text = tokenizer_folder(folder);
-  if (fs::exists(text / "tokenizer.json")) model.text = load_tokenizer(text);
+  const fs::path place = tokenizer_folder(folder);
+  if (!fs::exists(place / "tokenizer.json")) return model;
+  auto text = load_tokenizer(place);
+  auto chosen = choose_tokens(base, *text, model.spec.vocab_size);
+  model.text = with_tokens(std::move(text), std::move(chosen), model.spec);
   return model;
 }
 

@@ -54,6 +54,13 @@ nlohmann::json parse_json(std::string_view text, const std::string &where) {
     return nlohmann::json::parse(text.begin(), text.end(), callback);
   } catch (const nlohmann::json::parse_error &e) {
     throw input_error(where + ":" + place(text, e.byte) + ": error: not valid JSON");
+  } catch (const nlohmann::json::out_of_range &e) {  // "… number overflow parsing '1e999'"
+    const std::string_view words = e.what();
+    const auto begin = words.find('\'') + 1, end = words.rfind('\'');
+    const auto number = begin == 0 || end < begin ? std::string_view() : words.substr(begin, end - begin);
+    const auto at = number.empty() ? 0 : std::min(text.find(number), text.size() - 1);
+    throw input_error(where + ":" + place(text, at + 1) + ": error: the number " + std::string(number) +
+                      " is out of range; write one that a double holds (up to 1.7e308)");
   }
 }
 

@@ -25,7 +25,9 @@ struct type_name {
 };
 constexpr std::array type_names{type_name{"F32", at::kFloat},     type_name{"F16", at::kHalf},
                                 type_name{"BF16", at::kBFloat16}, type_name{"I64", at::kLong},
-                                type_name{"I32", at::kInt},       type_name{"U8", at::kByte}};
+                                type_name{"I32", at::kInt},       type_name{"U8", at::kByte},
+                                type_name{"F64", at::kDouble},    type_name{"I16", at::kShort},
+                                type_name{"I8", at::kChar},       type_name{"BOOL", at::kBool}};
 
 constexpr std::uint64_t largest_header = 100'000'000;  // as the reference reader has it
 
@@ -39,13 +41,15 @@ std::uint64_t little_endian(const char *bytes) {
   throw input_error(file.string() + ": error: " + why + "; the file is damaged, write or download it anew");
 }
 
-at::ScalarType read_type(const json &entry, const std::filesystem::path &file, const std::string &name) {
+void read_type(const json &entry, const std::filesystem::path &file, const std::string &name,
+               stored_tensor &tensor) {
   const auto field = entry.find("dtype");
+  if (field == entry.end() || !field->is_string())
+    refuse(file, "tensor " + name + ": dtype " + (field == entry.end() ? "is missing" : "must be a name"));
+  tensor.dtype = field->get<std::string>();
+  tensor.type = at::ScalarType::Undefined;
   for (const type_name &row : type_names)
-    if (field != entry.end() && *field == row.name) return row.type;
-  throw input_error(file.string() + ": error: tensor " + name + ": dtype " +
-                    (field == entry.end() ? "is missing" : field->dump() + " is not supported") +
-                    " (F32, F16, BF16, I64, I32 and U8 are); convert the file");
+    if (tensor.dtype == row.name) tensor.type = row.type;
 }
 
 // A list of whole numbers; refuses anything else.
@@ -66,17 +70,18 @@ stored_tensor read_entry(const json &entry, const std::filesystem::path &file, c
                          std::uint64_t data_size) {
   if (!entry.is_object()) refuse(file, "tensor " + name + ": must be an object");
   stored_tensor tensor;
-  tensor.type = read_type(entry, file, name);
+  read_type(entry, file, name, tensor);
   const auto shape = numbers(entry, "shape", file, name), range = numbers(entry, "data_offsets", file, name);
   if (range.size() != 2 || range[0] > range[1] || range[1] > data_size)
     refuse(file, "tensor " + name + ": data_offsets lie outside the file's data");
-  std::uint64_t bytes = c10::elementSize(tensor.type);
+  const bool readable = tensor.type != at::ScalarType::Undefined;
+  std::uint64_t bytes = readable ? c10::elementSize(tensor.type) : 1;
   bool fits = true;
   for (const std::uint64_t size : shape) {
     fits = fits && !__builtin_mul_overflow(bytes, size, &bytes) && size <= INT64_MAX;
     tensor.shape.push_back(static_cast<std::int64_t>(size));
   }
-  if (!fits || bytes != range[1] - range[0])
+  if (!fits || (readable && bytes != range[1] - range[0]))
     refuse(file, "tensor " + name + ": shape and dtype do not match its data_offsets");
   tensor.begin = range[0];
   tensor.end = range[1];
@@ -121,6 +126,9 @@ at::Tensor safetensors_file::get(const std::string &name) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) throw input_error(path_.string() + ": error: tensor " + name + " is missing");
   const stored_tensor &tensor = found->second;
+  if (tensor.type == at::ScalarType::Undefined)
+    throw input_error(path_.string() + ": error: tensor " + name + ": dtype " + tensor.dtype +
+                      " cannot be read; convert the file");
   const at::TensorOptions options = at::TensorOptions(tensor.type);
   const char *start = data_.get() + tensor.begin;
   if (reinterpret_cast<std::uintptr_t>(start) % c10::elementSize(tensor.type) != 0) {

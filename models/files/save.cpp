@@ -7,6 +7,7 @@
 #include "models/error.hpp"
 #include "models/files/adapter_config.hpp"
 #include "models/files/checkpoint.hpp"
+#include "models/files/checksum.hpp"
 #include "models/files/json.hpp"
 #include "models/files/mapping.hpp"
 #include "models/files/safetensors.hpp"
@@ -135,6 +136,7 @@ void save_checkpoint(const fs::path &given, const checkpoint &model, const named
     if (!optimizer.empty()) write_safetensors(fresh / "optimizer.safetensors", optimizer);
     if (!extra_json.empty()) write_file(fresh / "slipstream.json", extra_json);
     if (model.text) model.text->save(fresh);
+    if (!extra_json.empty()) write_checksums(fresh);
     sync_path(fresh);
     put_in_place(fresh, folder);
   } catch (const fs::filesystem_error &problem) {

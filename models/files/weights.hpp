@@ -22,8 +22,8 @@ class stored_weights {
 
   /// Finds every slot, with or without the prefix of a whole language model ("model.", "transformer.").
   /// Throws input_error for one that is missing or has another shape or a type that is no float, and for
-  /// tensors that belong to no slot and would be part of the computation. `optional_head`: score.weight may
-  /// be missing.
+  /// tensors that belong to no slot and would be part of the computation, as a head that differs from the
+  /// embedding which it is said to be. `optional_head`: score.weight may be missing.
   void match(const std::vector<parameter_slot> &slots, bool optional_head) const;
 
   /// Copies the parameters into `flat` as float32, matrices turned as the slots say; an optional head that is
@@ -33,6 +33,7 @@ class stored_weights {
  private:
   const safetensors_file *holder(const std::string &name) const;
   std::string stored_name(const parameter_slot &slot) const;
+  void check_tied_head(const std::vector<parameter_slot> &slots) const;
 
   std::filesystem::path folder_;
   std::vector<std::shared_ptr<const safetensors_file>> files_;

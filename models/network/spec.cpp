@@ -43,14 +43,18 @@ class reader {
     return it == config_.end() || it->is_null() ? nullptr : &*it;
   }
 
-  std::int64_t size(const char *name, std::int64_t fallback = 0) const {
+  std::int64_t size(const char *name, std::int64_t fallback = 0, std::int64_t least = 1) const {
     const json *value = find(name);
     if (!value && fallback > 0) return fallback;
     if (!value) refuse(name, "is missing");
-    if (!value->is_number_integer() || *value < 1 || *value > greatest_size)
-      refuse(name,
-             "must be a whole number from 1 to " + std::to_string(greatest_size) + ", not " + value->dump());
+    if (!value->is_number_integer() || *value < least || *value > greatest_size)
+      refuse(name, "must be a whole number from " + std::to_string(least) + " to " +
+                       std::to_string(greatest_size) + ", not " + value->dump());
     return value->get<std::int64_t>();
+  }
+  // As size(), but a null means `null`, which an absent field need not.
+  std::int64_t size_or_null(const char *name, std::int64_t fallback, std::int64_t null) const {
+    return names(name) && !find(name) ? null : size(name, fallback);
   }
 
   double number(const json *value, const char *name, double fallback) const {
@@ -58,6 +62,10 @@ class reader {
     if (!value->is_number() || !(value->get<double>() > 0))
       refuse(name, "must be a number above 0, not " + value->dump());
     return value->get<double>();
+  }
+  double number_or_zero(const char *name, double fallback) const {
+    const json *value = find(name);
+    return value && *value == 0 ? 0 : number(value, name, fallback);
   }
   double number(const char *name, double fallback) const { return number(find(name), name, fallback); }
 
@@ -112,8 +120,11 @@ void refuse_unsupported(const reader &in, const family &row) {
   }
   for (const char *name : {"dtype", "torch_dtype"}) {
     const json *type = in.find(name);
-    if (type && *type != "float32" && *type != "float16" && *type != "bfloat16")
-      in.refuse(name, type->dump() + " is not supported (float32, float16 and bfloat16 are)");
+    constexpr std::array known{"float32", "float16", "bfloat16", "float64"};
+    std::string given = type && type->is_string() ? type->get<std::string>() : "";
+    if (given.rfind("torch.", 0) == 0) given.erase(0, 6);
+    if (type && std::find(known.begin(), known.end(), given) == known.end())
+      in.refuse(name, type->dump() + " is not supported (float32, float16, bfloat16 and float64 are)");
   }
   const bool gated = row.activation == activation_kind::silu_gated;
   const std::vector<const char *> same =
@@ -193,8 +204,8 @@ void read_windows(const reader &in, const family &row, model_spec &spec) {
         in.names("sliding_window") && !in.find("sliding_window") ? 0 : in.size("sliding_window", row.window);
     spec.windows = windowed_layers(in, window, spec.layers, 0);
   } else if (in.flag("use_sliding_window")) {  // qwen2, qwen3
-    spec.windows =
-        windowed_layers(in, in.size("sliding_window", 4096), spec.layers, in.size("max_window_layers", 28));
+    spec.windows = windowed_layers(in, in.size_or_null("sliding_window", 4096, 0), spec.layers,
+                                   in.size("max_window_layers", 28, 0));
   } else {
     windowed_layers(in, 0, spec.layers, spec.layers);  // for what layer_types may not hold
     if (in.find("sliding_window") && !in.names("use_sliding_window"))
@@ -205,7 +216,7 @@ void read_windows(const reader &in, const family &row, model_spec &spec) {
 
 std::int64_t read_labels(const reader &in, const family &row) {
   const json *architectures = in.find("architectures");
-  if (!architectures) return 0;
+  if (!architectures || (architectures->is_array() && architectures->empty())) return 0;
   if (!architectures->is_array() || architectures->size() != 1)
     in.refuse("architectures", "must be a list of one class, not " + architectures->dump());
   const json &name = architectures->front();
@@ -235,14 +246,15 @@ void read_heads(const reader &in, const family &row, model_spec &spec) {
   const auto &names = row.config;
   const bool fixed = row.positions == position_kind::learned;  // GPT-2 knows neither groups nor head_dim
   spec.heads = in.size(names.heads);
-  spec.kv_heads =
-      fixed ? spec.heads : in.size("num_key_value_heads", row.kv_heads > 0 ? row.kv_heads : spec.heads);
-  const bool given = !fixed && (in.find("head_dim") || row.head_dim > 0);
+  spec.kv_heads = fixed ? spec.heads
+                        : in.size_or_null("num_key_value_heads", row.kv_heads > 0 ? row.kv_heads : spec.heads,
+                                          spec.heads);
+  const bool given = !fixed && (in.find("head_dim") || (row.head_dim > 0 && !in.names("head_dim")));
   if (!given && spec.hidden_size % spec.heads != 0)
     in.refuse(names.heads, std::string("must divide ") + names.hidden_size +
                                (fixed ? "" : " where head_dim is not given"));
   const std::int64_t own = std::max<std::int64_t>(1, spec.hidden_size / spec.heads);
-  spec.head_dim = fixed ? own : in.size("head_dim", row.head_dim > 0 ? row.head_dim : own);
+  spec.head_dim = fixed ? own : in.size_or_null("head_dim", row.head_dim > 0 ? row.head_dim : own, own);
 }
 
 }  // namespace
@@ -260,7 +272,7 @@ model_spec read_spec(const std::filesystem::path &config_file) {
   spec.layers = in.size(row.config.layers);
   read_heads(in, row, spec);
   spec.max_positions = in.size(row.config.max_positions, row.max_positions);
-  spec.norm_eps = in.number(row.config.norm_eps, gpt2 ? 1e-5 : 1e-6);
+  spec.norm_eps = in.number_or_zero(row.config.norm_eps, gpt2 ? 1e-5 : 1e-6);
   if (!gpt2) read_rope(in, spec);
   spec.tied_embeddings = in.flag("tie_word_embeddings", row.tied);
   if (row.biases == attention_biases::as_config_says)
@@ -270,7 +282,7 @@ model_spec read_spec(const std::filesystem::path &config_file) {
   spec.bos_token = in.token("bos_token_id");
   spec.eos_tokens = in.tokens("eos_token_id");
   spec.pad_token = in.token("pad_token_id");
-  spec.initializer_range = in.number("initializer_range", 0.02);
+  spec.initializer_range = in.number_or_zero("initializer_range", 0.02);  // of no use once trained
   check_heads(in, row, spec);
   read_windows(in, row, spec);
   return spec;

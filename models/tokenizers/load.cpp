@@ -5,6 +5,7 @@
 #include "models/tokenizers/bpe.hpp"
 #include "models/tokenizers/character.hpp"
 #include "models/tokenizers/fields.hpp"
+#include "models/tokenizers/sentence_bpe.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 
 namespace slipstream {
@@ -18,7 +19,14 @@ struct kind {
   std::shared_ptr<const tokenizer> (*read)(const json &, special_tokens, tokenizer_files,
                                            const std::string &);
 };
-constexpr std::array kinds{kind{"BPE", read_bpe_tokenizer}, kind{"WordLevel", read_character_tokenizer}};
+std::shared_ptr<const tokenizer> read_bpe(const json &content, special_tokens special, tokenizer_files files,
+                                          const std::string &file) {
+  const bool characters = member(member(content, "model"), "byte_fallback") == true;
+  return characters ? read_sentence_tokenizer(content, std::move(special), std::move(files), file)
+                    : read_bpe_tokenizer(content, std::move(special), std::move(files), file);
+}
+
+constexpr std::array kinds{kind{"BPE", read_bpe}, kind{"WordLevel", read_character_tokenizer}};
 
 json parse_table(const std::string &text, const std::string &file) {
   json content = parse_json(text, file);
@@ -26,16 +34,28 @@ json parse_table(const std::string &text, const std::string &file) {
   return content;
 }
 
+token_names names_in(const tokenizer_files &files, const std::filesystem::path &where, const char *name) {
+  const std::string file = (where / name).string(), *text = find_file(files, name);
+  return {text ? parse_table(*text, file) : json(), file};
+}
+
+// Files of before tokenizers 0.10 do not say what their model is; its members tell.
+json type_of_model(const json &model) {
+  if (const json &type = member(model, "type"); !type.is_null()) return type;
+  if (!member(model, "merges").is_null()) return "BPE";
+  if (!member(model, "max_input_chars_per_word").is_null()) return "WordPiece";
+  if (member(model, "vocab").is_array()) return "Unigram";
+  return member(model, "vocab").is_object() ? json("WordLevel") : json();
+}
+
 }  // namespace
 
 std::shared_ptr<const tokenizer> read_tokenizer(tokenizer_files files, const std::filesystem::path &where) {
-  const std::string file = (where / "tokenizer.json").string(),
-                    config_file = (where / "tokenizer_config.json").string();
+  const std::string file = (where / "tokenizer.json").string();
   const json content = parse_table(files.front().second, file);
-  const std::string *config = find_file(files, "tokenizer_config.json");
-  special_tokens special =
-      read_special_tokens(content, file, config ? parse_table(*config, config_file) : json(), config_file);
-  const json &type = member(member(content, "model"), "type");
+  special_tokens special = read_special_tokens(content, file, names_in(files, where, "tokenizer_config.json"),
+                                               names_in(files, where, "special_tokens_map.json"));
+  const json type = type_of_model(member(content, "model"));
   std::string supported;
   for (const kind &row : kinds) {
     if (type == row.model_type) return row.read(content, std::move(special), std::move(files), file);

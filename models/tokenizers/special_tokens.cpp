@@ -92,14 +92,17 @@ special_tokens padding_and_ends() {
   return special;
 }
 
-special_tokens read_special_tokens(const json &content, const std::string &file, const json &config,
-                                   const std::string &config_file) {
+special_tokens read_special_tokens(const json &content, const std::string &file, const token_names &config,
+                                   const token_names &map) {
   special_tokens special{read_all(content, file)};
-  if (config.is_null()) return special;
   const json &vocabulary = member(member(content, "model"), "vocab");
-  special.eos = named_token(config, "eos_token", special, vocabulary, config_file);
-  special.pad = named_token(config, "pad_token", special, vocabulary, config_file);
-  special.bos = named_token(config, "bos_token", special, vocabulary, config_file);
+  const auto named = [&](const char *name) {
+    const auto &where = member(config.content, name).is_null() ? map : config;
+    return named_token(where.content, name, special, vocabulary, where.file);
+  };
+  special.eos = named("eos_token");
+  special.pad = named("pad_token");
+  special.bos = named("bos_token");
   return special;
 }
 

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <limits>
+#include <set>
+
 #include "models/error.hpp"
 
 namespace slipstream {
@@ -22,9 +26,15 @@ row_reader::row_reader(std::string_view line, const std::filesystem::path &file,
                        const field_names &names)
     : file_(file), number_(number), names_(names) {
   // The parser builds a stack as deep as the brackets; rows have few.
-  const auto shallow = [&](int depth, json::parse_event_t, json &) {
+  std::vector<std::set<std::string>> given;  // names, by open object
+  const auto shallow = [&](int depth, json::parse_event_t event, json &parsed) {
     if (depth > 32)
       fail("the line is nested too deeply; a row is one flat object, as in {\"prompt\": \"…\"}");
+    if (event == json::parse_event_t::object_start) given.emplace_back();
+    if (event == json::parse_event_t::object_end) given.pop_back();
+    if (event == json::parse_event_t::key && !given.back().insert(parsed.get<std::string>()).second)
+      fail(fmt::format("the line has {} twice, and only one of the two can be meant; remove the other",
+                       parsed.dump()));
     return true;
   };
   try {
@@ -90,7 +100,10 @@ std::string row_reader::text_or_nothing(std::string_view field) const {
 double row_reader::number(std::string_view field) const {
   const auto &given = value(field);
   if (!given.is_number()) fail(fmt::format("{} must be a number, not {}", named(field), described(given)));
-  return given.get<double>();
+  const auto score = given.get<double>();
+  if (std::abs(score) > std::numeric_limits<float>::max())
+    fail(fmt::format("{} is the number {}, more than float32 holds (3.4e38)", named(field), score));
+  return score;
 }
 
 std::string row_reader::message_text(const json &message, std::string_view field, std::size_t index,

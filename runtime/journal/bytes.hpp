@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -94,22 +95,28 @@ class byte_reader {
     const std::uint64_t value = count();
     return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
   }
-  std::string text() { return std::string(next(length(1))); }
+  std::string text() { return std::string(next(items(1))); }
   std::vector<float> floats() {
-    const std::size_t size = length(sizeof(float));
+    const std::size_t size = items(sizeof(float));
     std::vector<float> values(size);
     if (size > 0) std::memcpy(values.data(), next(size * sizeof(float)).data(), size * sizeof(float));
     return values;
   }
   template <class T>
   std::vector<T> numbers() {
-    std::vector<T> values(length(1));
+    std::vector<T> values(items(1));
     std::int64_t last = 0;
     for (T &value : values) value = static_cast<T>(last += number());
     return values;
   }
-  /// `longest`: entries; a few bytes could speak of any number of them.
-  std::vector<std::int64_t> runs(std::uint64_t longest = longest_runs) {
+  /// How many items follow, of at least `least` bytes each: no more than the bytes that are left can hold.
+  std::uint64_t items(std::size_t least) {
+    const std::uint64_t items = count();
+    if (items > bytes_.size() / least) throw run_error("a list is longer than its record");
+    return items;
+  }
+  /// `longest`: entries that there may be; a few bytes could speak of any number of them.
+  std::vector<std::int64_t> runs(std::uint64_t longest) {
     const std::uint64_t size = count();
     if (size > longest) throw run_error("a list is longer than any that is written");
     std::vector<std::int64_t> values;
@@ -126,14 +133,6 @@ class byte_reader {
   std::string_view rest() const { return bytes_; }
 
  private:
-  static constexpr std::uint64_t longest_runs = std::uint64_t{1} << 27;
-
-  // A count of items of at least `size` bytes each, which must still be there.
-  std::size_t length(std::size_t size) {
-    const std::uint64_t items = count();
-    if (items > bytes_.size() / size) throw run_error("a list is longer than its record");
-    return static_cast<std::size_t>(items);
-  }
   std::string_view next(std::size_t size) {
     if (size > bytes_.size()) throw run_error("a record ends too early");
     const std::string_view part = bytes_.substr(0, size);
@@ -153,9 +152,9 @@ inline void write(byte_writer &out, const std::map<std::string, std::int64_t> &v
   }
 }
 inline void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
-  for (auto left = in.count(); left > 0; --left) {
-    const auto name = in.text();
-    versions[name] = in.number();
+  for (auto left = in.items(2); left > 0; --left) {
+    auto name = in.text();
+    if (!versions.emplace(std::move(name), in.number()).second) throw run_error("a model is there twice");
   }
 }
 

@@ -3,9 +3,14 @@
 #include <memory>
 
 #include "runtime/journal/bytes.hpp"
+#include "runtime/journal/sound.hpp"
 
 namespace slipstream {
 namespace {
+
+// Bytes that a sample without tokens takes, and what a prompt's sample without news does.
+constexpr std::size_t shortest_sample = 19, shortest_progress = 5;
+constexpr std::int64_t most_rollouts = std::int64_t{1} << 32;  // of a prompt
 
 void write(byte_writer &out, const run_opened &event) {
   out.text(event.name);
@@ -115,8 +120,9 @@ void read(byte_reader &in, run_opened &event) {
   event.name = in.text();
   event.seed = in.get<std::uint64_t>();
   event.group = in.number();
+  if (event.group < 1 || event.group > most_rollouts) throw run_error("a group of an impossible size");
   event.keeps_partial = in.get<std::uint8_t>() != 0;
-  for (std::uint64_t left = in.count(); left > 0; --left) {
+  for (auto left = in.items(2); left > 0; --left) {
     auto &each = event.learners.emplace_back();
     each.learner = in.text();
     each.path = in.text();
@@ -144,21 +150,22 @@ void read(byte_reader &in, sample &each) {
   each.advantages = in.floats();
   each.values = in.floats();
   each.returns = in.floats();
-  each.versions = in.runs();
-  each.cache_versions = in.runs();
+  each.versions = in.runs(each.tokens.size());
+  each.cache_versions = in.runs(each.tokens.size());
   each.trained = in.numbers<std::uint8_t>();
   each.score = in.get<double>();
   each.truncated = in.get<std::uint8_t>() != 0;
+  require_sound(each);
 }
 void read(byte_reader &in, group_kept &event) {
   event.path = in.text();
   auto group = std::make_shared<sample_group>();
   group->id = in.count();
   group->rollouts = in.number();
-  for (std::uint64_t left = in.count(); left > 0; --left) read(in, group->samples.emplace_back());
-  for (std::uint64_t left = in.count(); left > 0; --left) {
+  for (auto left = in.items(shortest_sample); left > 0; --left) read(in, group->samples.emplace_back());
+  for (auto left = in.items(2); left > 0; --left) {
     auto &scores = group->scores[in.text()];
-    for (std::uint64_t more = in.count(); more > 0; --more) scores.push_back(in.get<double>());
+    for (auto more = in.items(sizeof(double)); more > 0; --more) scores.push_back(in.get<double>());
   }
   read(in, group->model_versions);
   event.group = std::move(group);
@@ -183,12 +190,13 @@ void read(byte_reader &in, path_dropped &event) {
 void read(byte_reader &in, answers_left_out &event) {
   event.id = in.count();
   event.lengths = in.numbers<std::int64_t>();
-  for (std::uint64_t left = in.count(); left > 0; --left) event.rewards.push_back(in.get<double>());
+  for (auto left = in.items(sizeof(double)); left > 0; --left) event.rewards.push_back(in.get<double>());
 }
 void read(byte_reader &in, version_made &event) {
   event.learner = in.text();
   event.version = in.number();
-  for (std::uint64_t left = in.count(); left > 0; --left) event.tensors.push_back(in.get<std::uint32_t>());
+  for (auto left = in.items(sizeof(std::uint32_t)); left > 0; --left)
+    event.tensors.push_back(in.get<std::uint32_t>());
 }
 
 void read(byte_reader &in, batch_braked &event) {
@@ -204,12 +212,13 @@ void read(byte_reader &in, dial_turned &event) {
 }
 void read(byte_reader &in, group_progress &event) {
   event.id = in.count();
-  for (std::uint64_t left = in.count(); left > 0; --left) {
+  for (auto left = in.items(shortest_progress); left > 0; --left) {
     auto &[answer, ended] = event.samples.emplace_back();
     answer.tokens = in.numbers<std::int64_t>();
     answer.logprobs = in.floats();
-    answer.versions = in.runs();
-    answer.cache_versions = in.runs();
+    answer.versions = in.runs(answer.tokens.size());
+    answer.cache_versions = in.runs(answer.tokens.size());
+    require_sound(answer);
     const auto end = in.get<std::uint8_t>();
     if (end > 1 + static_cast<int>(finish_reason::aborted)) throw run_error("an unknown end of an answer");
     ended = end > 0;

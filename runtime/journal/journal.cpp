@@ -28,7 +28,12 @@ constexpr std::uint32_t marker =
     0x8a4a4c53;                             // stands before every record, so that a reader finds the next one
 constexpr std::size_t head = 12;            // marker, length, checksum
 constexpr std::size_t worth_packing = 200;  // bytes
-constexpr std::uint64_t largest = std::uint64_t{1} << 30;
+// A record is packed only where it unpacks to no more than this; then a few bytes cannot ask for much memory.
+constexpr std::uint64_t always_unpacked = std::uint64_t{2} << 20, unpacked_ratio = 16;
+
+bool may_unpack(std::uint64_t size, std::size_t packed) {
+  return size <= std::max<std::uint64_t>(always_unpacked, unpacked_ratio * packed);
+}
 
 std::uint32_t checksum(std::string_view bytes) {
   return static_cast<std::uint32_t>(
@@ -41,7 +46,7 @@ std::string frame(std::string payload, std::uint64_t behind) {
   if (payload.size() >= worth_packing) {
     std::string shorter(ZSTD_compressBound(payload.size()), '\0');
     const std::size_t size = ZSTD_compress(shorter.data(), shorter.size(), payload.data(), payload.size(), 1);
-    if (ZSTD_isError(size) == 0 && size < payload.size()) {
+    if (ZSTD_isError(size) == 0 && size < payload.size() && may_unpack(payload.size(), size)) {
       shorter.resize(size);
       payload = std::move(shorter);
       packed = 1;
@@ -60,8 +65,9 @@ std::string frame(std::string payload, std::uint64_t behind) {
 
 std::string unpack(std::string_view bytes) {
   const auto size = ZSTD_getFrameContentSize(bytes.data(), bytes.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > largest)
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN)
     throw run_error("a record does not unpack");
+  if (!may_unpack(size, bytes.size())) throw run_error("a record claims to unpack to more than is written");
   std::string whole(size, '\0');
   const std::size_t got = ZSTD_decompress(whole.data(), whole.size(), bytes.data(), bytes.size());
   if (ZSTD_isError(got) != 0 || got != size) throw run_error("a record does not unpack");

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "models/error.hpp"
+#include "models/files/checksum.hpp"
 #include "models/files/json.hpp"
 #include "runtime/run_folder/write.hpp"
 
@@ -61,6 +62,15 @@ fs::path checkpoints_of(const run_paths &paths, const std::vector<learner_place>
   return paths.of(learner == learners.front().learner ? "" : learner).checkpoints;
 }
 
+// Checkpoints without the journal that led to them: to begin anew would write over them.
+void refuse_checkpoints(const run_paths &paths, const std::vector<learner_place> &learners) {
+  for (const auto &each : learners)
+    if (const auto last = checkpoints_of(paths, learners, each.learner) / "last"; fs::exists(last))
+      throw input_error(paths.journal.string() + ": error: there is no journal, but there are checkpoints (" +
+                        last.string() +
+                        "); put the journal back, or begin a run of another name with from = \"run:NAME\"");
+}
+
 // Puts `names` back to the newest version of at most `most` that all of them have a checkpoint of.
 void go_back(resume_point &point, learner_versions &versions, const run_paths &paths,
              const std::vector<learner_place> &learners, const std::set<std::string> &names,
@@ -83,7 +93,10 @@ void go_back(resume_point &point, learner_versions &versions, const run_paths &p
 std::optional<resume_point> find_resume_point(const run_paths &paths,
                                               const std::vector<learner_place> &learners, bool exact_lag,
                                               const std::set<std::string> &together) {
-  if (!holds_journal(paths.journal)) return {};
+  if (!holds_journal(paths.journal)) {
+    refuse_checkpoints(paths, learners);
+    return {};
+  }
   resume_point point;
   learner_versions versions;
   for (const auto &each : learners) {
@@ -102,9 +115,11 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
     back.insert(main);
     most = std::min(most, needed);
   }
-  if (back.empty()) return point;
-  go_back(point, versions, paths, learners, back, most);
-  point.history = read_history(paths.journal, versions);
+  if (!back.empty()) {
+    go_back(point, versions, paths, learners, back, most);
+    point.history = read_history(paths.journal, versions);
+  }
+  for (const auto &[learner, folder] : point.checkpoints) verify_checksums(folder);
   return point;
 }
 
@@ -266,15 +281,38 @@ conductor restored_dials(conductor dials, const run_history &history, const fs::
   return dials;
 }
 
+namespace {
+
+// Of a line of metrics, or of an evaluation.
+std::int64_t version_in(const nlohmann::json &figures, std::int64_t otherwise) {
+  for (const char *name : {"update", "version"})
+    if (const auto found = figures.find(name); found != figures.end() && found->is_number_integer())
+      return found->get<std::int64_t>();
+  return otherwise;
+}
+
+}  // namespace
+
 void cut_metrics(const fs::path &metrics, std::int64_t version) {
   if (!fs::exists(metrics)) return;
   std::istringstream lines(read_text(metrics));
   std::string kept, line;
   while (std::getline(lines, line)) {
     const auto figures = nlohmann::json::parse(line, nullptr, false);
-    if (figures.is_object() && figures.value("update", version + 1) <= version) kept += line + "\n";
+    if (figures.is_object() && version_in(figures, version + 1) <= version) kept += line + "\n";
   }
   write_aside(metrics, kept);
+}
+
+nlohmann::json read_by_version(const fs::path &file) {
+  std::map<std::int64_t, nlohmann::json> found;
+  std::istringstream lines(fs::exists(file) ? read_text(file) : std::string());
+  for (std::string line; std::getline(lines, line);)
+    if (auto figures = nlohmann::json::parse(line, nullptr, false); figures.is_object())
+      found.insert_or_assign(version_in(figures, 0), std::move(figures));
+  auto all = nlohmann::json::array();
+  for (auto &[version, figures] : found) all.push_back(std::move(figures));
+  return all;
 }
 
 }  // namespace slipstream

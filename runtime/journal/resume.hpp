@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -49,7 +50,11 @@ std::set<std::uint64_t> heard_before(const run_history &history, const std::stri
 /// The schedule's numbers as the run left them; `metrics` are the updates up to the checkpoint.
 conductor restored_dials(conductor dials, const run_history &history, const std::filesystem::path &metrics);
 
-/// Cuts metrics.jsonl behind the line of `version`; the lines of later updates are written again.
+/// Cuts metrics.jsonl, or an evaluator's lines, behind the line of `version`; the lines of later versions are
+/// written again.
 void cut_metrics(const std::filesystem::path &metrics, std::int64_t version);
+
+/// The lines of such a file in the order of their versions, of each version the last; empty without a file.
+nlohmann::json read_by_version(const std::filesystem::path &file);
 
 }  // namespace slipstream

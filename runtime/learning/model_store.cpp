@@ -2,6 +2,7 @@
 
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
+#include "models/files/model_tokens.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -38,8 +39,11 @@ model_description describe_folder(const model_config &config, const std::string 
   const auto folder = resolve_model(config.from, run_folder, config.at);
   try {
     verify_checkpoint(folder);
-    model_description result{checkpoint_spec(folder, config.labels), load_tokenizer(tokenizer_folder(folder)),
-                             folder, checkpoint_adapter(folder)};
+    model_description result{checkpoint_spec(folder, config.labels), {}, folder, checkpoint_adapter(folder)};
+    auto text = load_tokenizer(tokenizer_folder(folder));
+    const auto base = result.adapter ? result.adapter->base : folder;
+    auto chosen = choose_tokens(base, *text, result.spec.vocab_size);
+    result.text = with_tokens(std::move(text), std::move(chosen), result.spec);
     if (!config.lora) return result;
     if (result.adapter)
       throw input_error(

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "models/error.hpp"
+#include "models/files/cbor.hpp"
 #include "models/network/place.hpp"
 #include "runtime/learning/follower_ranks.hpp"
 #include "runtime/learning/sharded_model.hpp"
@@ -246,7 +247,7 @@ metric_totals trainer::all_metrics(const metric_totals &given) const {
   const auto bytes = nlohmann::json::to_cbor(own);  // keeps every bit, also of what is no number
   metric_totals all;
   for (const auto &text : options_.group->gather(std::string(bytes.begin(), bytes.end()))) {
-    const auto theirs = nlohmann::json::from_cbor(text);
+    const auto theirs = read_cbor(text);
     for (const auto &[name, figures] : theirs.items()) {
       auto &total = all[name];
       total.kind = static_cast<metric_kind>(figures[0].get<int>());

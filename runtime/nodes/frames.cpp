@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/journal/bytes.hpp"
+#include "runtime/journal/sound.hpp"
 
 namespace slipstream {
 namespace {
@@ -121,13 +122,12 @@ void read(byte_reader &in, example &line) {
   line.row = in.number();
   for (auto *text : {&line.prompt, &line.response, &line.rejected, &line.answer}) *text = in.text();
   line.score = in.get<double>();
-  for (auto left = in.count(); left > 0; --left) {
+  for (auto left = in.items(2); left > 0; --left) {
     auto &turn = line.turns.emplace_back();
     turn.role = in.text();
     turn.content = in.text();
   }
 }
-/// Versions and log-probabilities stand beside every token, or are left out.
 void read(byte_reader &in, generation &answer) {
   answer.tokens = in.numbers<std::int64_t>();
   answer.logprobs = in.floats();
@@ -137,14 +137,13 @@ void read(byte_reader &in, generation &answer) {
   if (reason > static_cast<std::uint8_t>(finish_reason::aborted))
     throw run_error("an unknown end of an answer");
   answer.reason = static_cast<finish_reason>(reason);
-  if (!answer.logprobs.empty() && answer.logprobs.size() != answer.tokens.size())
-    throw run_error("an answer has other numbers of tokens and log-probabilities");
+  require_sound(answer);
 }
 void read(byte_reader &in, std::vector<generation> &answers) {
-  for (auto left = in.count(); left > 0; --left) read(in, answers.emplace_back());
+  for (auto left = in.items(5); left > 0; --left) read(in, answers.emplace_back());
 }
 void read(byte_reader &in, std::vector<std::string> &texts) {
-  for (auto left = in.count(); left > 0; --left) texts.push_back(in.text());
+  for (auto left = in.items(1); left > 0; --left) texts.push_back(in.text());
 }
 
 void read(byte_reader &in, credit_frame &frame) {
@@ -165,21 +164,21 @@ void read(byte_reader &in, scores_frame &frame) {
   frame.scorer = in.text();
   frame.model = in.text();
   frame.version = in.number();
-  for (auto left = in.count(); left > 0; --left) frame.scores.push_back(in.get<double>());
+  for (auto left = in.items(sizeof(double)); left > 0; --left) frame.scores.push_back(in.get<double>());
 }
 void read(byte_reader &in, token_figures_frame &frame) {
   frame.id = in.count();
   frame.values = flag(in);
   frame.model = in.text();
   frame.version = in.number();
-  for (auto left = in.count(); left > 0; --left) frame.figures.push_back(in.floats());
+  for (auto left = in.items(1); left > 0; --left) frame.figures.push_back(in.floats());
 }
 void read(byte_reader &in, journal_frame &frame) {
   frame.record = in.text();
 }
 void read(byte_reader &in, spans_frame &frame) {
   frame.clock_ns = in.get<std::int64_t>();
-  for (auto left = in.count(); left > 0; --left) {
+  for (auto left = in.items(6); left > 0; --left) {
     auto &each = frame.spans.emplace_back();
     each.actor = in.text();
     each.what = in.text();
@@ -204,7 +203,7 @@ void read(byte_reader &in, work_frame &frame) {
   read(in, prompt->model_versions);
   if (flag(in)) {
     auto begun = std::make_shared<std::vector<partial_generation>>();
-    for (auto left = in.count(); left > 0; --left) {
+    for (auto left = in.items(6); left > 0; --left) {
       auto &[answer, ended] = begun->emplace_back();
       read(in, answer);
       ended = flag(in);

@@ -1,9 +1,14 @@
 #include "runtime/nodes/place_order.hpp"
 
+#include <iterator>
+
+#include "models/error.hpp"
 #include "runtime/journal/bytes.hpp"
 
 namespace slipstream {
 namespace {
+
+constexpr std::int64_t greatest_size = std::int64_t{1} << 24, most_layers = 1024;  // as in read_spec()
 
 /// One list of a spec's fields for both directions.
 template <class Spec, class Field>
@@ -53,16 +58,34 @@ struct put {
   }
 };
 
+constexpr int greatest_kind(norm_kind) {
+  return static_cast<int>(norm_kind::layer);
+}
+constexpr int greatest_kind(position_kind) {
+  return static_cast<int>(position_kind::learned);
+}
+constexpr int greatest_kind(activation_kind) {
+  return static_cast<int>(activation_kind::gelu_tanh);
+}
+constexpr int greatest_kind(rope_scaling::kind) {
+  return static_cast<int>(rope_scaling::kind::llama3);
+}
+
 struct take {
   byte_reader &in;
   void operator()(std::string &value) { value = in.text(); }
-  void operator()(std::int64_t &value) { value = in.number(); }
+  void operator()(std::int64_t &value) {
+    value = in.number();
+    if (value < -1 || value > greatest_size) throw run_error("a model of an impossible size");
+  }
   void operator()(double &value) { value = in.get<double>(); }
   void operator()(bool &value) { value = in.get<std::uint8_t>() != 0; }
   void operator()(std::vector<std::int64_t> &value) { value = in.numbers<std::int64_t>(); }
   template <class Enum>
   std::enable_if_t<std::is_enum_v<Enum>> operator()(Enum &value) {
-    value = static_cast<Enum>(in.get<std::uint8_t>());
+    const auto number = in.get<std::uint8_t>();
+    if (number > greatest_kind(value)) throw run_error("a model of an unknown kind");
+    value = static_cast<Enum>(number);
   }
 };
 
@@ -89,7 +112,10 @@ void write(byte_writer &out, const shipped_model &model) {
 void read(byte_reader &in, shipped_model &model) {
   model.name = in.text();
   fields(model.spec, take{in});
-  for (auto left = in.count(); left > 0; --left) {
+  const auto layers = model.spec.layers;
+  if (layers > most_layers || (!model.spec.windows.empty() && std::ssize(model.spec.windows) != layers))
+    throw run_error("a model of an impossible size");
+  for (auto left = in.items(2); left > 0; --left) {
     auto &[name, bytes] = model.text.emplace_back();
     name = in.text();
     bytes = in.text();
@@ -99,7 +125,7 @@ void read(byte_reader &in, shipped_model &model) {
     adapter.rank = in.number();
     adapter.alpha = in.get<double>();
     adapter.rank_stabilised = in.get<std::uint8_t>() != 0;
-    for (auto left = in.count(); left > 0; --left) adapter.targets.push_back(in.text());
+    for (auto left = in.items(1); left > 0; --left) adapter.targets.push_back(in.text());
   }
   model.moves = in.get<std::uint8_t>() != 0;
   model.first_version = in.number();
@@ -138,7 +164,7 @@ place_order decode_order(std::string_view bytes) {
   order.topology = in.text();
   order.weights.host = in.text();
   order.weights.port = in.get<std::uint16_t>();
-  for (auto left = in.count(); left > 0; --left) read(in, order.models.emplace_back());
+  for (auto left = in.items(1); left > 0; --left) read(in, order.models.emplace_back());
   order.threads = in.number();
   order.relay = in.get<std::uint8_t>() != 0;
   order.machine = in.text();

@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "models/files/cbor.hpp"
+#include "models/plain_text.hpp"
 #include "runtime/journal/bytes.hpp"
+#include "runtime/journal/sound.hpp"
 #include "runtime/parallel/process_group.hpp"
 
 namespace slipstream {
@@ -20,17 +23,6 @@ void write(byte_writer &out, const sample &entry) {
   out.put(entry.score);
   out.put(static_cast<std::uint8_t>(entry.truncated));
 }
-/// Figures stand beside every token of the answer, or are left out.
-void check(const sample &entry) {
-  const auto all = static_cast<std::int64_t>(entry.tokens.size());
-  if (entry.prompt_length < 0 || entry.prompt_length > all)
-    throw run_error("a sample's prompt is longer than the sample");
-  const auto answer = static_cast<std::size_t>(all - entry.prompt_length);
-  for (const auto size :
-       {entry.behaviour.size(), entry.reference.size(), entry.advantages.size(), entry.values.size(),
-        entry.returns.size(), entry.versions.size(), entry.cache_versions.size(), entry.trained.size()})
-    if (size != 0 && size != answer) throw run_error("a sample has other numbers of tokens and figures");
-}
 void read(byte_reader &in, sample &entry) {
   entry.tokens = in.numbers<std::int64_t>();
   entry.prompt_length = in.number();
@@ -42,7 +34,7 @@ void read(byte_reader &in, sample &entry) {
   entry.trained.assign(trained.begin(), trained.end());
   entry.score = in.get<double>();
   entry.truncated = in.get<std::uint8_t>() != 0;
-  check(entry);
+  require_sound(entry);
 }
 
 void write(byte_writer &out, const std::vector<sample_group_ptr> &groups) {
@@ -63,15 +55,16 @@ void write(byte_writer &out, const std::vector<sample_group_ptr> &groups) {
   }
 }
 void read(byte_reader &in, std::vector<sample_group_ptr> &groups) {
-  for (auto left = in.count(); left > 0; --left) {
+  for (auto left = in.items(6); left > 0; --left) {
     auto group = std::make_shared<sample_group>();
     group->id = in.count();
-    for (auto samples = in.count(); samples > 0; --samples) read(in, group->samples.emplace_back());
+    for (auto samples = in.items(19); samples > 0; --samples) read(in, group->samples.emplace_back());
     group->rollouts = in.number();
     group->drop_reason = in.text();
-    for (auto scorers = in.count(); scorers > 0; --scorers) {
+    for (auto scorers = in.items(2); scorers > 0; --scorers) {
       auto &scores = group->scores[in.text()];
-      for (auto numbers = in.count(); numbers > 0; --numbers) scores.push_back(in.get<double>());
+      for (auto numbers = in.items(sizeof(double)); numbers > 0; --numbers)
+        scores.push_back(in.get<double>());
     }
     read(in, group->model_versions);
     groups.push_back(std::move(group));
@@ -102,9 +95,7 @@ void write(byte_writer &, const moments_task &) {}
 void read(byte_reader &, meet_task &) {}
 void read(byte_reader &in, resume_task &task) {
   task.step = in.number();
-  const auto state = in.text();
-  task.state = nlohmann::json::from_cbor(state, true, false);
-  if (task.state.is_discarded()) throw run_error("a state that cannot be read");
+  task.state = read_cbor(in.text());
 }
 void read(byte_reader &in, begin_task &task) {
   read(in, task.batch);
@@ -196,7 +187,7 @@ rank_done done_with(const std::exception_ptr &problem) {
   } catch (const input_error &wrong) {
     return {rank_done::how::input, wrong.what()};
   } catch (const std::exception &broken) {
-    return {rank_done::how::run, broken.what()};
+    return {rank_done::how::run, plain_text(broken)};
   }
 }
 

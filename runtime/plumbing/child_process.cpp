@@ -28,6 +28,7 @@ namespace {
   if (input < 0 || ::dup2(input, STDIN_FILENO) < 0 || ::dup2(output, STDOUT_FILENO) < 0 ||
       ::dup2(output, STDERR_FILENO) < 0 || ::chdir(folder) != 0)
     ::_exit(127);
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);  // also what libraries have opened
   ::execvp(arguments[0], arguments);
   ::_exit(127);
 }

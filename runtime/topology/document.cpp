@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "models/error.hpp"
+#include "runtime/topology/nesting.hpp"
 
 namespace slipstream {
 
@@ -38,6 +39,14 @@ std::string below(const std::string &path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+constexpr std::string_view nested = "values are nested too deeply; a topology needs three levels";
+
+// Before the parser sees it: it builds any depth, and its tables are taken down by recursion.
+toml::table parse(std::string_view text, const std::string &file) {
+  if (const auto deep = too_deep(text, deepest)) fail_at({file, deep->line, deep->column}, nested);
+  return toml::parse(text, file);
+}
+
 node convert(const toml::node &from, const std::string &file, const std::string &path, int depth);
 
 node::table convert_table(const toml::table &from, const std::string &file, const std::string &path,
@@ -57,7 +66,7 @@ node convert(const toml::node &from, const std::string &file, const std::string 
   node result;
   result.at = position_of(from.source(), file);
   result.path = path;
-  if (depth > deepest) fail_at(result.at, "values are nested too deeply; a topology needs three levels");
+  if (depth > deepest) fail_at(result.at, nested);
   if (const auto *table = from.as_table()) {
     result.value = convert_table(*table, file, path, depth);
   } else if (const auto *array = from.as_array()) {
@@ -83,7 +92,9 @@ node convert(const toml::node &from, const std::string &file, const std::string 
 node override_value(std::string_view text, const std::string &source, const std::string &path) {
   const auto bare_word = [&] { return node{std::string(text), {source, 0, 0}, path}; };
   try {
-    const toml::table table = toml::parse("value = " + std::string(text));
+    const auto whole = "value = " + std::string(text);
+    if (too_deep(whole, deepest)) fail_at({source, 0, 0}, nested);
+    const toml::table table = toml::parse(whole);
     const toml::node *value = table.get("value");
     if (table.size() != 1 || value == nullptr || value->is_date() || value->is_time() ||
         value->is_date_time())
@@ -145,7 +156,7 @@ const node *node::find(std::string_view key) const {
 
 node parse_document(std::string_view text, const std::string &file) {
   try {
-    return convert(toml::parse(text, file), file, "", 0);
+    return convert(parse(text, file), file, "", 0);
   } catch (const toml::parse_error &error) {
     fail_at(position_of(error.source(), file), error.description());
   }

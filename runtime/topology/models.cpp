@@ -50,7 +50,7 @@ void read_network(settings &s, model_config &model) {
   auto &spec = model.spec;
   apply_family(*find_family(s.required_choice("architecture", names)), spec);
   spec.hidden_size = s.required_integer("hidden_size", 1, 1 << 17);
-  spec.layers = s.required_integer("layers", 1, 1 << 12);
+  spec.layers = s.required_integer("layers", 1, 1024);
   spec.heads = s.required_integer("heads", 1, 1 << 12);
   spec.kv_heads = s.integer("kv_heads", spec.heads, 1, spec.heads);
   spec.head_dim = s.integer("head_dim", std::max<std::int64_t>(1, spec.hidden_size / spec.heads), 1, 1 << 14);

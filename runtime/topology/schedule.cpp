@@ -19,8 +19,8 @@ dial_spec read_ramp(settings &s, std::int64_t least, std::int64_t most) {
   dial.how = dial_spec::kind::ramp;
   dial.first = s.required_integer("from", least, most);
   dial.last = s.required_integer("to", least, most);
-  dial.begin = s.integer("begin", 0, 0);
-  dial.end = s.required_integer("end", 1);
+  dial.begin = s.integer("begin", 0, 0, 1'000'000'000);
+  dial.end = s.required_integer("end", 1, 1'000'000'000);
   if (dial.end <= dial.begin)
     s.fail("end", "end must come after begin: the versions between which it changes");
   dial.least = std::min(dial.first, dial.last);

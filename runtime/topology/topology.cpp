@@ -40,12 +40,12 @@ run_config read_run(const node &document, const source_position &file) {
            "name becomes a folder: write letters, digits, dots, dashes and underscores, not beginning with "
            "a dot");
   run.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0));
-  run.updates = s.required_integer("updates", 1);
+  run.updates = s.required_integer("updates", 1, 1'000'000'000);
   run.folder = s.text("folder", "runs");
   if (run.folder.empty())
     s.fail("folder", "folder is empty; write folder = \"runs\", or \".\" for this folder");
   run.threads = s.integer("threads", 0, 0, 4096);
-  run.checkpoint_every = s.integer("checkpoint_every", 0, 0);
+  run.checkpoint_every = s.integer("checkpoint_every", 0, 0, 1'000'000'000);
   run.stall_after = s.integer("stall_after", run.stall_after, 1, 86'400);
   run.restart_stalled = s.choice("when_stalled", {"restart", "stop"}) == "restart";
   run.numerics = s.choice("numerics", {"fast", "exact"}) == "exact" ? numerics::exact : numerics::fast;

@@ -194,7 +194,7 @@ join_text unpack_join(const std::string &payload, const unique_id &nonce) {
     join_text text;
     text.token = get_id(from);
     text.name = get_text(from, longest_name);
-    for (auto models = from.count(); models > 0; --models) {
+    for (auto models = from.items(33); models > 0; --models) {
       held_version held;
       auto model = get_text(from, longest_name);
       held.elements = from.get<std::uint64_t>();

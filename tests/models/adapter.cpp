@@ -115,6 +115,25 @@ TEST_CASE("adapters are saved and read in PEFT's format") {
   CHECK(at::equal(back.flat, model.flat));
 }
 
+TEST_CASE("all-linear is written as the modules that PEFT then adapts") {
+  const test::scratch folder;
+  const std::string type = GENERATE("llama", "gpt2");
+  checkpoint model;
+  model.spec = small_spec(type);
+  model.flat = initial_parameters(model.spec, 1);
+  save_checkpoint(folder.path() / "base", model, {}, "");
+  const adapter_spec lora{2, 4.0, false, {"all-linear"}};
+  model.adapter = {lora, uneven(initial_adapter(model.spec, lora, model.flat, 3)), folder.path() / "base"};
+  save_checkpoint(folder.path() / "tuned", model, {}, "");
+  const json targets = read_json(folder.path() / "tuned" / "adapter_config.json").at("target_modules");
+  CHECK(targets == (type == "gpt2"
+                        ? json{"c_attn", "c_fc", "c_proj"}
+                        : json{"down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"}));
+  const checkpoint back = load_checkpoint(folder.path() / "tuned");
+  CHECK(at::equal(back.adapter->values, model.adapter->values));
+  CHECK(adapter_layout(back.spec, back.adapter->spec).size() == adapter_layout(model.spec, lora).size());
+}
+
 TEST_CASE("adapters that change the numbers in ways not supported are refused by name") {
   const test::scratch folder;
   checkpoint model;
@@ -138,6 +157,10 @@ TEST_CASE("adapters that change the numbers in ways not supported are refused by
       {R"({"target_modules": ["query"]})", "LoRA target \"query\" names no linear layer"},
       {R"({"target_modules": ["q_proj"]})", "v_proj.lora_A.weight has no place"},
       {R"({"target_modules": ["q_proj", "v_proj", "o_proj"]})", "o_proj.lora_A.weight is missing"},
+      {R"({"use_rslora": 1})", "use_rslora"},
+      {R"({"init_lora_weights": "pissa"})", "init_lora_weights"},
+      {R"({"alora_invocation_tokens": [5]})", "alora_invocation_tokens"},
+      {R"({"a_later_field": 3})", "a_later_field: is not known here"},
       {R"({"r": 2})", "has shape [4, 24], but the configuration says [2, 24]"},
       {R"({"base_model_name_or_path": "nobody/nothing"})",
        "base_model_name_or_path: \"nobody/nothing\" is no folder"},

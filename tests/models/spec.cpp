@@ -111,6 +111,27 @@ TEST_CASE("what config.json leaves out is what transformers assumes for the fami
   CHECK(read(config).head_dim == 128);
 }
 
+TEST_CASE(
+    "a null, a name of another version and a number that nobody needs mean what transformers makes of them") {
+  json config = base();
+  config["num_attention_heads"] = 4, config["num_key_value_heads"] = nullptr;
+  config["initializer_range"] = 0.0;
+  for (const char *type : {"llama", "mistral", "qwen2"}) {
+    config["model_type"] = type;
+    CHECK(read(config).kv_heads == 4);
+  }
+  config["model_type"] = "qwen3", config["head_dim"] = nullptr;
+  CHECK(read(config).head_dim == 12);
+  config["use_sliding_window"] = true, config["sliding_window"] = 4, config["max_window_layers"] = 0;
+  CHECK(read(config).windows == std::vector<std::int64_t>{4, 4});
+  config["sliding_window"] = nullptr, config["architectures"] = json::array();
+  CHECK(read(config).windows.empty());
+  for (const char *type : {"torch.float32", "torch.bfloat16", "float64"}) {
+    config["torch_dtype"] = type;
+    CHECK(read(config).initializer_range == 0);
+  }
+}
+
 TEST_CASE("both spellings of scaled rotary positions are read alike") {
   json old = base(), fresh = base();
   old["rope_scaling"] = json::parse(R"({"type": "linear", "factor": 4.0})");
@@ -154,6 +175,10 @@ TEST_CASE("what would change the numbers and is not supported is refused by name
       {R"({"rope_theta": -1})", "rope_theta"},
       {R"({"rms_norm_eps": "x"})", "rms_norm_eps"},
       {R"({"torch_dtype": "int8"})", "torch_dtype"},
+      {R"({"torch_dtype": "torch.int8"})", "torch_dtype"},
+      {R"({"max_window_layers": -1, "use_sliding_window": true, "model_type": "qwen2"})",
+       "max_window_layers"},
+      {R"({"initializer_range": -0.1})", "initializer_range"},
       {R"({"tie_word_embeddings": 1})", "tie_word_embeddings: must be true or false"},
       {R"({"eos_token_id": "</s>"})", "eos_token_id"},
       {R"({"architectures": ["LlamaForSequenceClassification"]})", "num_labels"},
@@ -179,5 +204,7 @@ TEST_CASE("a file that is no JSON object is refused with its place") {
   CHECK_THAT(message("[1]"), test::Contains("JSON object"));
   CHECK_THAT(message("{\"a\": 1, \"a\": 2}"), test::Contains("\"a\" is given twice"));
   CHECK_THAT(message("{\"a\":" + std::string(100000, '[')), test::Contains("nested deeper than 64"));
+  CHECK_THAT(message("{\"a\": 1,\n  \"b\": 1e999}"),
+             test::Contains("config.json:2:8: error: the number 1e999 is out of range"));
   CHECK_THROWS_AS(read_spec(folder.path() / "none.json"), input_error);
 }

@@ -39,6 +39,38 @@ TEST_CASE("syntax errors name file, line and column") {
   CHECK_THROWS_WITH(parse_document(deep, "f.toml"), Contains("nested too deeply"));
 }
 
+TEST_CASE("a document of any depth is refused where it gets too deep") {
+  std::string keys = "a", tables = "{b=1}";
+  for (int i = 1; i < 50'000; ++i) keys += ".a";
+  for (int i = 1; i < 50'000; ++i) tables = "{a=" + std::move(tables);
+  CHECK_THROWS_WITH(parse_document("[" + keys + "]\nb = 1\n", "f.toml"),
+                    StartsWith("f.toml:1:129: error: values are nested too deeply"));
+  CHECK_THROWS_WITH(parse_document("[b]\n" + keys + " = 1\n", "f.toml"),
+                    StartsWith("f.toml:2:130: error: values are nested too deeply"));
+  CHECK_THROWS_WITH(parse_document("a = " + tables + std::string(50'000, '}'), "f.toml"),
+                    Contains("nested too deeply"));
+  CHECK_THROWS_WITH(parse_document("a = " + std::string(50'000, '['), "f.toml"),
+                    Contains("nested too deeply"));
+  auto root = parse_document("[run]\nseed = 1\n", "f.toml");
+  CHECK_THROWS_WITH(apply_override(root, "run.seed={" + keys + "=1}"),
+                    StartsWith("--set run.seed: error: values are nested too deeply"));
+}
+
+TEST_CASE("dots and brackets in texts, comments and numbers are no depth") {
+  const std::string dots(100, '.'), open(100, '[');
+  std::string numbers;
+  for (int i = 0; i < 100; ++i) numbers += "1.5,\n";
+  std::string text = "# " + open + dots + "\na = \"\\\"" + open + "\"\nb = '" + dots + "'\n";
+  text += "c = \"\"\"x\"\"" + open + "\n\"\"\"\"\nd = '''\n'" + open + "'''\n";
+  text += "e = [" + numbers + "]\n";
+  const auto root = parse_document(text, "f.toml");
+  CHECK(*root.find("a")->as_text() == "\"" + open);
+  CHECK(*root.find("b")->as_text() == dots);
+  CHECK(*root.find("c")->as_text() == "x\"\"" + open + "\n\"");
+  CHECK(*root.find("d")->as_text() == "'" + open);
+  CHECK(root.find("e")->as_array()->size() == 100);
+}
+
 TEST_CASE("files that cannot be read are named") {
   const test::scratch folder;
   CHECK_THROWS_WITH(read_document(folder / "none.toml"), Contains("none.toml: error: there is no such file"));

@@ -132,7 +132,7 @@ compared_arm made_up_arm(const std::string &staleness, std::vector<compared_run>
 const figure_row &row_of(const comparison &compared, std::string_view key) {
   for (const auto &row : compared.rows)
     if (row.key == key) return row;
-  throw std::runtime_error("no row " + key);
+  throw std::runtime_error("no row " + std::string(key));
 }
 
 }  // namespace

@@ -198,6 +198,7 @@ TEST_CASE("an order names everything that a model is") {
   model.spec.rope.type = rope_scaling::kind::llama3;
   model.spec.rope.factor = 8;
   model.spec.qk_norm = true;
+  model.spec.layers = 2;
   model.spec.windows = {0, 128};
   model.spec.eos_tokens = {3, 7};
   model.spec.labels = 1;

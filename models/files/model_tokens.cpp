@@ -1,0 +1,193 @@
+#include "models/files/model_tokens.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "models/error.hpp"
+#include "models/files/json.hpp"
+
+namespace slipstream {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::int64_t greatest_id = std::int64_t{1} << 24;
+
+// The ids that a field of a file holds: one, or a list; null and -1 name none. Nothing where the file, or the
+// field in it, is absent.
+std::optional<std::vector<std::int64_t>> ids_in(const fs::path &file, const char *field) {
+  if (!fs::exists(file)) return {};
+  const json content = read_json(file);
+  const auto found = content.is_object() ? content.find(field) : content.end();
+  if (found == content.end() || found->is_null()) return {};
+  std::vector<std::int64_t> ids;
+  for (const json &each : found->is_array() ? *found : json::array({*found})) {
+    if (!each.is_number_integer() || each < -1 || each > greatest_id)
+      throw input_error(file.string() + ": error: " + field + ": must be a token id or a list of them, not " +
+                        found->dump());
+    if (each >= 0) ids.push_back(each.get<std::int64_t>());
+  }
+  return ids;
+}
+
+// "<eos> (2)", as far as the tokenizer knows the id.
+std::string named(std::int64_t id, const tokenizer &text) {
+  const auto bytes = text.bytes_of(id, true);
+  const auto word =
+      bytes.empty() ? std::string() : json(bytes).dump(-1, ' ', true, json::error_handler_t::replace);
+  return word.empty() ? std::to_string(id) : word + " (" + std::to_string(id) + ")";
+}
+
+std::string named(const std::vector<std::int64_t> &ids, const tokenizer &text) {
+  std::string list;
+  for (const auto id : ids) list += (list.empty() ? "" : ", ") + named(id, text);
+  return list.empty() ? "none" : list;
+}
+
+class choosing {
+ public:
+  choosing(const fs::path &folder, const tokenizer &text, std::int64_t rows)
+      : folder_(folder), text_(text), rows_(rows) {}
+
+  model_tokens choose() {
+    const auto config = within("config.json", "eos_token_id");
+    const auto generation = within("generation_config.json", "eos_token_id");
+    const auto configured = generation ? generation : config;
+    result_.stops_from = generation ? "generation_config.json" : config ? "config.json" : "";
+    choose_end(config, generation);
+    for (const auto id : configured.value_or(std::vector<std::int64_t>()))
+      if (std::find(result_.stops.begin(), result_.stops.end(), id) == result_.stops.end())
+        result_.stops.push_back(id);
+    if (config) tell_difference(*config, "config.json");
+    if (generation) tell_difference(*generation, "generation_config.json");
+    result_.begin = part("bos_token_id", text_.bos(), false);
+    result_.pad = part("pad_token_id", text_.pad(), true);
+    return std::move(result_);
+  }
+
+ private:
+  using list = std::optional<std::vector<std::int64_t>>;
+
+  // The configuration's ids, without those that the model has no row for.
+  list within(const char *file, const char *field) {
+    auto ids = ids_in(folder_ / file, field);
+    if (!ids) return ids;
+    for (const auto id : *ids)
+      if (id >= rows_)
+        result_.notes.push_back(std::string(file) + ": " + field + ": " + std::to_string(id) +
+                                " is beyond the model's vocabulary of " + std::to_string(rows_) +
+                                " and left out");
+    std::erase_if(*ids, [&](std::int64_t id) { return id >= rows_; });
+    if (ids->empty()) ids.reset();
+    return ids;
+  }
+
+  void choose_end(const list &config, const list &generation) {
+    if (text_.eos() >= rows_)
+      throw input_error(
+          folder_.string() + ": error: the tokenizer's end token " + named(text_.eos(), text_) +
+          " is beyond the model's vocabulary of " + std::to_string(rows_) +
+          "; name another eos_token in tokenizer_config.json, or enlarge the model's embedding");
+    if (text_.eos() >= 0)
+      result_.end = {text_.eos(), "the tokenizer's files"};
+    else if (config)
+      result_.end = {config->front(), "config.json"};
+    else if (generation)
+      result_.end = {generation->front(), "generation_config.json"};
+    else
+      result_.notes.push_back(
+          "no file names an end token: answers are trained without an end, and generations end at their "
+          "limit; name eos_token in tokenizer_config.json, or eos_token_id in config.json");
+    if (result_.end.id < 0) return;
+    result_.stops.push_back(result_.end.id);
+  }
+
+  void tell_difference(const std::vector<std::int64_t> &ids, const std::string &file) {
+    if (std::find(ids.begin(), ids.end(), result_.end.id) != ids.end()) return;
+    result_.notes.push_back(file + " says that eos_token_id is " + named(ids, text_) + ", but " +
+                            result_.end.from + " end a text with " + named(result_.end.id, text_) +
+                            ": answers are trained to end with " + named(result_.end.id, text_) +
+                            ", and generations stop at " + named(result_.stops, text_));
+  }
+
+  // The begin or padding token: whose word counts first is `configuration_first`.
+  chosen_token part(const char *field, std::int64_t tokenizers, bool configuration_first) {
+    const auto config = within("config.json", field);
+    const chosen_token of_config{config ? config->front() : -1, config ? "config.json" : ""};
+    const bool known = tokenizers >= 0 && tokenizers < rows_;
+    const chosen_token of_text{known ? tokenizers : -1, known ? "the tokenizer's files" : ""};
+    if (of_config.id < 0 || of_text.id < 0) return of_config.id < 0 ? of_text : of_config;
+    const auto &chosen = configuration_first ? of_config : of_text;
+    if (of_config.id != of_text.id)
+      result_.notes.push_back("config.json says that " + std::string(field) + " is " +
+                              named(of_config.id, text_) + ", the tokenizer's files say " +
+                              named(of_text.id, text_) + ": " + named(chosen.id, text_) + " is taken");
+    return chosen;
+  }
+
+  fs::path folder_;
+  const tokenizer &text_;
+  std::int64_t rows_;
+  model_tokens result_{};
+};
+
+class model_text : public tokenizer {
+ public:
+  model_text(std::shared_ptr<const tokenizer> text, model_tokens chosen, std::int64_t rows)
+      : text_(std::move(text)), chosen_(std::move(chosen)), rows_(rows) {}
+
+  const model_tokens &chosen() const { return chosen_; }
+
+  std::vector<std::int64_t> encode(std::string_view text) const override {
+    return within(text_->encode(text));
+  }
+  std::vector<std::int64_t> encode_with_special(std::string_view text) const override {
+    return within(text_->encode_with_special(text));
+  }
+  std::string decode(const std::vector<std::int64_t> &ids, bool keep_special) const override {
+    return text_->decode(ids, keep_special);
+  }
+  std::string bytes_of(std::int64_t id, bool keep_special) const override {
+    return text_->bytes_of(id, keep_special);
+  }
+  std::int64_t vocab_size() const override { return text_->vocab_size(); }
+  std::int64_t eos() const override { return chosen_.end.id; }
+  std::int64_t pad() const override { return chosen_.pad.id; }
+  std::int64_t bos() const override { return chosen_.begin.id; }
+  void save(const fs::path &folder) const override { text_->save(folder); }
+
+ private:
+  std::vector<std::int64_t> within(std::vector<std::int64_t> ids) const {
+    for (const auto id : ids)
+      if (id >= rows_)
+        throw input_error("the text has the token " + named(id, *text_) +
+                          ", which is beyond the model's vocabulary of " + std::to_string(rows_) +
+                          "; leave it out, or use the tokenizer that belongs to the model");
+    return ids;
+  }
+
+  std::shared_ptr<const tokenizer> text_;
+  model_tokens chosen_;
+  std::int64_t rows_;
+};
+
+}  // namespace
+
+model_tokens choose_tokens(const fs::path &folder, const tokenizer &text, std::int64_t vocab_size) {
+  return choosing(folder, text, vocab_size).choose();
+}
+
+std::shared_ptr<const tokenizer> with_tokens(std::shared_ptr<const tokenizer> text, model_tokens chosen,
+                                             model_spec &spec) {
+  spec.eos_tokens = chosen.stops;
+  return std::make_shared<model_text>(std::move(text), std::move(chosen), spec.vocab_size);
+}
+
+const model_tokens *tokens_of(const tokenizer &text) {
+  const auto *known = dynamic_cast<const model_text *>(&text);
+  return known ? &known->chosen() : nullptr;
+}
+
+}  // namespace slipstream
