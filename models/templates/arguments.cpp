@@ -4,7 +4,8 @@
 
 namespace slipstream::jinja {
 
-bound::bound(const char *what, const arguments &given, std::initializer_list<const char *> names, std::size_t required)
+bound::bound(const char *what, const arguments &given, std::initializer_list<const char *> names,
+             std::size_t required)
     : what_(what) {
   std::copy(names.begin(), names.end(), names_.begin());
   if (given.positional.size() > names.size())
@@ -22,8 +23,8 @@ bound::bound(const char *what, const arguments &given, std::initializer_list<con
 }
 
 void bound::wrong(std::size_t at, const char *wanted) const {
-  throw complaint(std::string(what_) + ": the argument \"" + names_.at(at) + "\" must be " + wanted + ", not " +
-                  type_name(*values_.at(at)));
+  throw complaint(std::string(what_) + ": the argument \"" + names_.at(at) + "\" must be " + wanted +
+                  ", not " + type_name(*values_.at(at)));
 }
 
 std::string_view bound::text(std::size_t at, std::string_view otherwise) const {

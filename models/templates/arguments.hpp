@@ -16,10 +16,12 @@ struct arguments {
   std::vector<std::pair<std::string, value>> named;
 };
 
-/// Arguments by the names that a function has for them, of which the first `required` must be given. Throws complaint.
+/// Arguments by the names that a function has for them, of which the first `required` must be given. Throws
+/// complaint.
 class bound {
  public:
-  bound(const char *what, const arguments &given, std::initializer_list<const char *> names, std::size_t required = 0);
+  bound(const char *what, const arguments &given, std::initializer_list<const char *> names,
+        std::size_t required = 0);
 
   /// Null when it was not given, or given as none where `none_is_absent`.
   const value *get(std::size_t at) const { return values_.at(at); }

@@ -13,10 +13,14 @@ unsigned depth_of(const value &each) {
     case kind::list:
     case kind::tuple:
     case kind::view:
-    case kind::generator: return each.sequence().depth;
-    case kind::map: return each.map().depth;
-    case kind::method: return depth_of(each.method().self);
-    default: return 0;
+    case kind::generator:
+      return each.sequence().depth;
+    case kind::map:
+      return each.map().depth;
+    case kind::method:
+      return depth_of(each.method().self);
+    default:
+      return 0;
   }
 }
 
@@ -26,7 +30,8 @@ void deepen(unsigned &depth, const value &child) {
 }
 
 // The place of an equal key among a map's entries; their count when there is none.
-std::size_t place_of(const map_object &map, std::size_t hash, const value &key, bool indexed, budget &spending) {
+std::size_t place_of(const map_object &map, std::size_t hash, const value &key, bool indexed,
+                     budget &spending) {
   const auto same = [&](std::size_t at) { return equal(map.entries[at].first, key, spending); };
   if (!indexed) {
     std::size_t at = 0;

@@ -59,29 +59,40 @@ value renderer::call(const expression &what) {
 
 value renderer::call_value(const value &what, const arguments &given) {
   switch (what.what()) {
-    case kind::function: return call_function(what, given);
-    case kind::macro: return call_macro(what.macro(), given);
-    case kind::method: return call_method(what.method().self, what.method().name.text(), given, spending_);
+    case kind::function:
+      return call_function(what, given);
+    case kind::macro:
+      return call_macro(what.macro(), given);
+    case kind::method:
+      return call_method(what.method().self, what.method().name.text(), given, spending_);
     case kind::loop: {
       const bound args("loop", given, {"iterable"}, 1);
       if (!what.loop().recurse) throw complaint("loop is called in a loop that is not recursive or over");
       return what.loop().recurse(*args.get(0));
     }
-    case kind::undefined: refuse_undefined(what);
-    default: throw complaint(std::string(type_name(what)) + " is called, which is no function");
+    case kind::undefined:
+      refuse_undefined(what);
+    default:
+      throw complaint(std::string(type_name(what)) + " is called, which is no function");
   }
 }
 
 value renderer::call_function(const value &what, const arguments &given) {
   switch (what.called()) {
-    case function::range: return range(given);
-    case function::dict: return dict(given);
-    case function::name_space: return name_space(given);
-    case function::loop_cycle: return loop_cycle(what.loop(), given);
-    case function::loop_changed: return loop_changed(what.loop(), given, spending_);
+    case function::range:
+      return range(given);
+    case function::dict:
+      return dict(given);
+    case function::name_space:
+      return name_space(given);
+    case function::loop_cycle:
+      return loop_cycle(what.loop(), given);
+    case function::loop_changed:
+      return loop_changed(what.loop(), given, spending_);
     case function::strftime_now: {
       const bound args("strftime_now", given, {"format"}, 1);
-      if (moment_.empty()) throw complaint("the template asks for the date by strftime_now, and none was given");
+      if (moment_.empty())
+        throw complaint("the template asks for the date by strftime_now, and none was given");
       return spending_.text(formatted_date(args.text(0), moment_));
     }
     case function::raise_exception: {
@@ -98,9 +109,9 @@ value renderer::call_macro(const macro_object &what, const arguments &given) {
   const deeper guard(*this);
   scope *const outside = scope_;
   const position called_at = at_;
-  scope_ = open_scope(what.outer);
+  scope_ = open_scope(what.outer, what.made_by->hidden);
   bind(what, given);
-  std::string text = captured([&] { run(*what.body); });
+  std::string text = captured([&] { run(what.made_by->body); });
   close_scope(scope_);
   scope_ = outside;
   at_ = called_at;
@@ -127,7 +138,8 @@ void renderer::bind(const macro_object &what, const arguments &given) {
   std::vector<std::pair<value, value>> rest;
   for (std::size_t i = 0; i < used.size(); ++i) {
     if (used[i]) continue;
-    if (!takes.kwargs) throw complaint("the macro \"" + what.name + "\" takes no argument \"" + given.named[i].first + "\"");
+    if (!takes.kwargs)
+      throw complaint("the macro \"" + what.name + "\" takes no argument \"" + given.named[i].first + "\"");
     rest.emplace_back(spending_.text(given.named[i].first), given.named[i].second);
   }
   if (takes.kwargs) scope_->set(kwargs_symbol, spending_.map(std::move(rest)));
@@ -136,8 +148,9 @@ void renderer::bind(const macro_object &what, const arguments &given) {
   if (takes.varargs) {
     const auto from = std::min(count, given.positional.size());
     scope_->set(varargs_symbol,
-                spending_.sequence({given.positional.begin() + static_cast<std::ptrdiff_t>(from), given.positional.end()},
-                                   kind::tuple));
+                spending_.sequence(
+                    {given.positional.begin() + static_cast<std::ptrdiff_t>(from), given.positional.end()},
+                    kind::tuple));
   }
   for (std::size_t i = 0; i < count; ++i) {
     if (found[i])
@@ -145,15 +158,16 @@ void renderer::bind(const macro_object &what, const arguments &given) {
     else if (i >= plain)
       scope_->set(takes.parameters[i], evaluate(takes.defaults[i - plain]));
     else
-      scope_->set(takes.parameters[i], value::undefined("the macro was not given ", spending_.text(takes.names[i])));
+      scope_->set(takes.parameters[i],
+                  value::undefined("the macro was not given ", spending_.text(takes.names[i])));
   }
 }
 
 value renderer::range(const arguments &given) {
   const bound args("range", given, {"start", "stop", "step"}, 1);
   const bool only_stop = !args.get(1);
-  const std::int64_t start = only_stop ? 0 : args.integer(0), stop = only_stop ? args.integer(0) : args.integer(1),
-                     step = args.integer(2, 1);
+  const std::int64_t start = only_stop ? 0 : args.integer(0),
+                     stop = only_stop ? args.integer(0) : args.integer(1), step = args.integer(2, 1);
   constexpr std::int64_t most = std::int64_t{1} << 40;
   if (step == 0) throw complaint("range: the step is zero");
   for (const std::int64_t each : {start, stop, step})

@@ -10,13 +10,15 @@ namespace {
 // Filters that apply a filter or a test, given by its name, to each item.
 
 std::string_view name_of(const value &given, const char *what) {
-  if (!given.is_text()) throw complaint(std::string(what) + ": the name must be a string, not " + type_name(given));
+  if (!given.is_text())
+    throw complaint(std::string(what) + ": the name must be a string, not " + type_name(given));
   return given.text();
 }
 
 arguments without_first(const arguments &given, std::size_t count) {
   arguments rest;
-  for (std::size_t i = count; i < given.positional.size(); ++i) rest.positional.push_back(given.positional[i]);
+  for (std::size_t i = count; i < given.positional.size(); ++i)
+    rest.positional.push_back(given.positional[i]);
   rest.named = given.named;
   return rest;
 }
@@ -42,6 +44,7 @@ value map_attribute(const value &self, const arguments &given, budget &spending)
 }
 
 value map(const value &self, const arguments &given, budget &spending) {
+  if (!truth(self)) return spending.sequence({}, kind::generator);
   if (given.positional.empty()) return map_attribute(self, given, spending);
   const std::string_view name = name_of(given.positional.front(), "map");
   const filter_row *found = find_filter(name);
@@ -75,7 +78,8 @@ value chosen(const value &self, const arguments &given, budget &spending) {
 }
 
 constexpr std::array rows{filter_row{"map", map}, filter_row{"select", chosen<true, false>},
-                          filter_row{"reject", chosen<false, false>}, filter_row{"selectattr", chosen<true, true>},
+                          filter_row{"reject", chosen<false, false>},
+                          filter_row{"selectattr", chosen<true, true>},
                           filter_row{"rejectattr", chosen<false, true>}};
 
 }  // namespace

@@ -49,9 +49,11 @@ bool equal_ranges(const range_object &left, const range_object &right) {
 
 bool range_has(const range_object &range, const value &item) {
   if (!item.is_number()) return false;
-  if (item.is(kind::real) && (std::abs(item.real()) > 9e15 || item.real() != std::floor(item.real()))) return false;
+  if (item.is(kind::real) && (std::abs(item.real()) > 9e15 || item.real() != std::floor(item.real())))
+    return false;
   const std::int64_t number = item.is_whole() ? item.integer() : static_cast<std::int64_t>(item.real());
-  if (range.step > 0 ? number < range.start || number >= range.stop : number > range.start || number <= range.stop)
+  if (range.step > 0 ? number < range.start || number >= range.stop
+                     : number > range.start || number <= range.stop)
     return false;
   return (number - range.start) % range.step == 0;
 }
@@ -72,23 +74,31 @@ bool among(const std::vector<value> &items, std::size_t from, const value &item,
 bool equal(const value &left, const value &right, budget &spending) {
   spending.spend();
   if (left.is_number() && right.is_number()) return compare_numbers(left, right) == 0;
-  if (left.is(kind::safe_text) || right.is(kind::safe_text)) throw complaint("text from the filter safe is compared");
+  if (left.is(kind::safe_text) || right.is(kind::safe_text))
+    throw complaint("text from the filter safe is compared");
   if (left.what() != right.what()) return false;
   switch (left.what()) {
     case kind::absent:
     case kind::undefined:
-    case kind::none: return true;
+    case kind::none:
+      return true;
     case kind::text:
       spending.spend(left.text().size() / 64);
       return left.text() == right.text();
     case kind::list:
-    case kind::tuple: return equal_items(left.items(), right.items(), spending);
-    case kind::map: return equal_maps(left.map(), right.map(), spending);
-    case kind::range: return equal_ranges(left.range(), right.range());
-    case kind::view: throw complaint("views of dicts are compared, which is not supported; make lists of them");
+    case kind::tuple:
+      return equal_items(left.items(), right.items(), spending);
+    case kind::map:
+      return equal_maps(left.map(), right.map(), spending);
+    case kind::range:
+      return equal_ranges(left.range(), right.range());
+    case kind::view:
+      throw complaint("views of dicts are compared, which is not supported; make lists of them");
     case kind::function:
-    case kind::method: throw complaint("functions are compared, which is not supported");
-    default: return left.identity() == right.identity();
+    case kind::method:
+      throw complaint("functions are compared, which is not supported");
+    default:
+      return left.identity() == right.identity();
   }
 }
 
@@ -120,25 +130,36 @@ bool contains(const value &container, const value &item, budget &spending) {
       return container.text().find(item.text()) != std::string_view::npos;
     case kind::list:
     case kind::tuple:
-    case kind::view: return among(container.items(), 0, item, spending, nullptr);
+    case kind::view:
+      return among(container.items(), 0, item, spending, nullptr);
     case kind::generator: {
       const sequence_object &items = container.sequence();
       return among(items.items, items.cursor, item, spending, &items.cursor);
     }
-    case kind::map: hash_of(item); return find_key(container.map(), item, spending) != nullptr;
-    case kind::range: return range_has(container.range(), item);
-    case kind::undefined: return false;
-    default: throw complaint(std::string("looks for something in ") + type_name(container));
+    case kind::map:
+      hash_of(item);
+      return find_key(container.map(), item, spending) != nullptr;
+    case kind::range:
+      return range_has(container.range(), item);
+    case kind::undefined:
+      return false;
+    default:
+      throw complaint(std::string("looks for something in ") + type_name(container));
   }
 }
 
 bool compare(const value &left, comparison how, const value &right, budget &spending) {
   switch (how) {
-    case comparison::equal: return equal(left, right, spending);
-    case comparison::unequal: return !equal(left, right, spending);
-    case comparison::in: return contains(right, left, spending);
-    case comparison::not_in: return !contains(right, left, spending);
-    default: break;
+    case comparison::equal:
+      return equal(left, right, spending);
+    case comparison::unequal:
+      return !equal(left, right, spending);
+    case comparison::in:
+      return contains(right, left, spending);
+    case comparison::not_in:
+      return !contains(right, left, spending);
+    default:
+      break;
   }
   const int found = order(left, right, spending);
   if (found == 2) return false;
@@ -149,13 +170,18 @@ bool compare(const value &left, comparison how, const value &right, budget &spen
 
 std::size_t hash_of(const value &key) {
   switch (key.what()) {
-    case kind::text: return std::hash<std::string_view>()(key.text());
+    case kind::text:
+      return std::hash<std::string_view>()(key.text());
     case kind::none:
-    case kind::tuple: return 7;
+    case kind::undefined:
+    case kind::tuple:
+      return 7;
     case kind::boolean:
     case kind::integer:
-    case kind::real: return std::hash<double>()(key.as_real());
-    default: throw complaint(std::string(type_name(key)) + " cannot be a key");
+    case kind::real:
+      return std::hash<double>()(key.as_real());
+    default:
+      throw complaint(std::string(type_name(key)) + " cannot be a key");
   }
 }
 

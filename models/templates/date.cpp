@@ -35,7 +35,8 @@ moment_parts read(std::string_view moment) {
   const auto part = [&](std::size_t from, std::size_t size, int least, int most) {
     int number = -1;
     const char *begin = moment.data() + from, *end = begin + size;
-    if (moment.size() != 19 || std::from_chars(begin, end, number).ptr != end || number < least || number > most)
+    if (moment.size() != 19 || std::from_chars(begin, end, number).ptr != end || number < least ||
+        number > most)
       throw complaint("the moment \"" + std::string(moment) + "\" is not of the form 2026-11-30 14:05:09");
     return number;
   };
@@ -59,31 +60,55 @@ std::string one(char code, bool bare, const moment_parts &at) {
   const std::size_t two = bare ? 1 : 2;
   const auto day = static_cast<std::size_t>(at.weekday()), month = static_cast<std::size_t>(at.month - 1);
   switch (code) {
-    case 'd': return padded(at.day, two);
-    case 'e': return padded(at.day, two, ' ');
-    case 'm': return padded(at.month, two);
-    case 'y': return padded(at.year % 100, two);
-    case 'Y': return std::to_string(at.year);
-    case 'H': return padded(at.hour, two);
-    case 'I': return padded(hour, two);
-    case 'M': return padded(at.minute, two);
-    case 'S': return padded(at.second, two);
-    case 'j': return padded(at.day_of_year(), bare ? 1 : 3);
-    case 'w': return std::to_string(at.weekday());
-    case 'p': return at.hour < 12 ? "AM" : "PM";
-    case 'a': return std::string(days.at(day)).substr(0, 3);
-    case 'A': return days.at(day);
+    case 'd':
+      return padded(at.day, two);
+    case 'e':
+      return padded(at.day, two, ' ');
+    case 'm':
+      return padded(at.month, two);
+    case 'y':
+      return padded(at.year % 100, two);
+    case 'Y':
+      return std::to_string(at.year);
+    case 'H':
+      return padded(at.hour, two);
+    case 'I':
+      return padded(hour, two);
+    case 'M':
+      return padded(at.minute, two);
+    case 'S':
+      return padded(at.second, two);
+    case 'j':
+      return padded(at.day_of_year(), bare ? 1 : 3);
+    case 'w':
+      return std::to_string(at.weekday());
+    case 'p':
+      return at.hour < 12 ? "AM" : "PM";
+    case 'a':
+      return std::string(days.at(day)).substr(0, 3);
+    case 'A':
+      return days.at(day);
     case 'b':
-    case 'h': return std::string(months.at(month)).substr(0, 3);
-    case 'B': return months.at(month);
-    case 'F': return std::to_string(at.year) + "-" + padded(at.month, 2) + "-" + padded(at.day, 2);
-    case 'T': return padded(at.hour, 2) + ":" + padded(at.minute, 2) + ":" + padded(at.second, 2);
-    case 'R': return padded(at.hour, 2) + ":" + padded(at.minute, 2);
-    case 'D': return padded(at.month, 2) + "/" + padded(at.day, 2) + "/" + padded(at.year % 100, 2);
-    case '%': return "%";
-    case 'n': return "\n";
-    case 't': return "\t";
-    default: throw complaint(std::string("strftime_now: the code %") + code + " is not supported");
+    case 'h':
+      return std::string(months.at(month)).substr(0, 3);
+    case 'B':
+      return months.at(month);
+    case 'F':
+      return std::to_string(at.year) + "-" + padded(at.month, 2) + "-" + padded(at.day, 2);
+    case 'T':
+      return padded(at.hour, 2) + ":" + padded(at.minute, 2) + ":" + padded(at.second, 2);
+    case 'R':
+      return padded(at.hour, 2) + ":" + padded(at.minute, 2);
+    case 'D':
+      return padded(at.month, 2) + "/" + padded(at.day, 2) + "/" + padded(at.year % 100, 2);
+    case '%':
+      return "%";
+    case 'n':
+      return "\n";
+    case 't':
+      return "\t";
+    default:
+      throw complaint(std::string("strftime_now: the code %") + code + " is not supported");
   }
 }
 

@@ -11,27 +11,37 @@ value renderer::evaluate(const expression &what) {
   const deeper guard(*this);
   at_ = what.at;
   switch (what.what) {
-    case op::constant: return what.constant.is(kind::absent) ? block_text_ : what.constant;
-    case op::name: return look_up(what);
+    case op::constant:
+      return what.constant.is(kind::absent) ? block_text_ : what.constant;
+    case op::name:
+      return look_up(what);
     case op::attribute: {
       const value of = evaluate(what.parts.front());
       at_ = what.at;
       return attribute_of(of, what.constant, spending_);
     }
-    case op::item: return item(what);
-    case op::call: return call(what);
-    case op::filter: return filtered(what);
-    case op::compare: return value(compared(what));
-    case op::concatenate: return concatenated(what);
+    case op::item:
+      return item(what);
+    case op::call:
+      return call(what);
+    case op::filter:
+      return filtered(what);
+    case op::compare:
+      return value(compared(what));
+    case op::concatenate:
+      return concatenated(what);
     case op::tuple:
     case op::list:
-    case op::map: return sequence(what);
+    case op::map:
+      return sequence(what);
     case op::conditional:
     case op::both:
     case op::either:
     case op::opposite:
-    case op::test: return logical(what);
-    default: return operate(what);
+    case op::test:
+      return logical(what);
+    default:
+      return operate(what);
   }
 }
 
@@ -51,7 +61,8 @@ value renderer::operate(const expression &what) {
 value renderer::logical(const expression &what) {
   value first = evaluate(what.parts.front());
   switch (what.what) {
-    case op::opposite: return value(!truth(first));
+    case op::opposite:
+      return value(!truth(first));
     case op::conditional:
       if (truth(first)) return evaluate(what.parts[1]);
       if (what.parts.size() > 2) return evaluate(what.parts[2]);
@@ -61,10 +72,12 @@ value renderer::logical(const expression &what) {
       at_ = what.at;
       return value(what.test->call(first, given, spending_) != what.negated);
     }
-    default: break;
+    default:
+      break;
   }
   const bool stops_at = what.what == op::either;
-  for (std::size_t i = 1; i < what.parts.size() && truth(first) != stops_at; ++i) first = evaluate(what.parts[i]);
+  for (std::size_t i = 1; i < what.parts.size() && truth(first) != stops_at; ++i)
+    first = evaluate(what.parts[i]);
   return first;
 }
 

@@ -48,16 +48,19 @@ directive read(std::string_view form, std::size_t &at) {
 }
 
 std::string number_text(const directive &how, const value &given) {
-  if (!given.is_number()) throw complaint(std::string("a format's %") + how.kind + " for " + type_name(given));
+  if (!given.is_number())
+    throw complaint(std::string("a format's %") + how.kind + " for " + type_name(given));
   char text[700];
   if (how.kind == 'd' || how.kind == 'i' || how.kind == 'u') {
     if (!given.is_whole() && !(std::abs(given.real()) < 9e18)) throw complaint("a float too large for %d");
     const long long number = given.is_whole() ? given.integer() : static_cast<long long>(given.real());
-    std::snprintf(text, sizeof text, "%.*lld", static_cast<int>(std::max<std::int64_t>(how.precision, 1)), number);
+    std::snprintf(text, sizeof text, "%.*lld", static_cast<int>(std::max<std::int64_t>(how.precision, 1)),
+                  number);
     return text;
   }
   if (how.kind == 'x' || how.kind == 'X' || how.kind == 'o') {
-    if (!given.is_whole() || given.integer() < 0) throw complaint("a format's %x for a negative number or a float");
+    if (!given.is_whole() || given.integer() < 0)
+      throw complaint("a format's %x for a negative number or a float");
     const char *form = how.kind == 'x' ? "%llx" : how.kind == 'X' ? "%llX" : "%llo";
     std::snprintf(text, sizeof text, form, static_cast<unsigned long long>(given.integer()));
     return text;
@@ -121,7 +124,8 @@ value formatted(std::string_view form, const value &given, budget &spending) {
     ++next;
   }
   const bool mapped = given.is(kind::map) || given.is(kind::list) || keyed;  // Python lets these be left over
-  if (several ? next < given.items().size() : next == 0 && !mapped) throw complaint("a format has too many values");
+  if (several ? next < given.items().size() : next == 0 && !mapped)
+    throw complaint("a format has too many values");
   return spending.text(std::move(made));
 }
 

@@ -20,7 +20,8 @@ std::vector<value> numbers_of(const range_object &range, budget &spending) {
   spending.room(count * sizeof(value));
   spending.spend(count);
   std::vector<value> made;
-  for (std::size_t i = 0; i < count; ++i) made.emplace_back(range.start + static_cast<std::int64_t>(i) * range.step);
+  for (std::size_t i = 0; i < count; ++i)
+    made.emplace_back(range.start + static_cast<std::int64_t>(i) * range.step);
   return made;
 }
 
@@ -48,10 +49,14 @@ std::vector<value> items_of(const value &of, budget &spending) {
       for (const auto &[key, content] : of.map().entries) keys.push_back(key);
       return keys;
     }
-    case kind::text: return characters_of(of.text(), spending);
-    case kind::range: return numbers_of(of.range(), spending);
-    case kind::undefined: return {};
-    default: throw complaint(std::string(type_name(of)) + " cannot be gone through");
+    case kind::text:
+      return characters_of(of.text(), spending);
+    case kind::range:
+      return numbers_of(of.range(), spending);
+    case kind::undefined:
+      return {};
+    default:
+      throw complaint(std::string(type_name(of)) + " cannot be gone through");
   }
 }
 
@@ -59,12 +64,18 @@ std::int64_t length_of(const value &of) {
   switch (of.what()) {
     case kind::list:
     case kind::tuple:
-    case kind::view: return static_cast<std::int64_t>(of.items().size());
-    case kind::map: return static_cast<std::int64_t>(of.map().entries.size());
-    case kind::text: return static_cast<std::int64_t>(characters(of.text()));
-    case kind::range: return of.range().size();
-    case kind::undefined: return 0;
-    default: throw complaint(std::string(type_name(of)) + " has no length");
+    case kind::view:
+      return static_cast<std::int64_t>(of.items().size());
+    case kind::map:
+      return static_cast<std::int64_t>(of.map().entries.size());
+    case kind::text:
+      return static_cast<std::int64_t>(characters(of.text()));
+    case kind::range:
+      return of.range().size();
+    case kind::undefined:
+      return 0;
+    default:
+      throw complaint(std::string(type_name(of)) + " has no length");
   }
 }
 

@@ -29,15 +29,30 @@ class json_writer {
     spending_.spend();
     spending_.room(into_.size());
     switch (what.what()) {
-      case kind::none: into_ += "null"; break;
-      case kind::boolean: into_ += what.integer() ? "true" : "false"; break;
-      case kind::integer: into_ += std::to_string(what.integer()); break;
-      case kind::real: write_real(what.real()); break;
-      case kind::text: write_text(what.text()); break;
+      case kind::none:
+        into_ += "null";
+        break;
+      case kind::boolean:
+        into_ += what.integer() ? "true" : "false";
+        break;
+      case kind::integer:
+        into_ += std::to_string(what.integer());
+        break;
+      case kind::real:
+        write_real(what.real());
+        break;
+      case kind::text:
+        write_text(what.text());
+        break;
       case kind::list:
-      case kind::tuple: write_list(what.items()); break;
-      case kind::map: write_map(what.map()); break;
-      default: throw complaint(std::string("tojson cannot write ") + type_name(what));
+      case kind::tuple:
+        write_list(what.items());
+        break;
+      case kind::map:
+        write_map(what.map());
+        break;
+      default:
+        throw complaint(std::string("tojson cannot write ") + type_name(what));
     }
   }
 
@@ -102,8 +117,9 @@ class json_writer {
     std::vector<const std::pair<value, value> *> entries;
     for (const auto &each : map.entries) entries.push_back(&each);
     if (form_.sorted)
-      std::stable_sort(entries.begin(), entries.end(),
-                       [&](const auto *a, const auto *b) { return order(a->first, b->first, spending_) < 0; });
+      std::stable_sort(entries.begin(), entries.end(), [&](const auto *a, const auto *b) {
+        return order(a->first, b->first, spending_) < 0;
+      });
     into_ += '{';
     ++depth_;
     for (const auto *each : entries) {

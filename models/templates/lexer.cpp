@@ -38,7 +38,8 @@ class lexer {
   bool ahead(std::string_view what) const { return rest(at_).starts_with(what); }
 
   position here() {
-    for (; counted_ < at_; ++counted_) text_[counted_] == '\n' ? (++place_.line, place_.column = 1) : ++place_.column;
+    for (; counted_ < at_; ++counted_)
+      text_[counted_] == '\n' ? (++place_.line, place_.column = 1) : ++place_.column;
     return place_;
   }
   [[noreturn]] void fail(const std::string &message) { refuse(where_, here(), message); }
@@ -50,8 +51,9 @@ class lexer {
   // Text up to the next tag, then that tag.
   void read_data() {
     std::size_t tag = text_.find('{', at_);
-    while (tag != std::string::npos &&
-           (tag + 1 == text_.size() || std::string_view("{%#").find(text_[tag + 1]) == std::string_view::npos))
+    while (
+        tag != std::string::npos &&
+        (tag + 1 == text_.size() || std::string_view("{%#").find(text_[tag + 1]) == std::string_view::npos))
       tag = text_.find('{', tag + 1);
     if (tag == std::string::npos) {
       add(token_kind::data, text_.substr(at_));
@@ -165,7 +167,8 @@ class lexer {
     if (at_ != before) return;
     bool real = false;
     const bool after_dot = at_ > 0 && text_[at_ - 1] == '.';
-    if (const std::size_t length = number_length(rest(at_), after_dot, real)) return read_number(length, real);
+    if (const std::size_t length = number_length(rest(at_), after_dot, real))
+      return read_number(length, real);
     if (c == '_' || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) return read_name();
     if (c == '\'' || c == '"') return read_text(c);
     read_sign();
@@ -183,7 +186,8 @@ class lexer {
 
   void read_name() {
     std::size_t to = at_;
-    while (to < text_.size() && (text_[to] == '_' || std::isalnum(static_cast<unsigned char>(text_[to])))) ++to;
+    while (to < text_.size() && (text_[to] == '_' || std::isalnum(static_cast<unsigned char>(text_[to]))))
+      ++to;
     add(token_kind::name, text_.substr(at_, to - at_));
     at_ = to;
   }
@@ -233,7 +237,8 @@ std::vector<token> read_tokens(std::string_view source, const std::string &where
 }
 
 void refuse(const std::string &where, position at, const std::string &message) {
-  throw input_error(where + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": error: " + message);
+  throw input_error(where + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+                    ": error: " + message);
 }
 
 }  // namespace slipstream::jinja

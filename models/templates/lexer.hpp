@@ -8,7 +8,18 @@
 
 namespace slipstream::jinja {
 
-enum class token_kind : std::uint8_t { data, print_begin, print_end, tag_begin, tag_end, name, text, number, sign, end };
+enum class token_kind : std::uint8_t {
+  data,
+  print_begin,
+  print_end,
+  tag_begin,
+  tag_end,
+  name,
+  text,
+  number,
+  sign,
+  end
+};
 
 struct token {
   token_kind what = token_kind::end;
@@ -26,7 +37,8 @@ std::vector<token> read_tokens(std::string_view source, const std::string &where
 /// The text that a literal with its quotes means; throws complaint.
 std::string unescaped(std::string_view quoted);
 
-/// How many bytes a number at the start of `text` takes, 0 when there is none. `after_dot`: it may not be a float.
+/// How many bytes a number at the start of `text` takes, 0 when there is none. `after_dot`: it may not be a
+/// float.
 std::size_t number_length(std::string_view text, bool after_dot, bool &real);
 
 /// The number that such a literal means; throws complaint for a whole one beyond 64 bits.

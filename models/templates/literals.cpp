@@ -17,8 +17,8 @@ bool digit(char c, int base = 10) {
 // Digits with single underscores between them.
 std::size_t digits(std::string_view text, std::size_t at, int base = 10) {
   const std::size_t from = at;
-  while (at < text.size() &&
-         (digit(text[at], base) || (text[at] == '_' && at > from && at + 1 < text.size() && digit(text[at + 1], base))))
+  while (at < text.size() && (digit(text[at], base) || (text[at] == '_' && at > from &&
+                                                        at + 1 < text.size() && digit(text[at + 1], base))))
     ++at;
   return at - from;
 }
@@ -50,7 +50,8 @@ std::size_t real_length(std::string_view text) {
 char32_t coded(std::string_view text, std::size_t &at, std::size_t count) {
   char32_t c = 0;
   const std::string_view part = text.substr(at, count);
-  const auto [end, wrong] = std::from_chars(part.data(), part.data() + part.size(), reinterpret_cast<std::uint32_t &>(c), 16);
+  const auto [end, wrong] =
+      std::from_chars(part.data(), part.data() + part.size(), reinterpret_cast<std::uint32_t &>(c), 16);
   if (wrong != std::errc() || part.size() != count || end != part.data() + count)
     throw complaint("a character's code in a string is cut short");
   if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
@@ -109,7 +110,9 @@ std::size_t number_length(std::string_view text, bool after_dot, bool &real) {
   if (text.empty() || !digit(text[0])) return 0;
   if (text[0] != '0') return digits(text, 0);
   std::size_t to = 1;
-  while (to < text.size() && (text[to] == '0' || (text[to] == '_' && to + 1 < text.size() && text[to + 1] == '0'))) ++to;
+  while (to < text.size() &&
+         (text[to] == '0' || (text[to] == '_' && to + 1 < text.size() && text[to + 1] == '0')))
+    ++to;
   return to;
 }
 
@@ -122,7 +125,7 @@ value number_of(std::string_view literal, bool real) {
   std::int64_t number = 0;
   const char *from = plain.data() + (base == 10 ? 0 : 2), *to = plain.data() + plain.size();
   if (std::from_chars(from, to, number, base).ec != std::errc())
-    throw complaint("the number " + plain + " is beyond 64 bits");
+    throw complaint("the number " + plain + " is beyond 64 bits, which is not supported");
   return value(number);
 }
 

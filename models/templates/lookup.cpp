@@ -31,7 +31,8 @@ value field_of(const value &of, const value &name, budget &spending) {
   if (field.starts_with("__")) throw complaint("access to \"" + std::string(field) + "\" is unsafe");
   if (of.is(kind::name_space)) {
     const value *found = of.name_space().find(field);
-    if (found && field.starts_with('_')) throw complaint("access to \"" + std::string(field) + "\" is unsafe");
+    if (found && field.starts_with('_'))
+      throw complaint("access to \"" + std::string(field) + "\" is unsafe");
     return found ? *found : value();
   }
   if (of.is(kind::loop)) return loop_field(of, field);
@@ -112,7 +113,8 @@ value text_slice(std::string_view text, const bounds &cut, budget &spending) {
   spending.spend(text.size());
   const std::vector<std::string_view> all = split_characters(text);
   std::string made;
-  for (std::int64_t i = 0; i < cut.count; ++i) made += all[static_cast<std::size_t>(cut.start + i * cut.step)];
+  for (std::int64_t i = 0; i < cut.count; ++i)
+    made += all[static_cast<std::size_t>(cut.start + i * cut.step)];
   return spending.text(std::move(made));
 }
 
@@ -135,15 +137,15 @@ value item_of(const value &of, const value &key, budget &spending) {
 value slice_of(const value &of, const value &start, const value &stop, const value &step, budget &spending) {
   if (of.is_undefined()) refuse_undefined(of);
   if (of.is_text())
-    return text_slice(of.text(), bounds_of(static_cast<std::int64_t>(characters(of.text())), start, stop, step),
-                      spending);
+    return text_slice(
+        of.text(), bounds_of(static_cast<std::int64_t>(characters(of.text())), start, stop, step), spending);
   if (of.is(kind::range)) {
     const range_object &range = of.range();
     const bounds cut = bounds_of(range.size(), start, stop, step);
     return spending.range(range.start + cut.start * range.step, range.start + cut.stop * range.step,
                           range.step * cut.step);
   }
-  if (!holds_items(of)) return missing(of, value());
+  if (!holds_items(of)) throw complaint(std::string("a slice of ") + type_name(of));
   const bounds cut = bounds_of(static_cast<std::int64_t>(of.items().size()), start, stop, step);
   std::vector<value> made;
   spending.room(static_cast<std::size_t>(cut.count) * sizeof(value));

@@ -60,14 +60,16 @@ value loop_field(const value &self, std::string_view name) {
   if (name == "depth") return value(of.depth0 + 1);
   if (name == "depth0") return value(of.depth0);
   if (name == "previtem") return of.index0 == 0 ? value::undefined("there is no previous item") : of.before;
-  if (name == "nextitem") return of.peek().is(kind::absent) ? value::undefined("there is no next item") : of.peek();
+  if (name == "nextitem")
+    return of.peek().is(kind::absent) ? value::undefined("there is no next item") : of.peek();
   if (name == "cycle") return value(function::loop_cycle, self.shared());
   if (name == "changed") return value(function::loop_changed, self.shared());
   return {};
 }
 
 value loop_cycle(const loop_object &of, const arguments &given) {
-  if (given.positional.empty() || !given.named.empty()) throw complaint("loop.cycle needs values to go around");
+  if (given.positional.empty() || !given.named.empty())
+    throw complaint("loop.cycle needs values to go around");
   return given.positional[static_cast<std::size_t>(of.index0) % given.positional.size()];
 }
 

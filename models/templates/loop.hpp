@@ -11,8 +11,8 @@ namespace slipstream::jinja {
 /// A for loop under way, which is also what its body calls `loop`.
 struct loop_object : object {
   std::vector<value> items;
-  std::size_t next = 0;                          ///< of the items, the first that was not looked at
-  std::function<bool(const value &)> passes;     ///< the loop's "if"; empty when it has none
+  std::size_t next = 0;                         ///< of the items, the first that was not looked at
+  std::function<bool(const value &)> passes;    ///< the loop's "if"; empty when it has none
   std::function<value(const value &)> recurse;  ///< of a recursive loop
   std::int64_t index0 = -1, depth0 = 0, length = -1;
   value before, current, after, changed_from;  ///< absent when there is none

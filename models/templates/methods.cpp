@@ -12,22 +12,24 @@ namespace {
 
 // All that Python's types have, so that what is not supported is told from what is not there.
 constexpr std::string_view of_text[] = {
-    "capitalize", "casefold",  "center",       "count",        "encode",    "endswith",   "expandtabs",   "find",
-    "format",     "format_map", "index",       "isalnum",      "isalpha",   "isascii",    "isdecimal",    "isdigit",
-    "isidentifier", "islower", "isnumeric",    "isprintable",  "isspace",   "istitle",    "isupper",      "join",
-    "ljust",      "lower",     "lstrip",       "maketrans",    "partition", "removeprefix", "removesuffix", "replace",
-    "rfind",      "rindex",    "rjust",        "rpartition",   "rsplit",    "rstrip",     "split",        "splitlines",
-    "startswith", "strip",     "swapcase",     "title",        "translate", "upper",      "zfill"};
-constexpr std::string_view of_map[] = {"clear", "copy", "fromkeys",   "get",    "items", "keys",
+    "capitalize", "casefold",     "center",       "count",   "encode",     "endswith",    "expandtabs",
+    "find",       "format",       "format_map",   "index",   "isalnum",    "isalpha",     "isascii",
+    "isdecimal",  "isdigit",      "isidentifier", "islower", "isnumeric",  "isprintable", "isspace",
+    "istitle",    "isupper",      "join",         "ljust",   "lower",      "lstrip",      "maketrans",
+    "partition",  "removeprefix", "removesuffix", "replace", "rfind",      "rindex",      "rjust",
+    "rpartition", "rsplit",       "rstrip",       "split",   "splitlines", "startswith",  "strip",
+    "swapcase",   "title",        "translate",    "upper",   "zfill"};
+constexpr std::string_view of_map[] = {"clear", "copy",    "fromkeys",   "get",    "items", "keys",
                                        "pop",   "popitem", "setdefault", "update", "values"};
-constexpr std::string_view of_list[] = {"append", "clear",  "copy", "count",   "extend", "index",
-                                        "insert", "pop", "remove", "reverse", "sort"};
+constexpr std::string_view of_list[] = {"append", "clear", "copy",   "count",   "extend", "index",
+                                        "insert", "pop",   "remove", "reverse", "sort"};
 constexpr std::string_view of_tuple[] = {"count", "index"};
 constexpr std::string_view of_view[] = {"isdisjoint", "mapping"};
 constexpr std::string_view of_range[] = {"count", "index", "start", "step", "stop"};
-constexpr std::string_view of_number[] = {"as_integer_ratio", "bit_count",  "bit_length", "conjugate", "denominator",
-                                          "from_bytes", "fromhex", "hex", "imag", "is_integer", "numerator", "real",
-                                          "to_bytes"};
+constexpr std::string_view of_number[] = {
+    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator",
+    "from_bytes",       "fromhex",   "hex",        "imag",      "is_integer",
+    "numerator",        "real",      "to_bytes"};
 
 template <std::size_t Count>
 bool among(const std::string_view (&names)[Count], std::string_view name) {
@@ -39,7 +41,7 @@ value map_method(const map_object &self, std::string_view name, const value &of,
   if (name == "get") {
     const bound args("get", given, {"key", "default"}, 1);
     const bool text = args.get(0)->is_text();
-    if (!args.get(0)->is_undefined()) hash_of(*args.get(0));
+    hash_of(*args.get(0));
     const value *found = text ? find(self, args.get(0)->text()) : nullptr;
     for (std::size_t i = 0; !text && !found && i < self.entries.size(); ++i)
       if (equal(self.entries[i].first, *args.get(0), spending)) found = &self.entries[i].second;
@@ -61,7 +63,8 @@ value map_method(const map_object &self, std::string_view name, const value &of,
 
 value list_method(const value &self, std::string_view name, const arguments &given, budget &spending) {
   if (name == "copy") return self;
-  if (name != "count" && name != "index") throw complaint("changing a list by \"" + std::string(name) + "\" is unsafe");
+  if (name != "count" && name != "index")
+    throw complaint("changing a list by \"" + std::string(name) + "\" is unsafe");
   const bound args(name == "count" ? "count" : "index", given, {"value"}, 1);
   std::int64_t count = 0;
   const std::vector<value> items = items_of(self, spending);
@@ -78,17 +81,26 @@ value list_method(const value &self, std::string_view name, const arguments &giv
 
 bool has_method(const value &of, std::string_view name) {
   switch (of.what()) {
-    case kind::text: return among(of_text, name);
-    case kind::map: return among(of_map, name);
-    case kind::list: return among(of_list, name);
-    case kind::tuple: return among(of_tuple, name);
-    case kind::view: return among(of_view, name);
-    case kind::range: return among(of_range, name);
+    case kind::text:
+      return among(of_text, name);
+    case kind::map:
+      return among(of_map, name);
+    case kind::list:
+      return among(of_list, name);
+    case kind::tuple:
+      return among(of_tuple, name);
+    case kind::view:
+      return among(of_view, name);
+    case kind::range:
+      return among(of_range, name);
     case kind::boolean:
     case kind::integer:
-    case kind::real: return among(of_number, name);
-    case kind::safe_text: throw complaint("\"" + std::string(name) + "\" of text from the filter safe");
-    default: return false;
+    case kind::real:
+      return among(of_number, name);
+    case kind::safe_text:
+      throw complaint("\"" + std::string(name) + "\" of text from the filter safe");
+    default:
+      return false;
   }
 }
 

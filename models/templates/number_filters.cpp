@@ -18,7 +18,12 @@ std::optional<std::string> plain_number(std::string_view text) {
   std::string made;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
-    if (static_cast<unsigned char>(text[i]) >= 0x80) throw complaint("a number written with characters beyond ASCII");
+    if (static_cast<unsigned char>(text[i]) >= 0x80) {
+      std::size_t at = i;
+      if (is_decimal(next_character(text, at)))
+        throw complaint("a number in digits beyond ASCII is not supported");
+      return {};
+    }
     if (text[i] == '_' && i > 0 && digit(i - 1) && digit(i + 1)) continue;
     if (text[i] == '_') return {};
     made += text[i];
@@ -33,13 +38,15 @@ std::optional<std::int64_t> whole_number(const std::string &text) {
   if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return {};
   const std::string signed_digits = (minus ? "-" : "") + std::string(digits);
   std::int64_t made = 0;
-  if (std::from_chars(signed_digits.data(), signed_digits.data() + signed_digits.size(), made).ec != std::errc())
-    throw complaint("int: the number " + text + " is beyond 64 bits");
+  if (std::from_chars(signed_digits.data(), signed_digits.data() + signed_digits.size(), made).ec !=
+      std::errc())
+    throw complaint("int: the number " + text + " is beyond 64 bits, which is not supported");
   return made;
 }
 
 std::optional<double> real_number(const std::string &text) {
-  if (text.empty() || is_space(static_cast<unsigned char>(text[0])) || text.find_first_of("xXpP(") != std::string::npos)
+  if (text.empty() || is_space(static_cast<unsigned char>(text[0])) ||
+      text.find_first_of("xXpP(") != std::string::npos)
     return {};
   char *end = nullptr;
   const double made = std::strtod(text.c_str(), &end);
@@ -50,7 +57,7 @@ std::optional<double> real_number(const std::string &text) {
 value truncated(double number, const value &otherwise) {
   if (std::isinf(number)) throw complaint("int of an infinite float");
   if (std::isnan(number)) return otherwise;
-  if (std::abs(number) >= 9.2e18) throw complaint("int of a float beyond 64 bits");
+  if (std::abs(number) >= 9.2e18) throw complaint("int of a float beyond 64 bits, which is not supported");
   return value(static_cast<std::int64_t>(number));
 }
 
@@ -112,12 +119,13 @@ value sum(const value &self, const arguments &given, budget &spending) {
   value made = args.get(1) ? *args.get(1) : value(std::int64_t{0});
   if (made.is_text()) throw complaint("sum: strings cannot be added up; join them");
   for (const value &each : items_of(self, spending))
-    made = calculate(op::add, made, args.given(0) ? item_by_path(each, *args.get(0), spending) : each, spending);
+    made =
+        calculate(op::add, made, args.given(0) ? item_by_path(each, *args.get(0), spending) : each, spending);
   return made;
 }
 
-constexpr std::array rows{filter_row{"int", to_int}, filter_row{"float", to_float}, filter_row{"abs", absolute},
-                          filter_row{"round", rounded}, filter_row{"sum", sum}};
+constexpr std::array rows{filter_row{"int", to_int}, filter_row{"float", to_float},
+                          filter_row{"abs", absolute}, filter_row{"round", rounded}, filter_row{"sum", sum}};
 
 }  // namespace
 

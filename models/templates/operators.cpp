@@ -9,18 +9,25 @@ namespace {
 
 const char *sign_of(op what) {
   switch (what) {
-    case op::add: return "+";
-    case op::subtract: return "-";
-    case op::multiply: return "*";
-    case op::divide: return "/";
-    case op::floor_divide: return "//";
-    case op::modulo: return "%";
-    default: return "**";
+    case op::add:
+      return "+";
+    case op::subtract:
+      return "-";
+    case op::multiply:
+      return "*";
+    case op::divide:
+      return "/";
+    case op::floor_divide:
+      return "//";
+    case op::modulo:
+      return "%";
+    default:
+      return "**";
   }
 }
 
 [[noreturn]] void too_large() {
-  throw complaint("a whole number goes beyond 64 bits");
+  throw complaint("a whole number goes beyond 64 bits, which is not supported");
 }
 
 [[noreturn]] void by_zero() {
@@ -61,11 +68,19 @@ value whole(op what, std::int64_t a, std::int64_t b) {
   std::int64_t made = 0;
   bool over = false;
   switch (what) {
-    case op::add: over = __builtin_add_overflow(a, b, &made); break;
-    case op::subtract: over = __builtin_sub_overflow(a, b, &made); break;
-    case op::multiply: over = __builtin_mul_overflow(a, b, &made); break;
-    case op::power: return whole_power(a, b);
-    default: return whole_quotient(what, a, b);
+    case op::add:
+      over = __builtin_add_overflow(a, b, &made);
+      break;
+    case op::subtract:
+      over = __builtin_sub_overflow(a, b, &made);
+      break;
+    case op::multiply:
+      over = __builtin_mul_overflow(a, b, &made);
+      break;
+    case op::power:
+      return whole_power(a, b);
+    default:
+      return whole_quotient(what, a, b);
   }
   if (over) too_large();
   return value(made);
@@ -95,11 +110,16 @@ double real_power(double a, double b) {
 
 value real(op what, double a, double b) {
   switch (what) {
-    case op::add: return value(a + b);
-    case op::subtract: return value(a - b);
-    case op::multiply: return value(a * b);
-    case op::power: return value(real_power(a, b));
-    default: break;
+    case op::add:
+      return value(a + b);
+    case op::subtract:
+      return value(a - b);
+    case op::multiply:
+      return value(a * b);
+    case op::power:
+      return value(real_power(a, b));
+    default:
+      break;
   }
   if (b == 0) by_zero();
   if (what == op::divide) return value(a / b);
@@ -120,7 +140,8 @@ value joined(const value &left, const value &right, budget &spending) {
 
 value repeated(const value &of, std::int64_t given, budget &spending) {
   const bool text = of.is_text();
-  const std::size_t size = text ? of.text().size() : of.items().size(), bytes = size * (text ? 1 : sizeof(value));
+  const std::size_t size = text ? of.text().size() : of.items().size(),
+                    bytes = size * (text ? 1 : sizeof(value));
   const auto times = given <= 0 || size == 0 ? 0 : static_cast<std::size_t>(given);
   if (times > 0 && times > spending.limits().memory / bytes) spending.room(spending.limits().memory + 1);
   spending.room(bytes * times);
@@ -160,8 +181,10 @@ value calculate(op what, const value &left, const value &right, budget &spending
   if (left.is_whole() && right.is_whole()) return whole(what, left.integer(), right.integer());
   if (left.is_number() && right.is_number()) return real(what, left.as_real(), right.as_real());
   if (what == op::add && left.what() == right.what() && repeats(left)) return joined(left, right, spending);
-  if (what == op::multiply && repeats(left) && right.is_whole()) return repeated(left, right.integer(), spending);
-  if (what == op::multiply && repeats(right) && left.is_whole()) return repeated(right, left.integer(), spending);
+  if (what == op::multiply && repeats(left) && right.is_whole())
+    return repeated(left, right.integer(), spending);
+  if (what == op::multiply && repeats(right) && left.is_whole())
+    return repeated(right, left.integer(), spending);
   throw complaint(std::string("there is no \"") + sign_of(what) + "\" between " + type_name(left) + " and " +
                   type_name(right));
 }

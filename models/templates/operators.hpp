@@ -9,7 +9,8 @@ namespace slipstream::jinja {
 value negated(const value &of);
 value calculate(op what, const value &left, const value &right, budget &spending);
 
-/// `of.name` as jinja2 looks it up: a method or field of the value, then an item; undefined when there is neither.
+/// `of.name` as jinja2 looks it up: a method or field of the value, then an item; undefined when there is
+/// neither.
 value attribute_of(const value &of, const value &name, budget &spending);
 /// `of[key]`: an item, then a field; undefined when there is neither.
 value item_of(const value &of, const value &key, budget &spending);

@@ -13,9 +13,9 @@ struct compared {
   std::string_view sign;
   comparison how;
 };
-constexpr compared comparisons[] = {{"==", comparison::equal},   {"!=", comparison::unequal},
-                                    {"<", comparison::less},     {"<=", comparison::at_most},
-                                    {">", comparison::greater},  {">=", comparison::at_least}};
+constexpr compared comparisons[] = {{"==", comparison::equal},  {"!=", comparison::unequal},
+                                    {"<", comparison::less},    {"<=", comparison::at_most},
+                                    {">", comparison::greater}, {">=", comparison::at_least}};
 
 }  // namespace
 

@@ -45,7 +45,8 @@ expression parser::one_filter(expression of) {
   const std::string name = expect_any_name("a filter's name");
   if (is_sign(".")) fail("there is no filter of a name with dots");
   made.filter = find_filter(name);
-  if (!made.filter) fail_at(made.at, "the filter \"" + name + "\" is not supported; supported are: " + filter_names());
+  if (!made.filter)
+    fail_at(made.at, "the filter \"" + name + "\" is not supported; supported are: " + filter_names());
   made.parts.push_back(std::move(of));
   if (is_sign("("))
     arguments(made);
@@ -62,11 +63,12 @@ expression parser::test(expression of) {
   made.at = now().at;
   const std::string name = expect_any_name("a test's name");
   made.test = find_test(name);
-  if (!made.test) fail_at(made.at, "the test \"" + name + "\" is not supported; supported are: " + test_names());
+  if (!made.test)
+    fail_at(made.at, "the test \"" + name + "\" is not supported; supported are: " + test_names());
   made.parts.push_back(std::move(of));
-  const bool value_ahead = now().what == token_kind::text || now().what == token_kind::number || is_sign("[") ||
-                           is_sign("{") ||
-                           (now().what == token_kind::name && !is_name("else") && !is_name("or") && !is_name("and"));
+  const bool value_ahead =
+      now().what == token_kind::text || now().what == token_kind::number || is_sign("[") || is_sign("{") ||
+      (now().what == token_kind::name && !is_name("else") && !is_name("or") && !is_name("and"));
   if (is_sign("(")) {
     arguments(made);
   } else if (value_ahead) {
@@ -102,7 +104,8 @@ expression parser::subscript(expression of) {
     if (!skip_sign(",")) break;
   }
   expect_sign("]");
-  made.parts.push_back(inside.size() == 1 ? std::move(inside.front()) : joined(op::tuple, at, std::move(inside)));
+  made.parts.push_back(inside.size() == 1 ? std::move(inside.front())
+                                          : joined(op::tuple, at, std::move(inside)));
   grown(made);
   return made;
 }

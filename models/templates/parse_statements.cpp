@@ -77,7 +77,8 @@ statement parser::tag(const std::string &name, position at) {
     if (loops_ == 0) fail_at(at, "\"" + name + "\" outside of a loop");
     return read_jump(name == "break" ? act::leave : act::go_on);
   }
-  fail_at(at, "the statement \"" + name + "\" is not supported or out of place; supported are: if, for, set, macro, " +
+  fail_at(at, "the statement \"" + name +
+                  "\" is not supported or out of place; supported are: if, for, set, macro, " +
                   "call, filter, with, generation, print, break, continue, raw");
 }
 

@@ -1,5 +1,7 @@
 #include "models/templates/parser.hpp"
 
+#include "models/templates/frames.hpp"
+
 namespace slipstream::jinja {
 
 parser::parser(std::vector<token> tokens, std::string where) : tokens_(std::move(tokens)) {
@@ -8,11 +10,13 @@ parser::parser(std::vector<token> tokens, std::string where) : tokens_(std::move
     if (each.what == token_kind::name) made_.words.insert(each.text);
     if (each.what == token_kind::text) made_.words.emplace(each.constant.text());
   }
-  for (const char *name : {"loop", "caller", "varargs", "kwargs"}) symbol(name);  // in the order of their numbers
+  for (const char *name : {"loop", "caller", "varargs", "kwargs"})
+    symbol(name);  // in the order of their numbers
 }
 
 program parser::read() {
   made_.body = block({});
+  find_hidden_names(made_);
   return std::move(made_);
 }
 
@@ -43,15 +47,24 @@ std::string parser::expect_any_name(const char *what) {
 
 std::string parser::found() const {
   switch (now().what) {
-    case token_kind::data: return "text";
-    case token_kind::print_begin: return "{{";
-    case token_kind::print_end: return "}}";
-    case token_kind::tag_begin: return "{%";
-    case token_kind::tag_end: return "%}";
-    case token_kind::text: return "a string";
-    case token_kind::number: return "a number";
-    case token_kind::end: return "the template's end";
-    default: return "\"" + now().text + "\"";
+    case token_kind::data:
+      return "text";
+    case token_kind::print_begin:
+      return "{{";
+    case token_kind::print_end:
+      return "}}";
+    case token_kind::tag_begin:
+      return "{%";
+    case token_kind::tag_end:
+      return "%}";
+    case token_kind::text:
+      return "a string";
+    case token_kind::number:
+      return "a number";
+    case token_kind::end:
+      return "the template's end";
+    default:
+      return "\"" + now().text + "\"";
   }
 }
 

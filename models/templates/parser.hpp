@@ -30,7 +30,9 @@ class parser {
   void expect_name(std::string_view name);
   std::string expect_any_name(const char *what);
   [[noreturn]] void fail(const std::string &message) const { refuse(made_.where, now().at, message); }
-  [[noreturn]] void fail_at(position at, const std::string &message) const { refuse(made_.where, at, message); }
+  [[noreturn]] void fail_at(position at, const std::string &message) const {
+    refuse(made_.where, at, message);
+  }
   std::string found() const;
   int symbol(const std::string &name);
 

@@ -16,7 +16,8 @@ void append_hex(std::string &into, char32_t c) {
 }
 
 void print_quoted(std::string &into, std::string_view text) {
-  const bool single = text.find('\'') != std::string_view::npos, twice = text.find('"') != std::string_view::npos;
+  const bool single = text.find('\'') != std::string_view::npos,
+             twice = text.find('"') != std::string_view::npos;
   const char quote = single && !twice ? '"' : '\'';
   into += quote;
   for (std::size_t at = 0; at < text.size();) {
@@ -87,7 +88,8 @@ void print_real(std::string &into, double number) {
   if (text.starts_with('-')) into += '-', text.remove_prefix(1);
   for (const char c : text.substr(0, text.find('e')))
     if (c != '.') mantissa += c;
-  if (exponent < 0) return void(into += "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + mantissa);
+  if (exponent < 0)
+    return void(into += "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + mantissa);
   const auto whole = static_cast<std::size_t>(exponent) + 1;
   if (mantissa.size() < whole) mantissa.append(whole - mantissa.size(), '0');
   into += mantissa.substr(0, whole) + "." + (mantissa.size() > whole ? mantissa.substr(whole) : "0");
@@ -97,23 +99,34 @@ void print_literal(std::string &into, const value &what, budget &spending) {
   spending.spend();
   spending.room(into.size());
   switch (what.what()) {
-    case kind::text: spending.spend(what.text().size() / 16); return print_quoted(into, what.text());
-    case kind::undefined: return void(into += "Undefined");
+    case kind::text:
+      spending.spend(what.text().size() / 16);
+      return print_quoted(into, what.text());
+    case kind::undefined:
+      return void(into += "Undefined");
     case kind::list:
     case kind::tuple:
-    case kind::view: return print_sequence(into, what, spending);
-    case kind::map: return print_map(into, what.map(), spending);
-    default: return print(into, what, spending);
+    case kind::view:
+      return print_sequence(into, what, spending);
+    case kind::map:
+      return print_map(into, what.map(), spending);
+    default:
+      return print(into, what, spending);
   }
 }
 
 void print(std::string &into, const value &what, budget &spending) {
   switch (what.what()) {
-    case kind::undefined: return;
-    case kind::none: return void(into += "None");
-    case kind::boolean: return void(into += what.integer() ? "True" : "False");
-    case kind::integer: return void(into += std::to_string(what.integer()));
-    case kind::real: return print_real(into, what.real());
+    case kind::undefined:
+      return;
+    case kind::none:
+      return void(into += "None");
+    case kind::boolean:
+      return void(into += what.integer() ? "True" : "False");
+    case kind::integer:
+      return void(into += std::to_string(what.integer()));
+    case kind::real:
+      return print_real(into, what.real());
     case kind::text:
     case kind::safe_text:
       spending.spend(what.text().size() / 32);
@@ -122,9 +135,12 @@ void print(std::string &into, const value &what, budget &spending) {
     case kind::list:
     case kind::tuple:
     case kind::view:
-    case kind::map: return print_literal(into, what, spending);
-    case kind::range: return print_range(into, what.range());
-    default: throw complaint(std::string(type_name(what)) + " is printed, which is not supported");
+    case kind::map:
+      return print_literal(into, what, spending);
+    case kind::range:
+      return print_range(into, what.range());
+    default:
+      throw complaint(std::string(type_name(what)) + " is printed, which is not supported");
   }
 }
 

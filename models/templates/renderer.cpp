@@ -13,10 +13,12 @@ renderer::renderer(const program &what, std::string_view moment, const template_
 
 rendered_template renderer::render(const nlohmann::ordered_json &inputs) {
   try {
+    for (const std::string &each : program_.symbols) names_.push_back(value::constant(each));
     inputs_.resize(program_.symbols.size());
     for (std::size_t i = 0; i < program_.symbols.size(); ++i)
-      if (const auto found = inputs.find(program_.symbols[i]); found != inputs.end()) inputs_[i] = from_json(*found);
-    scope_ = open_scope(nullptr);
+      if (const auto found = inputs.find(program_.symbols[i]); found != inputs.end())
+        inputs_[i] = from_json(*found);
+    scope_ = open_scope(nullptr, program_.hidden);
     run(program_.body);
   } catch (const complaint &wrong) {
     refuse(program_.where, at_, wrong.what());
@@ -28,15 +30,21 @@ value renderer::from_json(const nlohmann::ordered_json &given) {
   using type = nlohmann::ordered_json::value_t;
   const deeper guard(*this);
   switch (given.type()) {
-    case type::null: return value::none();
-    case type::boolean: return value(given.get<bool>());
-    case type::number_integer: return value(given.get<std::int64_t>());
-    case type::number_float: return value(given.get<double>());
-    case type::string: return spending_.text(given.get_ref<const std::string &>());
+    case type::null:
+      return value::none();
+    case type::boolean:
+      return value(given.get<bool>());
+    case type::number_integer:
+      return value(given.get<std::int64_t>());
+    case type::number_float:
+      return value(given.get<double>());
+    case type::string:
+      return spending_.text(given.get_ref<const std::string &>());
     case type::number_unsigned: {
       const auto number = given.get<std::uint64_t>();
       if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-        throw complaint("the number " + std::to_string(number) + " of the inputs is beyond 64 bits");
+        throw complaint("the number " + std::to_string(number) +
+                        " of the inputs is beyond 64 bits, which is not supported");
       return value(static_cast<std::int64_t>(number));
     }
     case type::array: {
@@ -48,10 +56,12 @@ value renderer::from_json(const nlohmann::ordered_json &given) {
     case type::object: {
       std::vector<std::pair<value, value>> entries;
       entries.reserve(given.size());
-      for (const auto &[key, content] : given.items()) entries.emplace_back(spending_.text(key), from_json(content));
+      for (const auto &[key, content] : given.items())
+        entries.emplace_back(spending_.text(key), from_json(content));
       return spending_.map(std::move(entries));
     }
-    default: throw complaint("the inputs hold binary data");
+    default:
+      throw complaint("the inputs hold binary data");
   }
 }
 
@@ -67,7 +77,7 @@ void renderer::put(const value &what) {
   put(std::string_view());
 }
 
-scope *renderer::open_scope(scope *outer) {
+scope *renderer::open_scope(scope *outer, const std::vector<int> &hidden) {
   scope *made = nullptr;
   if (free_scopes_.empty()) {
     made = &scopes_.emplace_back();
@@ -76,6 +86,9 @@ scope *renderer::open_scope(scope *outer) {
     free_scopes_.pop_back();
   }
   made->outer = outer;
+  for (const int symbol : hidden)
+    made->set(symbol,
+              value::undefined("this variable is not set yet: ", names_[static_cast<std::size_t>(symbol)]));
   return made;
 }
 
@@ -126,8 +139,8 @@ void renderer::assign(const expression &target, const value &what) {
   }
   const std::vector<value> items = items_of(what, spending_);
   if (items.size() != target.parts.size())
-    throw complaint(std::to_string(items.size()) + " values are set to " + std::to_string(target.parts.size()) +
-                    " names");
+    throw complaint(std::to_string(items.size()) + " values are set to " +
+                    std::to_string(target.parts.size()) + " names");
   for (std::size_t i = 0; i < items.size(); ++i) assign(target.parts[i], items[i]);
 }
 

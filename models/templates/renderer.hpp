@@ -29,7 +29,7 @@ class renderer {
   void put(const value &what);
   template <class Run>
   std::string captured(const Run &run);
-  scope *open_scope(scope *outer);
+  scope *open_scope(scope *outer, const std::vector<int> &hidden);
   void close_scope(scope *done);
   void keep_scopes();
   value look_up(const expression &name);
@@ -39,7 +39,7 @@ class renderer {
   // run.cpp: statements
   flow run(const std::vector<statement> &body);
   flow run(const statement &what);
-  void run_in_scope(const std::vector<statement> &body);
+  void run_in_scope(const statement &what);
   flow run_branch(const statement &what);
   flow run_loop(const statement &what, const value &over, std::int64_t depth);
   void start_loop(loop_object &loop, const statement &what, scope *outer);
@@ -73,7 +73,8 @@ class renderer {
   struct deeper {
     explicit deeper(renderer &of) : of_(of) {
       if (++of.depth_ > of.spending_.limits().depth)
-        throw complaint("the template goes more than " + std::to_string(of.spending_.limits().depth) + " deep");
+        throw complaint("the template goes more than " + std::to_string(of.spending_.limits().depth) +
+                        " deep");
       of.spending_.spend();
     }
     ~deeper() { --of_.depth_; }
@@ -84,8 +85,8 @@ class renderer {
 
   const program &program_;
   std::string moment_;
-  budget spending_;  // outlives all values
-  std::vector<value> inputs_;
+  budget spending_;                    // outlives all values
+  std::vector<value> inputs_, names_;  // by symbol
   std::deque<scope> scopes_;
   std::vector<scope *> free_scopes_;
   std::deque<namespace_object> namespaces_;

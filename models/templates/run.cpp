@@ -13,21 +13,41 @@ renderer::flow renderer::run(const statement &what) {
   const deeper guard(*this);
   at_ = what.at;
   switch (what.what) {
-    case act::text: put(what.text); break;
+    case act::text:
+      put(what.text);
+      break;
     case act::print:
       for (const expression &each : what.expressions) put(evaluate(each));
       break;
-    case act::branch: return run_branch(what);
-    case act::loop: run_loop(what, evaluate(what.expressions.front()), 0); break;
-    case act::set: assign(what.targets.front(), evaluate(what.expressions.front())); break;
-    case act::set_block: assign(what.targets.front(), text_of_block(what)); break;
-    case act::macro: scope_->set(what.takes.name, make_macro(what)); break;
-    case act::call_block: call_block(what); break;
-    case act::filter_block: put(text_of_block(what)); break;
-    case act::with: with_block(what); break;
-    case act::generation: return generation(what);
-    case act::leave: return flow::leave;
-    case act::go_on: return flow::go_on;
+    case act::branch:
+      return run_branch(what);
+    case act::loop:
+      run_loop(what, evaluate(what.expressions.front()), 0);
+      break;
+    case act::set:
+      assign(what.targets.front(), evaluate(what.expressions.front()));
+      break;
+    case act::set_block:
+      assign(what.targets.front(), text_of_block(what));
+      break;
+    case act::macro:
+      scope_->set(what.takes.name, make_macro(what));
+      break;
+    case act::call_block:
+      call_block(what);
+      break;
+    case act::filter_block:
+      put(text_of_block(what));
+      break;
+    case act::with:
+      with_block(what);
+      break;
+    case act::generation:
+      return generation(what);
+    case act::leave:
+      return flow::leave;
+    case act::go_on:
+      return flow::go_on;
   }
   return flow::on;
 }
@@ -42,7 +62,7 @@ void renderer::start_loop(loop_object &loop, const statement &what, scope *outer
   if (what.filtered)
     loop.passes = [this, &what, outer](const value &each) {
       scope *const inside = scope_;
-      scope_ = open_scope(outer);
+      scope_ = open_scope(outer, {});
       assign(what.targets.front(), each);
       const bool passes = truth(evaluate(what.expressions[1]));
       close_scope(scope_);
@@ -76,7 +96,7 @@ renderer::flow renderer::run_loop(const statement &what, const value &over, std:
   flow next = flow::on;
   while (next != flow::leave && loop->step()) {
     scope *const outer = scope_;
-    scope_ = open_scope(outer);
+    scope_ = open_scope(outer, what.hidden);
     if (what.uses_loop) scope_->set(loop_symbol, self);
     assign(what.targets.front(), loop->current);
     next = run(what.body);
@@ -86,7 +106,7 @@ renderer::flow renderer::run_loop(const statement &what, const value &over, std:
   }
   if (completed || what.otherwise.empty()) return flow::on;
   scope *const outer = scope_;
-  scope_ = open_scope(outer);
+  scope_ = open_scope(outer, what.hidden_otherwise);
   run(what.otherwise);
   close_scope(scope_);
   scope_ = outer;
@@ -94,17 +114,17 @@ renderer::flow renderer::run_loop(const statement &what, const value &over, std:
 }
 
 // The body of what is a function in jinja2: names that it sets stay inside.
-void renderer::run_in_scope(const std::vector<statement> &body) {
+void renderer::run_in_scope(const statement &what) {
   scope *const outer = scope_;
-  scope_ = open_scope(outer);
-  run(body);
+  scope_ = open_scope(outer, what.hidden);
+  run(what.body);
   close_scope(scope_);
   scope_ = outer;
 }
 
 // The text of a set or filter block, behind its filters.
 value renderer::text_of_block(const statement &what) {
-  value text = spending_.text(captured([&] { run_in_scope(what.body); }));
+  value text = spending_.text(captured([&] { run_in_scope(what); }));
   std::swap(block_text_, text);
   value made = evaluate(what.expressions.front());
   std::swap(block_text_, text);
@@ -115,7 +135,7 @@ void renderer::with_block(const statement &what) {
   std::vector<value> values;
   for (const expression &each : what.expressions) values.push_back(evaluate(each));
   scope *const outer = scope_;
-  scope_ = open_scope(outer);
+  scope_ = open_scope(outer, what.hidden);
   for (std::size_t i = 0; i < values.size(); ++i) assign(what.targets[i], values[i]);
   run(what.body);
   close_scope(scope_);
@@ -124,7 +144,7 @@ void renderer::with_block(const statement &what) {
 
 renderer::flow renderer::generation(const statement &what) {
   const std::size_t from = made_.text.size();
-  run_in_scope(what.body);
+  run_in_scope(what);
   if (captures_ > 0)
     made_.spans_known = false;
   else
@@ -137,7 +157,7 @@ value renderer::make_macro(const statement &what) {
   macro_object &made = macros_.emplace_back();
   spending_.own(made, sizeof(macro_object));
   made.takes = &what.takes;
-  made.body = &what.body;
+  made.made_by = &what;
   made.outer = scope_;
   made.name = what.text;
   return value(kind::macro, &made);

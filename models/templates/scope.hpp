@@ -43,7 +43,7 @@ struct method_object : object {
 
 struct macro_object : object {
   const signature *takes = nullptr;
-  const std::vector<statement> *body = nullptr;
+  const statement *made_by = nullptr;
   scope *outer = nullptr;
   std::string name;
 };

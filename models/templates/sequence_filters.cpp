@@ -62,7 +62,8 @@ value reverse(const value &self, const arguments &given, budget &spending) {
   const bound none("reverse", given, {});
   std::vector<value> items = items_of(self, spending);
   std::reverse(items.begin(), items.end());
-  if (!self.is_text()) return spending.sequence(std::move(items), self.is(kind::generator) ? kind::list : kind::generator);
+  if (!self.is_text())
+    return spending.sequence(std::move(items), self.is(kind::generator) ? kind::list : kind::generator);
   std::string made;
   for (const value &each : items) made += each.text();
   return spending.text(std::move(made));
@@ -70,10 +71,12 @@ value reverse(const value &self, const arguments &given, budget &spending) {
 
 value items(const value &self, const arguments &given, budget &spending) {
   const bound none("items", given, {});
-  if (!self.is_undefined() && !self.is(kind::map)) throw complaint(std::string("items of ") + type_name(self));
+  if (!self.is_undefined() && !self.is(kind::map))
+    throw complaint(std::string("items of ") + type_name(self));
   std::vector<value> made;
   if (self.is(kind::map))
-    for (const auto &[key, content] : self.map().entries) made.push_back(spending.sequence({key, content}, kind::tuple));
+    for (const auto &[key, content] : self.map().entries)
+      made.push_back(spending.sequence({key, content}, kind::tuple));
   return spending.sequence(std::move(made), kind::generator);
 }
 
@@ -97,12 +100,14 @@ value slice(const value &self, const arguments &given, budget &spending) {
   const std::int64_t count = args.integer(0);
   if (count < 1 || count > 100000) throw complaint("slice: the count must be from 1 to 100000");
   const std::vector<value> all = items_of(self, spending);
-  const auto slices = static_cast<std::size_t>(count), each = all.size() / slices, longer = all.size() % slices;
+  const auto slices = static_cast<std::size_t>(count), each = all.size() / slices,
+             longer = all.size() % slices;
   std::vector<value> made;
   std::size_t from = 0;
   for (std::size_t i = 0; i < slices; ++i) {
     const std::size_t to = from + each + (i < longer ? 1 : 0);
-    std::vector<value> part(all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(to));
+    std::vector<value> part(all.begin() + static_cast<std::ptrdiff_t>(from),
+                            all.begin() + static_cast<std::ptrdiff_t>(to));
     if (args.given(1) && i >= longer) part.push_back(*args.get(1));
     made.push_back(spending.sequence(std::move(part)));
     from = to;
@@ -110,10 +115,11 @@ value slice(const value &self, const arguments &given, budget &spending) {
   return spending.sequence(std::move(made), kind::generator);
 }
 
-constexpr std::array rows{filter_row{"length", length},   filter_row{"count", length},    filter_row{"list", list},
-                          filter_row{"first", first},     filter_row{"last", last},       filter_row{"default", default_of},
-                          filter_row{"d", default_of},    filter_row{"join", join},       filter_row{"reverse", reverse},
-                          filter_row{"items", items},     filter_row{"batch", batch},     filter_row{"slice", slice}};
+constexpr std::array rows{
+    filter_row{"length", length}, filter_row{"count", length}, filter_row{"list", list},
+    filter_row{"first", first},   filter_row{"last", last},    filter_row{"default", default_of},
+    filter_row{"d", default_of},  filter_row{"join", join},    filter_row{"reverse", reverse},
+    filter_row{"items", items},   filter_row{"batch", batch},  filter_row{"slice", slice}};
 
 }  // namespace
 

@@ -38,7 +38,8 @@ value sort(const value &self, const arguments &given, budget &spending) {
   const bound args("sort", given, {"reverse", "case_sensitive", "attribute"});
   std::vector<value> paths;
   if (args.given(2) && args.get(2)->is_text())
-    for (const std::string_view part : split_by(args.text(2), ",", -1, false)) paths.push_back(spending.text(std::string(part)));
+    for (const std::string_view part : split_by(args.text(2), ",", -1, false))
+      paths.push_back(spending.text(std::string(part)));
   else
     paths.push_back(args.given(2) ? *args.get(2) : value::none());
   std::vector<keyed> all;
@@ -69,8 +70,10 @@ value unique(const value &self, const arguments &given, budget &spending) {
   std::vector<value> made, seen;
   for (const value &each : items_of(self, spending)) {
     value key = key_of(each, args.given(1) ? args.get(1) : nullptr, args.flag(0), spending);
-    if (!key.is_undefined()) hash_of(key);
-    if (std::any_of(seen.begin(), seen.end(), [&](const value &known) { return equal(known, key, spending); })) continue;
+    hash_of(key);
+    if (std::any_of(seen.begin(), seen.end(),
+                    [&](const value &known) { return equal(known, key, spending); }))
+      continue;
     seen.push_back(std::move(key));
     made.push_back(each);
   }
@@ -93,8 +96,9 @@ value extreme(const value &self, const arguments &given, budget &spending) {
   return best;
 }
 
-constexpr std::array rows{filter_row{"sort", sort}, filter_row{"dictsort", dictsort}, filter_row{"unique", unique},
-                          filter_row{"min", extreme<-1>}, filter_row{"max", extreme<1>}};
+constexpr std::array rows{filter_row{"sort", sort}, filter_row{"dictsort", dictsort},
+                          filter_row{"unique", unique}, filter_row{"min", extreme<-1>},
+                          filter_row{"max", extreme<1>}};
 
 }  // namespace
 

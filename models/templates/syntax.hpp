@@ -22,8 +22,8 @@ enum class op : std::uint8_t {
   map,  ///< keys and values in turn
   attribute,
   item,
-  slice,   ///< start, stop and step of the item that holds it
-  call,    ///< parts: what is called, then arguments, as in filter and test
+  slice,  ///< start, stop and step of the item that holds it
+  call,   ///< parts: what is called, then arguments, as in filter and test
   filter,
   test,
   negate,
@@ -50,11 +50,11 @@ struct test_row;
 
 struct expression {
   op what = op::constant;
-  bool negated = false;     ///< of a test
+  bool negated = false;      ///< of a test
   std::uint16_t height = 1;  ///< expressions within it, the longest way down
   position at{};
-  int symbol = -1;  ///< of a name
-  value constant{};   ///< also an attribute's name
+  int symbol = -1;   ///< of a name
+  value constant{};  ///< also an attribute's name
   const filter_row *filter = nullptr;
   const test_row *test = nullptr;
   std::vector<expression> parts{};
@@ -74,8 +74,8 @@ enum class act : std::uint8_t {
   filter_block,
   with,
   generation,
-  leave,   ///< break
-  go_on,   ///< continue
+  leave,  ///< break
+  go_on,  ///< continue
 };
 
 struct statement;
@@ -89,8 +89,8 @@ struct arm {
 struct signature {
   int name = -1;
   std::vector<int> parameters{};
-  std::vector<std::string> names{};    ///< of the parameters
-  std::vector<expression> defaults{};  ///< of the last ones
+  std::vector<std::string> names{};                      ///< of the parameters
+  std::vector<expression> defaults{};                    ///< of the last ones
   bool caller = false, varargs = false, kwargs = false;  ///< its body reads them
 };
 
@@ -99,11 +99,13 @@ struct statement {
   bool recursive = false, filtered = false, uses_loop = false;
   position at{};
   std::string text{};
-  std::vector<expression> targets{};      ///< names, tuples of them, attributes of namespaces
-  std::vector<expression> expressions{};  ///< what is printed, gone through, assigned or called; a loop's filter second
+  std::vector<expression> targets{};  ///< names, tuples of them, attributes of namespaces
+  std::vector<expression>
+      expressions{};  ///< what is printed, gone through, assigned or called; a loop's filter second
   signature takes{};
   std::vector<arm> arms{};
   std::vector<statement> body{}, otherwise{};
+  std::vector<int> hidden{}, hidden_otherwise{};  ///< names that are undefined until the body sets them
 };
 
 /// Names that statements set by themselves.
@@ -114,6 +116,7 @@ struct program {
   std::string where;
   std::vector<std::string> symbols;
   std::vector<statement> body;
+  std::vector<int> hidden;      ///< as in a statement
   std::set<std::string> words;  ///< names, attributes and strings that it holds
   bool marks_generation = false, asks_date = false;
 };

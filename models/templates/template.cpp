@@ -16,7 +16,8 @@ jinja_template jinja_template::parse(std::string_view text, const std::string &w
     throw input_error(where + ": error: " + wrong.what());
   }
   jinja_template made;
-  made.program_ = std::make_shared<const jinja::program>(jinja::parser(jinja::read_tokens(text, where), where).read());
+  made.program_ =
+      std::make_shared<const jinja::program>(jinja::parser(jinja::read_tokens(text, where), where).read());
   return made;
 }
 

@@ -10,7 +10,8 @@ namespace slipstream::jinja {
 namespace {
 
 // An empty text stands before and behind every character.
-std::string replaced_between(std::string_view text, std::string_view with, std::int64_t most, budget &spending) {
+std::string replaced_between(std::string_view text, std::string_view with, std::int64_t most,
+                             budget &spending) {
   std::string made;
   std::int64_t times = 0;
   const auto put = [&] {
@@ -33,7 +34,8 @@ std::string replaced_between(std::string_view text, std::string_view with, std::
 // A field's value: by number, by order or by name.
 const value &field(std::string_view name, std::size_t &next, const arguments &given) {
   if (name.find_first_of(":!.[") != std::string_view::npos)
-    throw complaint("format: the field {" + std::string(name) + "} is more than a name, which is not supported");
+    throw complaint("format: the field {" + std::string(name) +
+                    "} is more than a name, which is not supported");
   std::size_t at = 0;
   const auto end = name.data() + name.size();
   const bool number = !name.empty() && std::from_chars(name.data(), end, at).ptr == end;
@@ -100,7 +102,8 @@ std::string replaced(std::string_view text, std::string_view old, std::string_vi
   return made += text;
 }
 
-std::string padded(std::string_view text, std::int64_t width, std::string_view fill, side where, budget &spending) {
+std::string padded(std::string_view text, std::int64_t width, std::string_view fill, side where,
+                   budget &spending) {
   if (characters(fill) != 1) throw complaint("what fills up to a width must be one character");
   const std::int64_t lacking = width - static_cast<std::int64_t>(characters(text));
   if (lacking <= 0) return std::string(text);

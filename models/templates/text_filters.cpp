@@ -71,8 +71,10 @@ value safe(const value &self, const arguments &given, budget &spending) {
 
 value format(const value &self, const arguments &given, budget &spending) {
   const value form = printed(self, spending);
-  if (!given.named.empty() && !given.positional.empty()) throw complaint("format takes values with names or without");
-  if (given.named.empty()) return formatted(form.text(), spending.sequence(given.positional, kind::tuple), spending);
+  if (!given.named.empty() && !given.positional.empty())
+    throw complaint("format takes values with names or without");
+  if (given.named.empty())
+    return formatted(form.text(), spending.sequence(given.positional, kind::tuple), spending);
   std::vector<std::pair<value, value>> entries;
   for (const auto &[name, content] : given.named) entries.emplace_back(spending.text(name), content);
   return formatted(form.text(), spending.map(std::move(entries)), spending);
@@ -108,12 +110,12 @@ value center(const value &self, const arguments &given, budget &spending) {
 
 value truncate(const value &self, const arguments &given, budget &spending) {
   const bound args("truncate", given, {"length", "killwords", "end", "leeway"});
-  if (!self.is_text()) throw complaint(std::string("truncate of ") + type_name(self));
-  const std::string_view text = self.text(), end = args.text(2, "...");
+  const std::string_view text = self.is_text() ? self.text() : "", end = args.text(2, "...");
   const auto tail = static_cast<std::int64_t>(characters(end));
   const std::int64_t length = args.integer(0, 255), leeway = args.given(3) ? args.integer(3) : 5;
   if (length < tail || leeway < 0) throw complaint("truncate: the length is less than that of the end");
-  if (static_cast<std::int64_t>(characters(text)) <= length + leeway) return self;
+  if (length_of(self) <= length + leeway) return self;
+  if (!self.is_text()) throw complaint(std::string("truncate of ") + type_name(self));
   std::string_view kept = text.substr(0, offset_of(text, static_cast<std::size_t>(length - tail)));
   if (!args.flag(1)) kept = split_by(kept, " ", 1, true).front();
   return spending.text(std::string(kept) += end);
@@ -126,7 +128,8 @@ value tojson(const value &self, const arguments &given, budget &spending) {
   form.indented = args.given(1);
   form.sorted = args.flag(3);
   if (form.indented) {
-    form.indent = args.get(1)->is_text() ? std::string(args.text(1)) : padded("", args.integer(1), " ", side::left, spending);
+    form.indent = args.get(1)->is_text() ? std::string(args.text(1))
+                                         : padded("", args.integer(1), " ", side::left, spending);
     form.item_separator = ",";
   }
   if (args.given(2)) {

@@ -65,7 +65,8 @@ value begins(const value &self, const arguments &given, budget &) {
   const bound args(Start ? "startswith" : "endswith", given, {"prefix", "start", "end"}, 1);
   const auto text = part_of(self.text(), args);
   const auto fits = [&](const value &each) {
-    if (!each.is_text()) throw complaint(std::string("startswith and endswith take a string, not ") + type_name(each));
+    if (!each.is_text())
+      throw complaint(std::string("startswith and endswith take a string, not ") + type_name(each));
     return text && (Start ? text->starts_with(each.text()) : text->ends_with(each.text()));
   };
   if (!args.get(0)->is(kind::tuple)) return value(fits(*args.get(0)));
@@ -76,7 +77,9 @@ template <bool FromRight, bool Must>
 value found(const value &self, const arguments &given, budget &) {
   const bound args("find", given, {"sub", "start", "end"}, 1);
   const auto text = part_of(self.text(), args);
-  const auto at = !text ? std::string_view::npos : FromRight ? text->rfind(args.text(0)) : text->find(args.text(0));
+  const auto at = !text       ? std::string_view::npos
+                  : FromRight ? text->rfind(args.text(0))
+                              : text->find(args.text(0));
   if (at == std::string_view::npos) {
     if (Must) throw complaint("index: the string does not hold what is looked for");
     return value(std::int64_t{-1});
@@ -92,7 +95,8 @@ value count(const value &self, const arguments &given, budget &) {
   const std::string_view part = args.text(0);
   if (part.empty()) return value(static_cast<std::int64_t>(characters(*text)) + 1);
   std::int64_t times = 0;
-  for (auto at = text->find(part); at != std::string_view::npos; at = text->find(part, at + part.size())) ++times;
+  for (auto at = text->find(part); at != std::string_view::npos; at = text->find(part, at + part.size()))
+    ++times;
   return value(times);
 }
 
@@ -106,7 +110,8 @@ value join(const value &self, const arguments &given, budget &spending) {
   std::string made;
   bool first = true;
   for (const value &each : items_of(*args.get(0), spending)) {
-    if (!each.is_text()) throw complaint(std::string("join: an item is ") + type_name(each) + ", not a string");
+    if (!each.is_text())
+      throw complaint(std::string("join: an item is ") + type_name(each) + ", not a string");
     spending.room(made.size() + self.text().size() + each.text().size());
     if (!first) made += self.text();
     first = false;
@@ -125,7 +130,8 @@ value partition(const value &self, const arguments &given, budget &spending) {
   if (at == std::string_view::npos)
     return FromRight ? spending.sequence({made(""), made(""), self}, kind::tuple)
                      : spending.sequence({self, made(""), made("")}, kind::tuple);
-  return spending.sequence({made(text.substr(0, at)), made(mark), made(text.substr(at + mark.size()))}, kind::tuple);
+  return spending.sequence({made(text.substr(0, at)), made(mark), made(text.substr(at + mark.size()))},
+                           kind::tuple);
 }
 
 template <bool Prefix>

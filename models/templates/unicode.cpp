@@ -32,8 +32,8 @@ void append_title(std::string &text, char32_t c) {
   append_character(text, special->upper[0]);
   for (std::size_t i = 1; i < special->upper.size(); ++i)
     if (special->upper[i])
-      append_character(text, static_cast<char32_t>(
-                                 utf8proc_tolower(static_cast<utf8proc_int32_t>(special->upper[i]))));
+      append_character(
+          text, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(special->upper[i]))));
 }
 
 // A capital sigma at a word's end has a small form of its own.
@@ -81,7 +81,8 @@ bool has_category(char32_t c, std::initializer_list<utf8proc_category_t> which) 
 
 char32_t next_character(std::string_view text, std::size_t &at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::size_t length = byte(at) < 0x80 ? 1 : std::max<std::size_t>(1, character_length(text.substr(at)));
+  const std::size_t length =
+      byte(at) < 0x80 ? 1 : std::max<std::size_t>(1, character_length(text.substr(at)));
   char32_t c = length == 1 ? byte(at) : byte(at) & (0x7fU >> length);
   for (std::size_t i = 1; i < length; ++i) c = c << 6U | (byte(at + i) & 0x3fU);
   at += length;
@@ -133,18 +134,20 @@ std::string_view character_before(std::string_view text) {
 
 bool is_space(char32_t c) {
   return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
 }
 
 bool is_printable(char32_t c) {
   if (c < 0x7f) return c >= 0x20;
-  return !has_category(c, {UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CF, UTF8PROC_CATEGORY_CS, UTF8PROC_CATEGORY_CO,
-                           UTF8PROC_CATEGORY_CN, UTF8PROC_CATEGORY_ZL, UTF8PROC_CATEGORY_ZP, UTF8PROC_CATEGORY_ZS});
+  return !has_category(
+      c, {UTF8PROC_CATEGORY_CC, UTF8PROC_CATEGORY_CF, UTF8PROC_CATEGORY_CS, UTF8PROC_CATEGORY_CO,
+          UTF8PROC_CATEGORY_CN, UTF8PROC_CATEGORY_ZL, UTF8PROC_CATEGORY_ZP, UTF8PROC_CATEGORY_ZS});
 }
 
 bool is_letter(char32_t c) {
-  return has_category(c, {UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LL, UTF8PROC_CATEGORY_LT, UTF8PROC_CATEGORY_LM,
-                          UTF8PROC_CATEGORY_LO});
+  return has_category(c, {UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LL, UTF8PROC_CATEGORY_LT,
+                          UTF8PROC_CATEGORY_LM, UTF8PROC_CATEGORY_LO});
 }
 
 bool is_decimal(char32_t c) {
@@ -152,7 +155,8 @@ bool is_decimal(char32_t c) {
 }
 
 bool is_upper(char32_t c) {
-  return has_category(c, {UTF8PROC_CATEGORY_LU}) || (c >= 0x2160 && c <= 0x216f) || (c >= 0x24b6 && c <= 0x24cf);
+  return has_category(c, {UTF8PROC_CATEGORY_LU}) || (c >= 0x2160 && c <= 0x216f) ||
+         (c >= 0x24b6 && c <= 0x24cf);
 }
 
 bool is_lower(char32_t c) {
@@ -249,7 +253,8 @@ std::string_view strip_set(std::string_view text, std::string_view set, bool lef
     if (!among(first)) break;
     text.remove_prefix(first.size());
   }
-  while (right && !text.empty() && among(character_before(text))) text.remove_suffix(character_before(text).size());
+  while (right && !text.empty() && among(character_before(text)))
+    text.remove_suffix(character_before(text).size());
   return text;
 }
 
@@ -259,7 +264,8 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t from = at;
     const char32_t c = next_character(text, at);
-    const bool ends = (c >= 10 && c <= 13) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    const bool ends =
+        (c >= 10 && c <= 13) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
     if (!ends) continue;
     if (c == '\r' && at < text.size() && text[at] == '\n') ++at;
     lines.push_back(text.substr(start, (keep_ends ? at : from) - start));

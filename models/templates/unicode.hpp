@@ -31,7 +31,8 @@ inline bool is_cased(char32_t c) {
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);
 std::string capitalized(std::string_view text);
-std::string title(std::string_view text);  ///< the method, which starts a word behind any character without case
+std::string title(
+    std::string_view text);  ///< the method, which starts a word behind any character without case
 std::string swapped_case(std::string_view text);
 
 /// Without whitespace, or without the characters of `set`, at the chosen ends.

@@ -19,24 +19,42 @@ loop_object &value::loop() const {
 
 const char *type_name(const value &of) {
   switch (of.what()) {
-    case kind::none: return "None";
-    case kind::boolean: return "a bool";
-    case kind::integer: return "an int";
-    case kind::real: return "a float";
-    case kind::text: return "a string";
-    case kind::safe_text: return "text from the filter safe";
-    case kind::list: return "a list";
-    case kind::tuple: return "a tuple";
-    case kind::map: return "a dict";
-    case kind::view: return "a view of a dict";
-    case kind::generator: return "a generator";
-    case kind::range: return "a range";
-    case kind::name_space: return "a namespace";
-    case kind::loop: return "the loop";
-    case kind::macro: return "a macro";
-    case kind::function: return "a function";
-    case kind::method: return "a method";
-    default: return "an undefined value";
+    case kind::none:
+      return "None";
+    case kind::boolean:
+      return "a bool";
+    case kind::integer:
+      return "an int";
+    case kind::real:
+      return "a float";
+    case kind::text:
+      return "a string";
+    case kind::safe_text:
+      return "text from the filter safe";
+    case kind::list:
+      return "a list";
+    case kind::tuple:
+      return "a tuple";
+    case kind::map:
+      return "a dict";
+    case kind::view:
+      return "a view of a dict";
+    case kind::generator:
+      return "a generator";
+    case kind::range:
+      return "a range";
+    case kind::name_space:
+      return "a namespace";
+    case kind::loop:
+      return "the loop";
+    case kind::macro:
+      return "a macro";
+    case kind::function:
+      return "a function";
+    case kind::method:
+      return "a method";
+    default:
+      return "an undefined value";
   }
 }
 
@@ -44,18 +62,26 @@ bool truth(const value &of) {
   switch (of.what()) {
     case kind::absent:
     case kind::undefined:
-    case kind::none: return false;
+    case kind::none:
+      return false;
     case kind::boolean:
-    case kind::integer: return of.integer() != 0;
-    case kind::real: return of.real() != 0;
+    case kind::integer:
+      return of.integer() != 0;
+    case kind::real:
+      return of.real() != 0;
     case kind::text:
-    case kind::safe_text: return !of.text().empty();
+    case kind::safe_text:
+      return !of.text().empty();
     case kind::list:
     case kind::tuple:
-    case kind::view: return !of.items().empty();
-    case kind::map: return !of.map().entries.empty();
-    case kind::range: return of.range().size() != 0;
-    default: return true;
+    case kind::view:
+      return !of.items().empty();
+    case kind::map:
+      return !of.map().entries.empty();
+    case kind::range:
+      return of.range().size() != 0;
+    default:
+      return true;
   }
 }
 

@@ -81,10 +81,18 @@ struct method_object;
 struct namespace_object;
 struct macro_object;
 struct loop_object;
-enum class function : std::uint8_t { range, dict, name_space, raise_exception, strftime_now, loop_cycle, loop_changed };
+enum class function : std::uint8_t {
+  range,
+  dict,
+  name_space,
+  raise_exception,
+  strftime_now,
+  loop_cycle,
+  loop_changed
+};
 
-/// One value of a template's: what a message holds, and what expressions make. Copies share what they hold, and
-/// nothing but a namespace can be changed.
+/// One value of a template's: what a message holds, and what expressions make. Copies share what they hold,
+/// and nothing but a namespace can be changed.
 class value {
  public:
   value() = default;
@@ -114,9 +122,7 @@ class value {
   kind what() const { return what_; }
   bool is(kind which) const { return what_ == which; }
   bool is_text() const { return what_ == kind::text; }
-  bool is_number() const {
-    return what_ == kind::integer || what_ == kind::boolean || what_ == kind::real;
-  }
+  bool is_number() const { return what_ == kind::integer || what_ == kind::boolean || what_ == kind::real; }
   bool is_whole() const { return what_ == kind::integer || what_ == kind::boolean; }
   bool is_undefined() const { return what_ == kind::undefined; }
 

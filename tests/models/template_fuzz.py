@@ -20,15 +20,67 @@ class Maker:
         return '"' + self.r.choice(WORDS).replace("\n", "\\n") + '"'
 
     def expression(self, depth=3):
+        """Mostly of a type that fits, sometimes of any."""
+        if self.r.random() < 0.06:
+            return self.wild(depth)
+        return self.pick(self.string, self.string, self.number, self.truth, self.list)(depth)
+
+    def string(self, depth=2):
+        if depth <= 0:
+            return self.pick(self.text, lambda: "s", lambda: "ms[0].role", lambda: "ms[-1]['content']", lambda: "d.role")()
+        sub = lambda: self.string(depth - 1)
+        return self.pick(
+            self.text, lambda: "s", lambda: "m.content", lambda: "ms[1].content", lambda: "d['role']",
+            lambda: f"({sub()} + {sub()})", lambda: f"({sub()} ~ {self.expression(depth - 1)})", lambda: f"({sub()} * {self.r.randint(-1, 3)})",
+            lambda: f"({sub()} if {self.truth(depth - 1)} else {sub()})", lambda: f"{sub()}[{self.pick('1:', ':-1', '::-1', '0:2', '::2', '-3:', '5:1')}]",
+            lambda: f"({sub()})[{self.pick('0', '-1', '1', '-2')}]", lambda: f"({sub()} | {self.pick('trim', 'upper', 'lower', 'title', 'capitalize', 'string', 'indent(2)', 'reverse', 'tojson', 'center(7)', 'truncate(5)', 'first', 'last')})",
+            lambda: f"({self.list(depth - 1)} | join({self.text()}))", lambda: f"({self.expression(depth - 1)} | tojson)", lambda: f"({self.expression(depth - 1)} | string)",
+            lambda: f"({sub()} | replace({self.text()}, {self.text()}))", lambda: f"({self.expression(depth - 1)} | default({sub()}, true) | string)",
+            lambda: f"{sub()}.{self.pick('strip()', 'lstrip()', 'rstrip()', 'upper()', 'lower()', 'title()', 'capitalize()', 'swapcase()', 'center(5)', 'zfill(4)', 'ljust(6)')}",
+            lambda: f"{sub()}.replace({self.text()}, {self.text()}, {self.r.randint(-1, 2)})", lambda: f"{sub()}.strip({self.text()})", lambda: f"{sub()}.split({self.pick(*[repr(w) for w in (' ', ',', 'a', '>')])})[{self.pick('0', '-1')}]",
+            lambda: f"{sub()}.partition('a')[{self.r.randint(0, 2)}]", lambda: f"({sub()} or {sub()})", lambda: f"({sub()} and {sub()})")()
+
+    def number(self, depth=2):
+        sub = lambda: self.number(depth - 1)
+        if depth <= 0:
+            return str(self.r.randint(-3, 9))
+        return self.pick(lambda: str(self.r.randint(-3, 9)), lambda: "k", lambda: self.pick("0.5", "2.0", "1e3", "-0.25"),
+                         lambda: f"({sub()} {self.pick('+', '-', '*')} {sub()})", lambda: f"({sub()} {self.pick('//', '%', '/')} {self.r.choice([-3, 2, 7, 0.5])})",
+                         lambda: f"({self.list(depth - 1)} | length)", lambda: f"({self.string(depth - 1)} | length)", lambda: f"({self.string(depth - 1)} | int)",
+                         lambda: f"({sub()} | {self.pick('abs', 'int', 'float', 'round', 'round(1)')})", lambda: f"{self.string(depth - 1)}.{self.pick('find', 'count', 'rfind')}({self.text()})",
+                         lambda: f"([{sub()}, {sub()}] | {self.pick('sum', 'max', 'min', 'first', 'last')})")()
+
+    def truth(self, depth=2):
+        sub = lambda: self.expression(depth - 1)
+        if depth <= 0:
+            return self.pick("true", "false", "k", "n", "missing", "xs")
+        return self.pick(lambda: f"({self.number(depth - 1)} {self.pick('<', '>=', '==', '!=', '>')} {self.number(depth - 1)})", lambda: f"({self.string(depth - 1)} {self.pick('<', '==', 'in', 'not in')} {self.string(depth - 1)})",
+                         lambda: f"({sub()} is {self.test(depth)})", lambda: f"(not {sub()})", lambda: f"({sub()} {self.pick('and', 'or')} {sub()})", lambda: f"({sub()} {self.pick('==', '!=')} {sub()})", lambda: f"({sub()} in {self.list(depth - 1)})",
+                         lambda: f"{self.string(depth - 1)}.{self.pick('isdigit()', 'isspace()', 'islower()', 'isupper()', 'isalpha()')}", lambda: f"{self.string(depth - 1)}.{self.pick('startswith', 'endswith')}({self.text()})",
+                         lambda: f"({self.number(depth - 1)} < {self.number(depth - 1)} <= {self.number(depth - 1)})")()
+
+    def list(self, depth=2):
+        if depth <= 0:
+            return self.pick("xs", "ms", "[]", "[1, 'a']", "d.b")
+        sub = lambda: self.list(depth - 1)
+        one = lambda: self.expression(depth - 1)
+        return self.pick(lambda: "xs", lambda: "ms", lambda: f"[{one()}, {one()}]", lambda: f"({sub()} + {sub()})", lambda: f"{sub()}[{self.pick('1:', ':-1', '::-1', '0:2', '::2')}]",
+                         lambda: f"{self.string(depth - 1)}.split()", lambda: f"{self.string(depth - 1)}.splitlines()", lambda: f"{self.string(depth - 1)}.split({self.pick(*[repr(w) for w in (' ', ',', 'a')])}, {self.r.randint(-1, 2)})",
+                         lambda: f"({sub()} | {self.pick('reverse', 'select', 'batch(2)', 'slice(2)', 'map(chr_)'.replace('chr_', repr('string')), 'list')} | list)", lambda: f"({self.string(depth - 1)} | list)",
+                         lambda: f"([{self.string(depth - 1)}, {self.string(depth - 1)}] | {self.pick('sort', 'unique | list', 'sort(reverse=true)', 'sort(case_sensitive=true)', 'map(' + repr('upper') + ') | list')})",
+                         lambda: f"(d | {self.pick('list', 'dictsort', 'items | list')})", lambda: f"(d.{self.pick('items()', 'keys()', 'values()')} | list)", lambda: f"(ms | {self.pick('selectattr', 'rejectattr')}('{self.pick('role', 'a')}'{self.pick('', ', ' + repr('equalto') + ', ' + repr('user'), ', ' + repr('defined'))}) | list)",
+                         lambda: f"(ms | map(attribute='{self.pick('role', 'content', 'a')}') | list)", lambda: f"(range({self.r.randint(0, 5)}) | list)", lambda: f"([{self.number(depth - 1)}, {self.number(depth - 1)}] | sort)")()
+
+    def wild(self, depth=3):
         if depth <= 0:
             return self.pick(self.literal, lambda: self.r.choice(NAMES))()
-        sub = lambda: self.expression(depth - 1)
+        sub = lambda: self.wild(depth - 1)
         return self.pick(
             self.literal, lambda: self.r.choice(NAMES), lambda: self.r.choice(NAMES),
             lambda: f"({sub()} {self.r.choice(['+', '-', '*', '//', '%', '~', '/', '~', '+'])} {sub()})",
             lambda: f"({sub()} {self.r.choice(['==', '!=', '<', '>=', 'in', 'not in', 'and', 'or'])} {sub()})",
             lambda: f"(not {sub()})", lambda: f"({sub()} if {sub()} else {sub()})", lambda: f"({sub()} if {sub()})",
-            lambda: f"{sub()}[{self.r.choice(['0', '-1', '1:', ':-1', '::-1', '0:2', '1', '::2', chr(34) + 'role' + chr(34)])}]",
+            lambda: f"{self.r.choice(NAMES)}[{self.r.choice(['0', '-1', '1:', ':-1', '::-1', '0:2', '1', '::2', chr(34) + 'role' + chr(34)])}]",
             lambda: f"{self.r.choice(NAMES)}.{self.r.choice(['role', 'content', 'a', 'items', 'b'])}",
             lambda: f"[{sub()}, {sub()}]", lambda: f"({sub()}, {sub()})", lambda: "{" + f"{self.text()}: {sub()}, 'b': {sub()}" + "}",
             lambda: f"({sub()}) | {self.filter(depth)}", lambda: f"({sub()}) | {self.filter(depth)}",

@@ -11,13 +11,15 @@ import datetime
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from template_cases import DIALOGUES, EXTRAS, SNIPPETS, TOKENS, TOOLS
+from template_cases import DIALOGUES, EXTRAS, SNIPPETS, TOKENS, X
 from template_fuzz import random_case
 
 DATA = Path(__file__).parent.parent / "data" / "templates"
+warnings.simplefilter("ignore")  # Python's, about generated code
 MOMENT = "2026-03-07 09:05:02"
 
 try:
@@ -120,10 +122,10 @@ def write():
     snippets = []
     for _, template, inputs in snippet_cases():
         made = expected(template, inputs)
-        snippets.append([template, inputs, made.get("text")])
+        snippets.append([template, made.get("text")])
     content = {"about": "by tests/models/template_reference.py --write, from jinja2; null: it raises",
                "moment": MOMENT, "dialogues": DIALOGUES, "tokens": TOKENS, "extras": EXTRAS,
-               "families": families, "snippets": snippets}
+               "families": families, "variables": X, "snippets": snippets}
     text = json.dumps(content, ensure_ascii=False, indent=0)
     (DATA / "rendered.json").write_text(text + "\n")
 

@@ -1,4 +1,5 @@
-// Renders chat templates for tests/models/template_reference.py: a JSON line {"template", "inputs", "moment"} in, a line
+// Renders chat templates for tests/models/template_reference.py: a JSON line {"template", "inputs", "moment"}
+// in, a line
 // {"text", "spans", "known"} or {"error"} out.
 #include <iostream>
 #include <string>
