@@ -3,6 +3,7 @@
 #include <array>
 
 #include "models/error.hpp"
+#include "models/templates/chat_program.hpp"
 
 namespace slipstream {
 namespace {
@@ -62,6 +63,28 @@ const chat_role &role_of(const chat_template &style, const std::string &role) {
   throw input_error("the chat template \"" + style.name + "\" has no role \"" + role + "\"; it has " + known);
 }
 
+// Pieces of text know roles and contents only.
+void require_plain(const chat_template &style, const std::vector<chat_message> &messages,
+                   const std::string &extras) {
+  const auto refuse = [&](const std::string &what) {
+    throw input_error(
+        what + " cannot be written by the chat template \"" + style.name +
+        "\", which knows roles and texts only; remove it, or give the model's own template: chat = "
+        "\"FILE.jinja\"");
+  };
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].fields.empty()) continue;
+    const auto fields = nlohmann::ordered_json::parse(messages[i].fields);
+    for (const auto &[name, content] : fields.items())
+      if (name == "content" || !(content.is_null() || content.empty()))
+        refuse("\"" + name + "\" of message " + std::to_string(i + 1));
+  }
+  if (extras.empty()) return;
+  const auto more = nlohmann::ordered_json::parse(extras);
+  for (const auto &[name, content] : more.items())
+    if (!content.is_null() && !content.empty()) refuse("\"" + name + "\"");
+}
+
 std::vector<chat_message> with_system(const chat_template &style, std::vector<chat_message> messages) {
   const bool has = !messages.empty() && messages.front().role == "system";
   if (!has && style.default_system) messages.insert(messages.begin(), {"system", *style.default_system});
@@ -71,7 +94,9 @@ std::vector<chat_message> with_system(const chat_template &style, std::vector<ch
 }  // namespace
 
 std::vector<chat_piece> render_chat(const chat_template &style, const std::vector<chat_message> &given,
-                                    bool open_answer) {
+                                    bool open_answer, const std::string &extras) {
+  if (style.program) return program_pieces(*style.program, given, extras, open_answer);
+  require_plain(style, given, extras);
   const std::vector<chat_message> messages = with_system(style, given);
   std::size_t last_question = messages.size();  // as Qwen3's template counts: nothing comes after it
   for (std::size_t i = 0; i < messages.size(); ++i)
@@ -86,8 +111,8 @@ std::vector<chat_piece> render_chat(const chat_template &style, const std::vecto
     if (i == 0 && message.role == "system") content.insert(0, style.system_prefix);
     if (answer && style.thinking) content = thoughtful(content, i > last_question, i + 1 == messages.size());
     add(pieces, role.before, false);
-    add(pieces, content, answer);
-    if (answer) add(pieces, style.answer_end, true);
+    add(pieces, content, answer && message.trained);
+    if (answer) add(pieces, style.answer_end, message.trained);
     add(pieces, role.after, false);
   }
   if (open_answer) add(pieces, style.open_answer, false);
