@@ -38,7 +38,7 @@ TEST_CASE("answers are found by what the dialogue before them ends with") {
   CHECK(trained("phi4.jinja", talk) == "b<|im_end|>|d<|im_end|>|");
   CHECK(trained("mistral_v0_3_tools.jinja", talk) == " b</s>| d</s>|");
   CHECK(trained("granite.jinja", talk) == "b<|end_of_text|>|d<|end_of_text|>|");
-  CHECK(trained("zephyr.jinja", talk) == "\nb</s>|\nd</s>|");
+  CHECK(trained("zephyr.jinja", talk) == "b</s>|d</s>|");
 }
 
 TEST_CASE("of an answer that loses its thought later on, what is left is trained") {
@@ -73,7 +73,7 @@ TEST_CASE("fields of messages reach the template, or are refused by name") {
       {"assistant", "d"}};
   const std::string tools = R"({"tools":[{"type":"function","function":{"name":"f"}}]})";
   CHECK(trained("qwen2_5_tools.jinja", called, tools) ==
-        "\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"y\": 1, \"x\": "
+        "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"y\": 1, \"x\": "
         "2}}\n</tool_call><|im_end|>|d<|im_end|>|");
   CHECK_THROWS_WITH(trained("gemma2.jinja", called), Contains("\"tool_calls\" of message 2 is not read"));
   CHECK_THROWS_WITH(trained("gemma2.jinja", talk, tools), Contains("\"tools\" is not read"));
