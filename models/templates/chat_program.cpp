@@ -42,36 +42,36 @@ rendered_template render_program(const chat_program &program, const std::vector<
   return chosen(program, more).render(inputs, program.moment);
 }
 
-void require_read(const jinja_template &by, const std::vector<chat_message> &messages,
-                  const std::string &extras) {
+void require_read(const std::function<bool(const std::string &)> &reads, const std::string &by,
+                  const std::vector<chat_message> &messages, const std::string &extras) {
   const auto refuse = [&](const std::string &field) {
-    throw input_error(
-        field + " is not read by the chat template " + by.where() +
-        ", so it would be left out; remove the field, or give a template that reads it: chat = " +
-        "\"FILE.jinja\"");
+    throw input_error(field + " has no place in the chat template " + by +
+                      ", so it would be left out; remove it, or give a template that writes it: chat = " +
+                      "\"FILE.jinja\"");
   };
-  constexpr std::array meaningful{"tool_calls", "function_call", "reasoning_content",
-                                  "reasoning",  "thinking",      "name"};
+  const auto empty = [](const ordered_json &content) {
+    return content.is_null() || ((content.is_structured() || content.is_string()) && content.empty());
+  };
+  constexpr std::array meaningful{"tool_calls", "function_call", "reasoning_content", "reasoning",
+                                  "thinking"};
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (messages[i].fields.empty()) continue;
     const ordered_json fields = ordered_json::parse(messages[i].fields);
-    for (const std::string field : meaningful) {
-      const bool empty = !fields.contains(field) || fields[field].is_null() || fields[field].empty();
-      const bool of_tool =
-          field == "name" && messages[i].role == "tool";  // beside the call's number, which says as much
-      if (!empty && !of_tool && !by.reads(field))
+    for (const std::string field : meaningful)
+      if (fields.contains(field) && !empty(fields[field]) && !reads(field))
         refuse("\"" + field + "\" of message " + std::to_string(i + 1));
-    }
+    if (fields.contains("content") && fields["content"].is_array() && !reads("content"))
+      refuse("\"content\" as a list of parts, of message " + std::to_string(i + 1) + ",");
   }
   const ordered_json more = parsed(extras);
   for (const auto &[name, content] : more.items())
-    if (!content.is_null() && !content.empty() && !by.reads(name)) refuse("\"" + name + "\"");
+    if (!empty(content) && !reads(name)) refuse("\"" + name + "\"");
 }
 
 std::vector<chat_piece> program_pieces(const chat_program &program, const std::vector<chat_message> &messages,
                                        const std::string &extras, bool open_answer) {
   const jinja_template &by = chosen(program, parsed(extras));
-  require_read(by, messages, extras);
+  require_read([&](const std::string &name) { return by.reads(name); }, by.where(), messages, extras);
   const rendered_template whole = render_program(program, messages, extras, open_answer);
   if (open_answer) return pieces_of(whole.text, {});
   std::size_t answers = 0;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +30,10 @@ rendered_template render_program(const chat_program &program, const std::vector<
 std::vector<chat_piece> program_pieces(const chat_program &program, const std::vector<chat_message> &messages,
                                        const std::string &extras, bool open_answer);
 
-/// Throws input_error for a field of a message, or tools, that the template does not read.
-void require_read(const jinja_template &by, const std::vector<chat_message> &messages,
-                  const std::string &extras);
+/// Throws input_error for tools, documents, or a field of a message that says something (a call of a tool, a
+/// thought), where `reads` says that the template called `by` has no place for it. Names, numbers of calls
+/// and fields of somebody's own are left out, as transformers leaves them out.
+void require_read(const std::function<bool(const std::string &)> &reads, const std::string &by,
+                  const std::vector<chat_message> &messages, const std::string &extras);
 
 }  // namespace slipstream

@@ -63,28 +63,6 @@ const chat_role &role_of(const chat_template &style, const std::string &role) {
   throw input_error("the chat template \"" + style.name + "\" has no role \"" + role + "\"; it has " + known);
 }
 
-// Pieces of text know roles and contents only.
-void require_plain(const chat_template &style, const std::vector<chat_message> &messages,
-                   const std::string &extras) {
-  const auto refuse = [&](const std::string &what) {
-    throw input_error(
-        what + " cannot be written by the chat template \"" + style.name +
-        "\", which knows roles and texts only; remove it, or give the model's own template: chat = "
-        "\"FILE.jinja\"");
-  };
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (messages[i].fields.empty()) continue;
-    const auto fields = nlohmann::ordered_json::parse(messages[i].fields);
-    for (const auto &[name, content] : fields.items())
-      if (name == "content" || !(content.is_null() || content.empty()))
-        refuse("\"" + name + "\" of message " + std::to_string(i + 1));
-  }
-  if (extras.empty()) return;
-  const auto more = nlohmann::ordered_json::parse(extras);
-  for (const auto &[name, content] : more.items())
-    if (!content.is_null() && !content.empty()) refuse("\"" + name + "\"");
-}
-
 std::vector<chat_message> with_system(const chat_template &style, std::vector<chat_message> messages) {
   const bool has = !messages.empty() && messages.front().role == "system";
   if (!has && style.default_system) messages.insert(messages.begin(), {"system", *style.default_system});
@@ -96,7 +74,7 @@ std::vector<chat_message> with_system(const chat_template &style, std::vector<ch
 std::vector<chat_piece> render_chat(const chat_template &style, const std::vector<chat_message> &given,
                                     bool open_answer, const std::string &extras) {
   if (style.program) return program_pieces(*style.program, given, extras, open_answer);
-  require_plain(style, given, extras);
+  require_read([](const std::string &) { return false; }, "\"" + style.name + "\"", given, extras);
   const std::vector<chat_message> messages = with_system(style, given);
   std::size_t last_question = messages.size();  // as Qwen3's template counts: nothing comes after it
   for (std::size_t i = 0; i < messages.size(); ++i)

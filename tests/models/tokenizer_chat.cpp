@@ -104,9 +104,13 @@ TEST_CASE("pieces of text refuse what they cannot write") {
       std::vector<chat_message>{{"user", "a"}, {"assistant", "", R"({"content":null,"tool_calls":[{}]})"}};
   CHECK_THROWS_WITH(
       render_chat(style, called, false),
-      test::Contains("\"content\" of message 2 cannot be written by the chat template \"chatml\""));
+      test::Contains("\"tool_calls\" of message 2 has no place in the chat template \"chatml\""));
   CHECK_THROWS_WITH(render_chat(style, {{"user", "a"}}, true, R"({"tools":[{}]})"),
                     test::Contains("\"tools\""));
+  CHECK_THROWS_WITH(render_chat(style, {{"user", "", R"({"content":[]})"}}, true),
+                    test::Contains("\"content\" as a list"));
+  CHECK(text_of(render_chat(style, {{"user", "a", R"({"name":"ann"})"}}, false)) ==
+        "<|im_start|>user\na<|im_end|>\n");
   CHECK(trained_of(render_chat(style, {{"user", "a"}, {"assistant", "b", "", false}, {"assistant", "c"}},
                                false)) == "c<|im_end|>|");
   CHECK_THROWS_WITH(find_chat("vicuna"),
