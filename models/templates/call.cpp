@@ -32,7 +32,7 @@ arguments renderer::arguments_of(const expression &what) {
       given.named.emplace_back(keyword, std::move(each));
     }
   }
-  for (std::size_t i = 0; i < given.named.size(); ++i)
+  for (std::size_t i = 0; i < given.named.size(); ++i, spending_.spend(i))
     for (std::size_t j = 0; j < i; ++j)
       if (given.named[i].first == given.named[j].first)
         throw complaint("the argument \"" + given.named[i].first + "\" is given twice");

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <functional>
 
+#include "models/templates/unicode.hpp"
+
 namespace slipstream::jinja {
 namespace {
 
@@ -127,7 +129,7 @@ bool contains(const value &container, const value &item, budget &spending) {
       if (item.is_undefined() || !item.is_text())
         throw complaint(std::string("looks for ") + type_name(item) + " in a string");
       spending.spend(container.text().size() / 16);
-      return container.text().find(item.text()) != std::string_view::npos;
+      return find_first(container.text(), item.text()) != std::string_view::npos;
     case kind::list:
     case kind::tuple:
     case kind::view:

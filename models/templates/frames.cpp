@@ -7,9 +7,10 @@ namespace slipstream::jinja {
 namespace {
 
 // The names of one body, as jinja2's idtracking has them: for those that are known, whether they are hidden.
+// A branch of an "if" stands on the frame before it and holds what it adds.
 class frame {
  public:
-  explicit frame(const frame *outer) : outer_(outer) {}
+  explicit frame(const frame *outer, const frame *base = nullptr) : outer_(outer), base_(base) {}
 
   void load(int symbol) {
     if (!knows(symbol)) names_[symbol] = false;
@@ -20,7 +21,7 @@ class frame {
   }
   void store(int symbol) {
     stores_.insert(symbol);
-    if (!names_.contains(symbol)) names_[symbol] = !(outer_ && outer_->knows(symbol));
+    if (!has(symbol)) names_[symbol] = !(outer_ && outer_->knows(symbol));
   }
   void load_all(const expression &what) {
     if (what.what == op::name) load(what.symbol);
@@ -42,7 +43,9 @@ class frame {
   }
 
  private:
-  bool knows(int symbol) const { return names_.contains(symbol) || (outer_ && outer_->knows(symbol)); }
+  bool has(int symbol) const { return names_.contains(symbol) || (base_ && base_->has(symbol)); }
+  bool knows(int symbol) const { return has(symbol) || (outer_ && outer_->knows(symbol)); }
+  bool stored(int symbol) const { return stores_.contains(symbol) || (base_ && base_->stored(symbol)); }
 
   // What a statement does to the names of the body that it stands in; bodies of its own are frames of their
   // own.
@@ -70,36 +73,33 @@ class frame {
   // Three branches to jinja2: the first body, all "elif" parts, each an "if" of its own, and "else".
   void take_branch(const statement &what) {
     load_all(what.arms.front().condition);
-    frame body = *this, others = *this, last = *this;
+    frame body(outer_, this), others(outer_, this), last(outer_, this);
     body.take(what.arms.front().body);
-    for (std::size_t i = 1; i < what.arms.size(); ++i) others.take_lone(what.arms[i]);
+    for (std::size_t i = 1; i < what.arms.size(); ++i) {
+      others.load_all(what.arms[i].condition);
+      frame inside(outer_, &others);
+      inside.take(what.arms[i].body);
+      others.merge({&inside});
+    }
     last.take(what.otherwise);
     merge({&body, &others, &last});
-  }
-  void take_lone(const arm &what) {
-    load_all(what.condition);
-    frame body = *this;
-    body.take(what.body);
-    merge({&body, this, this});
   }
 
   // A name that only some branches set is looked for outside before.
   void merge(std::initializer_list<const frame *> branches) {
-    std::map<int, int> counts;
+    std::map<int, std::size_t> counts;
     for (const frame *branch : branches)
       for (const int symbol : branch->stores_)
-        if (!stores_.contains(symbol)) ++counts[symbol];
-    const frame before = *this;
+        if (!stored(symbol)) ++counts[symbol];
     for (const frame *branch : branches) {
-      const frame &from = branch == this ? before : *branch;
-      for (const auto &[symbol, is_hidden] : from.names_) names_[symbol] = is_hidden;
-      stores_.insert(from.stores_.begin(), from.stores_.end());
+      for (const auto &[symbol, is_hidden] : branch->names_) names_[symbol] = is_hidden;
+      stores_.insert(branch->stores_.begin(), branch->stores_.end());
     }
     for (const auto &[symbol, count] : counts)
       if (count != 3) names_[symbol] = false;
   }
 
-  const frame *outer_;
+  const frame *outer_, *base_;
   std::map<int, bool> names_;
   std::set<int> stores_;
 };

@@ -30,6 +30,7 @@ value field_of(const value &of, const value &name, budget &spending) {
   const std::string_view field = name.text();
   if (field.starts_with("__")) throw complaint("access to \"" + std::string(field) + "\" is unsafe");
   if (of.is(kind::name_space)) {
+    spending.spend(of.name_space().names.size() / 8);
     const value *found = of.name_space().find(field);
     if (found && field.starts_with('_'))
       throw complaint("access to \"" + std::string(field) + "\" is unsafe");

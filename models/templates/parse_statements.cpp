@@ -170,6 +170,7 @@ void parser::read_parameters(signature &takes) {
     const bool known = std::find(takes.names.begin(), takes.names.end(), name) != takes.names.end();
     if (known || name == "caller" || name == "varargs" || name == "kwargs" || name == "loop")
       fail_at(at, "the parameter \"" + name + "\" is given twice or has a name that is reserved");
+    if (takes.names.size() == 255) fail_at(at, "a macro has more than 255 parameters");
     takes.names.push_back(name);
     takes.parameters.push_back(symbol(name));
     if (skip_sign("="))

@@ -106,8 +106,10 @@ void renderer::keep_scopes() {
 }
 
 value renderer::look_up(const expression &name) {
-  for (scope *each = scope_; each; each = each->outer)
+  for (scope *each = scope_; each; each = each->outer) {
+    spending_.spend(each->names.size() / 8);
     if (const value *found = each->find(name.symbol); found && !found->is(kind::absent)) return *found;
+  }
   const value &given = inputs_[static_cast<std::size_t>(name.symbol)];
   return given.is(kind::absent) ? global(name) : given;
 }
@@ -125,12 +127,14 @@ value renderer::global(const expression &name) const {
 }
 
 void renderer::assign(const expression &target, const value &what) {
+  spending_.spend(scope_->names.size() / 8);
   if (target.what == op::name) return scope_->set(target.symbol, what);
   at_ = target.at;
   if (target.what == op::attribute) {
     const value space = look_up(target.parts.front());
     if (!space.is(kind::name_space)) throw complaint("an attribute can be set of a namespace only");
     const std::string_view name = target.constant.text();
+    spending_.spend(space.name_space().names.size() / 8);
     if (value *known = space.name_space().find(name))
       *known = what;
     else

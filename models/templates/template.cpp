@@ -15,6 +15,8 @@ jinja_template jinja_template::parse(std::string_view text, const std::string &w
   } catch (const input_error &wrong) {
     throw input_error(where + ": error: " + wrong.what());
   }
+  constexpr std::size_t largest = 256UL << 10U;
+  if (text.size() > largest) throw input_error(where + ": error: the template is larger than 256 KiB");
   jinja_template made;
   made.program_ =
       std::make_shared<const jinja::program>(jinja::parser(jinja::read_tokens(text, where), where).read());

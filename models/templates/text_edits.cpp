@@ -55,7 +55,7 @@ std::vector<std::string_view> split_by(std::string_view text, std::string_view m
                                        bool from_right) {
   std::vector<std::string_view> parts;
   while (most < 0 || static_cast<std::int64_t>(parts.size()) < most) {
-    const auto at = from_right ? text.rfind(mark) : text.find(mark);
+    const auto at = from_right ? find_last(text, mark) : find_first(text, mark);
     if (at == std::string_view::npos) break;
     parts.push_back(from_right ? text.substr(at + mark.size()) : text.substr(0, at));
     text = from_right ? text.substr(0, at) : text.substr(at + mark.size());
@@ -93,7 +93,7 @@ std::string replaced(std::string_view text, std::string_view old, std::string_vi
   if (old.empty()) return replaced_between(text, with, most, spending);
   std::string made;
   for (std::int64_t times = 0; most < 0 || times < most; ++times) {
-    const auto at = text.find(old);
+    const auto at = find_first(text, old);
     if (at == std::string_view::npos) break;
     spending.room(made.size() + at + with.size());
     (made += text.substr(0, at)) += with;

@@ -78,8 +78,8 @@ value found(const value &self, const arguments &given, budget &) {
   const bound args("find", given, {"sub", "start", "end"}, 1);
   const auto text = part_of(self.text(), args);
   const auto at = !text       ? std::string_view::npos
-                  : FromRight ? text->rfind(args.text(0))
-                              : text->find(args.text(0));
+                  : FromRight ? find_last(*text, args.text(0))
+                              : find_first(*text, args.text(0));
   if (at == std::string_view::npos) {
     if (Must) throw complaint("index: the string does not hold what is looked for");
     return value(std::int64_t{-1});
@@ -95,7 +95,8 @@ value count(const value &self, const arguments &given, budget &) {
   const std::string_view part = args.text(0);
   if (part.empty()) return value(static_cast<std::int64_t>(characters(*text)) + 1);
   std::int64_t times = 0;
-  for (auto at = text->find(part); at != std::string_view::npos; at = text->find(part, at + part.size()))
+  for (auto at = find_first(*text, part); at != std::string_view::npos;
+       at = find_first(*text, part, at + part.size()))
     ++times;
   return value(times);
 }
@@ -125,7 +126,7 @@ value partition(const value &self, const arguments &given, budget &spending) {
   const bound args("partition", given, {"sep"}, 1);
   const std::string_view text = self.text(), mark = args.text(0);
   if (mark.empty()) throw complaint("partition: the separator is empty");
-  const auto at = FromRight ? text.rfind(mark) : text.find(mark);
+  const auto at = FromRight ? find_last(text, mark) : find_first(text, mark);
   const auto made = [&](std::string_view part) { return spending.text(std::string(part)); };
   if (at == std::string_view::npos)
     return FromRight ? spending.sequence({made(""), made(""), self}, kind::tuple)

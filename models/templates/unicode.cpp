@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
+#include "models/templates/budget.hpp"
 #include "models/templates/special_cases.hpp"
 #include "models/tokenizers/utf8.hpp"
 
@@ -130,6 +132,21 @@ std::string_view character_before(std::string_view text) {
   std::size_t at = text.size();
   while (at > 0 && (text[--at] & 0xc0) == 0x80) continue;
   return text.substr(at);
+}
+
+std::size_t find_first(std::string_view text, std::string_view part, std::size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  const void *found =
+      memmem(text.data() + from, text.size() - from, part.data(), part.size());  // text.find is quadratic
+  return found ? static_cast<std::size_t>(static_cast<const char *>(found) - text.data())
+               : std::string_view::npos;
+}
+
+std::size_t find_last(std::string_view text, std::string_view part) {
+  constexpr std::size_t most = 100'000'000;  // comparisons
+  if (!part.empty() && text.size() > most / part.size())
+    throw complaint("the last of such a long part in such a long text is not supported");
+  return text.rfind(part);
 }
 
 bool is_space(char32_t c) {

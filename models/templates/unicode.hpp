@@ -17,6 +17,11 @@ std::size_t offset_of(std::string_view text, std::size_t character);
 std::vector<std::string_view> split_characters(std::string_view text);
 std::string_view character_before(std::string_view text);  ///< the last one
 
+/// Where a part first or last stands, in bytes; npos when it does not. In time that is linear but for
+/// find_last, which is for short parts or texts.
+std::size_t find_first(std::string_view text, std::string_view part, std::size_t from = 0);
+std::size_t find_last(std::string_view text, std::string_view part);
+
 bool is_space(char32_t character);      ///< Python's str.isspace
 bool is_printable(char32_t character);  ///< Python's str.isprintable
 bool is_letter(char32_t character);

@@ -122,7 +122,7 @@ chat_message row_reader::message(const json &given, std::string_view field, std:
   if (content != rest.end() && content->is_string()) {
     made.content = content->get<std::string>();
     rest.erase("content");
-  } else if (content != rest.end() && content->is_array()) {
+  } else if (content != rest.end() && content->is_array() && !content->empty()) {
     for (const auto &part : *content)
       if (part.is_object() && part.contains("text") && part["text"].is_string())
         made.content += part["text"].get<std::string>();
