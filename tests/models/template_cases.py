@@ -67,7 +67,7 @@ X = {"xs": [3, 1, 2], "s": "Hello, wörld", "d": {"b": 1, "a": [1, {"k": None}],
      "nested": [1, [2, 3], [4, [5]]], "pairs": [["a", [1, 2]], ["b", [3, 4]]]}
 
 # Expressions, each printed by itself.
-EXPRESSIONS = """
+EXPRESSIONS = r"""
 xs | s | d | n | t | f | e | undefined_name | [1, 'a', "it's", 'q"', none, true, 1.5] | (1,) | () | (1, 2) | {} | {'a': 1, 2: [3]}
 1 + 2 * 3 | 7 // 2 | -7 // 2 | 7 % 3 | -7 % 3 | 7 / 2 | 2 ** 10 | 2 ** -1 | 2 ** 3 ** 2 | -2 ** 2 | 7.5 // 2 | -7.5 % 2 | 1e3 | 1e16 | 1e-5 | 123456789.123 | 1.0
 0x1f + 0b11 + 0o17 | 1_000 | 9223372036854775807 | 1 if t else 2 | 1 if n | 'a' if n else 'b' if e else 'c' | not t | not not n
