@@ -170,6 +170,21 @@ bool compare(const value &left, comparison how, const value &right, budget &spen
   return how == comparison::greater ? found > 0 : found >= 0;
 }
 
+bool can_be_key(const value &of) {
+  switch (of.what()) {
+    case kind::text:
+    case kind::none:
+    case kind::undefined:
+    case kind::tuple:
+    case kind::boolean:
+    case kind::integer:
+    case kind::real:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::size_t hash_of(const value &key) {
   switch (key.what()) {
     case kind::text:

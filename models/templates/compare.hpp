@@ -16,6 +16,9 @@ bool contains(const value &container, const value &item, budget &spending);
 
 bool compare(const value &left, comparison how, const value &right, budget &spending);
 
+/// Whether Python can hash it.
+bool can_be_key(const value &of);
+
 /// A hash under which equal keys are equal; throws complaint for what cannot be a key.
 std::size_t hash_of(const value &key);
 

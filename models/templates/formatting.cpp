@@ -123,7 +123,8 @@ value formatted(std::string_view form, const value &given, budget &spending) {
     made += one(how, several ? given.items()[next] : given, spending);
     ++next;
   }
-  const bool mapped = given.is(kind::map) || given.is(kind::list) || keyed;  // Python lets these be left over
+  const bool mapped = given.is(kind::map) || given.is(kind::list) || given.is(kind::range) ||
+                      given.is_undefined() || keyed;  // Python lets these be left over
   if (several ? next < given.items().size() : next == 0 && !mapped)
     throw complaint("a format has too many values");
   return spending.text(std::move(made));

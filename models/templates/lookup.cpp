@@ -49,7 +49,7 @@ value plain_item(const value &of, const value &key, budget &spending) {
       return found ? *found : value();
     }
     if (key.is_undefined()) return value();
-    hash_of(key);
+    if (!can_be_key(key)) return value();  // which Python raises for, and jinja2 takes as not there
     for (const auto &[each, content] : of.map().entries)
       if (equal(each, key, spending)) return content;
     return value();

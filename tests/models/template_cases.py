@@ -75,7 +75,7 @@ xs | s | d | n | t | f | e | undefined_name | [1, 'a', "it's", 'q"', none, true,
 2 in xs | 5 not in xs | 'lo' in s | 'b' in d | 1 in missing | 'x' in 'xyz' in ['xyz'] | n is none and t is true
 t and 0 or 'x' | 0 or '' | e or 'empty' | 'a' ~ 1 ~ none ~ true ~ 1.5 ~ [1] | 'a' 'b' | 'ab' * 3 | [1] * 2 | 3 * 'x' | 'x' * 0 | [1] + [2] | (1,) + (2,)
 xs[0] | xs[-1] | xs[5] is defined | xs[1:] | xs[:-1] | xs[::-1] | xs[::2] | xs[-2:] | s[0] | s[-4] | s[7:] | s[::-1] | s[1:4] | s[8] | s[:-1] | s[10:2] | xs[5:] | xs[-100:100]
-d.b | d['b'] | d.a[1].k | d['items'] | d.nothing is defined | d.get('b') | d.get('z') | d.get('z', 7) | d.keys() | d.values() | d.items() | d.items()|list | d|items|list | d.a.0 | d|length
+d[[1]] is defined | d[d] is defined | d[none] is defined | d[1.5] is defined | d.b | d['b'] | d.a[1].k | d['items'] | d.nothing is defined | d.get('b') | d.get('z') | d.get('z', 7) | d.keys() | d.values() | d.items() | d.items()|list | d|items|list | d.a.0 | d|length
 s.upper() | s.lower() | s.title() | s.capitalize() | 'ß'.upper() | 'ŉ ǆ ﬁ'.upper() | 'ΑΣ ΑΣΑ'.lower() | 'İ'.lower() | 'aB1 c-d'.title() | 'aB'.swapcase() | "they're bill's".title() | "they're {x [y <z (q w-e"|title
 s.split(', ') | 'a b  c'.split() | ' a b '.split() | 'a,b,,c'.split(',') | 'a,b,c'.split(',', 1) | 'a,b,c'.rsplit(',', 1) | ' a b c '.split(none, 1) | ' a b c '.rsplit(none, 1) | ''.split() | ''.split(',')
 '  x '.strip() | '  x '.lstrip() ~ '|' | '  x '.rstrip() ~ '|' | 'xxaxx'.strip('x') | 'abcba'.strip('ab') | 'xay'.lstrip('yx') | '\u00a0\u2003x\x1f'.strip() | 'éxé'.strip('é')
