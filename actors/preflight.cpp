@@ -13,6 +13,7 @@
 #include "runtime/data/make.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/topology/check.hpp"
+#include "runtime/topology/run_date.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -232,6 +233,11 @@ void preflight::verify() {
 
 void preflight::note(const std::string &text) {
   if (std::find(notes_.begin(), notes_.end(), text) == notes_.end()) notes_.push_back(text);
+}
+
+const std::string &preflight::date() {
+  if (graph_.run.date.empty()) graph_.run.date = date_of_run(graph_.run_folder());
+  return graph_.run.date;
 }
 
 bool preflight::waits_for(const std::set<std::string> &earlier) const {

@@ -36,6 +36,10 @@ class preflight {
   void note(const std::string &text);
   const std::vector<std::string> &notes() const { return notes_; }
 
+  /// The date that chat templates write: the topology's, else that of the run's begin, which is fixed from
+  /// here on.
+  const std::string &date();
+
   const topology &graph() const { return graph_; }
   model_store &models() { return models_; }
   const std::vector<node_plan> &plans() const { return plans_; }  ///< in the order of graph().actors

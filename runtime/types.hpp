@@ -26,6 +26,7 @@ struct example {
   /// A dialogue, to be written as the model wants it: what `response` and `rejected` answer, or a whole one
   /// with its answers. Empty for plain texts.
   std::vector<chat_message> turns;
+  std::string extras{};  ///< of a dialogue: its line's tools and documents as a JSON object; empty: none
 };
 using example_ptr = std::shared_ptr<const example>;
 

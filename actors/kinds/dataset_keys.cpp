@@ -61,13 +61,23 @@ chat_template read_pieces(const node &table) {
   return style;
 }
 
-/// The name of a built-in template, or its pieces.
-std::optional<chat_template> read_chat(settings &s) {
+/// The name of a built-in template, its pieces, a file, or the name of one of the model's own.
+void read_chat(settings &s, dataset_keys &keys) {
+  constexpr std::string_view own = "template:";
   const auto *value = s.find("chat");
-  if (!value) return {};
-  if (value->as_table()) return read_pieces(*value);
+  if (!value) return;
+  if (value->as_table()) {
+    keys.chat = read_pieces(*value);
+    return;
+  }
   try {
-    return find_chat(s.required_text("chat"));
+    const auto text = s.required_text("chat");
+    if (text.ends_with(".jinja"))
+      keys.chat_file = text;
+    else if (text.starts_with(own))
+      keys.chat_name = text.substr(own.size());
+    else
+      keys.chat = find_chat(text);
   } catch (const input_error &problem) {
     if (!value->as_text()) throw;
     s.fail("chat", problem.what());
@@ -82,7 +92,7 @@ dataset_keys read_dataset_keys(settings &s) {
   keys.options.format = s.choice("format", format_choices());
   if (keys.options.format == "auto") keys.options.format.clear();
   keys.options.fields = read_fields(s);
-  keys.chat = read_chat(s);
+  read_chat(s, keys);
   return keys;
 }
 
@@ -92,14 +102,18 @@ dataset read_dataset(const preflight &checks, const dataset_keys &keys) {
   return read_jsonl(file, keys.options);
 }
 
-text_style style_for(const model_description &model, const dataset_keys &keys, const dataset &data) {
+text_style style_for(preflight &checks, const model_description &model, const dataset_keys &keys,
+                     const dataset &data) {
   text_style style{model.text, find_chat("plain")};
   const bool dialogues =
       std::any_of(data.rows.begin(), data.rows.end(), [](const auto &row) { return !row.turns.empty(); });
   if (keys.chat)
     style.chat = *keys.chat;
-  else if (dialogues && !model.folder.empty())
-    style.chat = load_chat(model.folder).value_or(style.chat);
+  else if (!keys.chat_file.empty())
+    style.chat = load_chat_file(keys.chat_file, model.folder);
+  else if (dialogues && (!model.folder.empty() || !keys.chat_name.empty()))
+    style.chat = load_chat(model.folder, keys.chat_name).value_or(style.chat);
+  if (asks_date(style.chat)) set_date(style.chat, checks.date());
   return style;
 }
 

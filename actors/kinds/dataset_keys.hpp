@@ -14,6 +14,8 @@ struct dataset_keys {
   std::string file;
   data_options options;
   std::optional<chat_template> chat;  ///< given in the topology
+  std::string chat_file;              ///< FILE.jinja, given instead
+  std::string chat_name;              ///< "template:NAME", one of the model's own, given instead
 };
 
 dataset_keys read_dataset_keys(settings &s);
@@ -22,7 +24,9 @@ dataset_keys read_dataset_keys(settings &s);
 dataset read_dataset(const preflight &checks, const dataset_keys &keys);
 
 /// The model's tokenizer with the given chat template, or the folder's own, or "plain" where there is none.
-text_style style_for(const model_description &model, const dataset_keys &keys, const dataset &data);
+/// One that writes the date gets the run's.
+text_style style_for(preflight &checks, const model_description &model, const dataset_keys &keys,
+                     const dataset &data);
 
 /// What becomes of lines that are longer than the model's context.
 enum class too_long { error, drop, truncate };

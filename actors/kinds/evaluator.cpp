@@ -128,7 +128,7 @@ checked_lines read_lines(preflight &checks, const actor_config &self, const eval
   const auto &learned = described_model(checks, learner_of(checks, self));
   if (!keys.model.empty()) described_model(checks, self);
   const auto &model = keys.task == evaluator_task::pairs ? described_model(checks, self) : learned;
-  read.style = style_for(model, keys.data, read.data);
+  read.style = style_for(checks, model, keys.data, read.data);
   if (keys.task == evaluator_task::lines)
     make_samples(read, checks, self, keys.long_lines, learned.spec.max_positions);
   else

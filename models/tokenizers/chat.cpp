@@ -3,6 +3,7 @@
 #include <array>
 
 #include "models/error.hpp"
+#include "models/templates/chat_program.hpp"
 
 namespace slipstream {
 namespace {
@@ -71,7 +72,9 @@ std::vector<chat_message> with_system(const chat_template &style, std::vector<ch
 }  // namespace
 
 std::vector<chat_piece> render_chat(const chat_template &style, const std::vector<chat_message> &given,
-                                    bool open_answer) {
+                                    bool open_answer, const std::string &extras) {
+  if (style.program) return program_pieces(*style.program, given, extras, open_answer);
+  require_read([](const std::string &) { return false; }, "\"" + style.name + "\"", given, extras);
   const std::vector<chat_message> messages = with_system(style, given);
   std::size_t last_question = messages.size();  // as Qwen3's template counts: nothing comes after it
   for (std::size_t i = 0; i < messages.size(); ++i)
@@ -86,8 +89,8 @@ std::vector<chat_piece> render_chat(const chat_template &style, const std::vecto
     if (i == 0 && message.role == "system") content.insert(0, style.system_prefix);
     if (answer && style.thinking) content = thoughtful(content, i > last_question, i + 1 == messages.size());
     add(pieces, role.before, false);
-    add(pieces, content, answer);
-    if (answer) add(pieces, style.answer_end, true);
+    add(pieces, content, answer && message.trained);
+    if (answer) add(pieces, style.answer_end, message.trained);
     add(pieces, role.after, false);
   }
   if (open_answer) add(pieces, style.open_answer, false);

@@ -84,6 +84,7 @@ example read_messages(const row_reader &row) {
   result.prompt = last_question(result.turns);
   if (result.prompt.empty()) row.fail(row.named("messages") + " has no user's turn to answer; add one");
   result.answer = row.text_or_nothing("answer");
+  result.extras = row.extras();
   return result;
 }
 
@@ -93,14 +94,19 @@ std::string take_answer(const row_reader &row, std::string_view field, std::vect
   if (turns.back().role != "assistant")
     row.fail(fmt::format("{} must end with the assistant's turn, not with \"{}\"", row.named(field),
                          turns.back().role));
+  if (!turns.back().fields.empty())
+    row.fail(
+        fmt::format("the last turn of {} holds more than a text: {}; an answer that is compared is a text",
+                    row.named(field), turns.back().fields));
   auto answer = turns.back().content;
   turns.pop_back();
   return answer;
 }
 
 bool same(const std::vector<chat_message> &a, const std::vector<chat_message> &b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const auto &x, const auto &y) { return x.role == y.role && x.content == y.content; });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto &x, const auto &y) {
+    return x.role == y.role && x.content == y.content && x.fields == y.fields;
+  });
 }
 
 /// Lists of messages: what leads to the answers is their common beginning, or stands in "prompt".
@@ -149,6 +155,7 @@ example read_pair(const row_reader &row) {
       split_dialogues(row, result);
   }
   if (!result.turns.empty()) result.prompt = last_question(result.turns);
+  if (!result.turns.empty()) result.extras = row.extras();
   return result;
 }
 
@@ -157,9 +164,14 @@ const std::array<data_format, 8> formats{{
      row_format::pairs,
      {"chosen", "rejected"},
      {"chosen", "rejected"},
-     {"prompt", "answer"},
+     {"prompt", "answer", "tools", "documents"},
      read_pair},
-    {"messages", row_format::demonstrations, {"messages"}, {"messages"}, {"answer"}, read_messages},
+    {"messages",
+     row_format::demonstrations,
+     {"messages"},
+     {"messages"},
+     {"answer", "tools", "documents"},
+     read_messages},
     {"alpaca",
      row_format::demonstrations,
      {"instruction", "output"},

@@ -11,7 +11,7 @@
 namespace slipstream {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 constexpr std::string_view sample_row = "{\"prompt\": \"…\"}";
 
@@ -106,13 +106,59 @@ double row_reader::number(std::string_view field) const {
   return score;
 }
 
-std::string row_reader::message_text(const json &message, std::string_view field, std::size_t index,
-                                     const char *key) const {
-  const auto found = message.is_object() ? message.find(key) : message.end();
-  if (!message.is_object() || found == message.end() || !found->is_string())
-    fail(fmt::format("message {} of {} needs \"role\" and \"content\", both strings", index + 1,
-                     named(field)));
-  return found->get<std::string>();
+// "weight" and "train" say whether an answer is trained on: all of it or nothing.
+bool row_reader::trains(const json &given, const std::string &where) const {
+  bool trained = true;
+  for (const char *key : {"weight", "train"}) {
+    const auto found = given.find(key);
+    if (found == given.end() || found->is_null()) continue;
+    const bool number = found->is_number() && (*found == 0 || *found == 1);
+    if (!number && !found->is_boolean())
+      fail(fmt::format("{}: \"{}\" must be true, false, 1 or 0, not {}", where, key, described(*found)));
+    trained = trained && (number ? *found == 1 : found->get<bool>());
+  }
+  return trained;
+}
+
+// A content that is no text (a list of parts, or null beside a call of a tool) stands among the other fields,
+// and its texts make the content.
+chat_message row_reader::message(const json &given, std::string_view field, std::size_t index) const {
+  const auto where = fmt::format("message {} of {}", index + 1, named(field));
+  const auto role = given.is_object() ? given.find("role") : given.end();
+  if (!given.is_object() || role == given.end() || !role->is_string())
+    fail(where + " needs \"role\" and \"content\", both strings");
+  chat_message made{role->get<std::string>(), ""};
+  made.trained = trains(given, where);
+  json rest = given;
+  for (const char *key : {"role", "weight", "train"}) rest.erase(key);
+  const auto content = rest.find("content");
+  if (content != rest.end() && content->is_string()) {
+    made.content = content->get<std::string>();
+    rest.erase("content");
+  } else if (content != rest.end() && content->is_array() && !content->empty()) {
+    for (const auto &part : *content)
+      if (part.is_object() && part.contains("text") && part["text"].is_string())
+        made.content += part["text"].get<std::string>();
+  } else if (rest.contains("tool_calls") && (content == rest.end() || content->is_null())) {
+    rest["content"] = nullptr;
+  } else {
+    fail(where + " needs \"role\" and \"content\", both strings");
+  }
+  if (!rest.empty()) made.fields = rest.dump();
+  return made;
+}
+
+std::string row_reader::extras() const {
+  json made = json::object();
+  for (const char *field : {"tools", "documents"})
+    if (has(field)) made[field] = value(field);
+  for (const char *field : {"tools", "documents"}) {
+    if (!made.contains(field)) continue;
+    // Some data sets hold them as JSON in a text, so that a table can have them in a column.
+    if (made[field].is_string()) made[field] = json::parse(made[field].get<std::string>(), nullptr, false);
+    if (!made[field].is_array()) fail(fmt::format("{} must be a list", named(field)));
+  }
+  return made.empty() ? std::string() : made.dump();
 }
 
 std::vector<chat_message> row_reader::messages(std::string_view field) const {
@@ -121,8 +167,7 @@ std::vector<chat_message> row_reader::messages(std::string_view field) const {
     fail(fmt::format("{} must be a list of messages, as in [{{\"role\": \"user\", \"content\": \"…\"}}]",
                      named(field)));
   std::vector<chat_message> result;
-  for (std::size_t i = 0; i < given.size(); ++i)
-    result.push_back({message_text(given[i], field, i, "role"), message_text(given[i], field, i, "content")});
+  for (std::size_t i = 0; i < given.size(); ++i) result.push_back(message(given[i], field, i));
   return result;
 }
 

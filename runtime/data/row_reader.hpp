@@ -31,21 +31,23 @@ class row_reader {
   std::string text(std::string_view field) const;
   std::string text_or_nothing(std::string_view field) const;  ///< "" where the field is absent or null
   double number(std::string_view field) const;
-  /// [{"role": …, "content": …}, …], at least one.
+  /// [{"role": …, "content": …}, …], at least one; what else a message holds stays beside its content.
   std::vector<chat_message> messages(std::string_view field) const;
   /// The field's name in the file, in quotes.
   std::string named(std::string_view field) const;
+  /// The line's tools and documents as a JSON object; empty without any.
+  std::string extras() const;
 
  private:
-  const nlohmann::json &value(std::string_view field) const;
-  std::string message_text(const nlohmann::json &message, std::string_view field, std::size_t index,
-                           const char *key) const;
+  const nlohmann::ordered_json &value(std::string_view field) const;
+  chat_message message(const nlohmann::ordered_json &given, std::string_view field, std::size_t index) const;
+  bool trains(const nlohmann::ordered_json &given, const std::string &where) const;
 
   const std::filesystem::path &file_;
   std::size_t number_;
   const field_names &names_;
   std::string_view holds_;
-  nlohmann::json row_;
+  nlohmann::ordered_json row_;  // templates write what it holds in its order
 };
 
 }  // namespace slipstream

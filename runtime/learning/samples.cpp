@@ -63,15 +63,16 @@ sample text_sample(const std::string &prompt, const std::string &answer, const t
 
 /// Each run of text is encoded by itself, as it is when a prompt and its answer are; after the last answer
 /// comes nothing.
-sample dialogue_sample(const std::vector<chat_message> &turns, const text_style &style) {
-  auto pieces = render_chat(style.chat, turns, false);
+sample dialogue_sample(const std::vector<chat_message> &turns, const text_style &style,
+                       const std::string &extras) {
+  auto pieces = render_chat(style.chat, turns, false, extras);
   while (!pieces.empty() && !pieces.back().trained) pieces.pop_back();
   if (pieces.empty()) throw input_error("the dialogue has no answer to learn; add an assistant's turn");
   sample result;
   std::vector<std::uint8_t> trained;
   for (const auto &piece : pieces) {
     append(result.tokens, style.text->encode(piece.text));
-    if (piece.trained && style.chat.answer_end.empty() && style.text->eos() >= 0)
+    if (piece.trained && !style.chat.program && style.chat.answer_end.empty() && style.text->eos() >= 0)
       result.tokens.push_back(style.text->eos());
     trained.resize(result.tokens.size(), piece.trained ? 1 : 0);
   }
@@ -86,7 +87,7 @@ sample answer_sample(const example &line, const std::string &answer, const text_
   if (line.turns.empty()) return text_sample(line.prompt, answer, *style.text);
   auto turns = line.turns;
   turns.push_back({"assistant", answer});
-  return dialogue_sample(turns, style);
+  return dialogue_sample(turns, style, line.extras);
 }
 
 void end_at_last(std::vector<chat_message> &turns, const char *role) {
@@ -195,7 +196,7 @@ std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &s
   auto turns = line.turns;
   end_at_last(turns, "user");
   std::vector<std::int64_t> tokens;
-  for (const auto &piece : render_chat(style.chat, turns, true))
+  for (const auto &piece : render_chat(style.chat, turns, true, line.extras))
     append(tokens, style.text->encode(piece.text));
   return tokens;
 }
@@ -207,7 +208,7 @@ sample_group example_samples(const example &line, example_form form, const text_
   if (form == example_form::demonstration && !line.turns.empty() && line.response.empty()) {
     auto turns = line.turns;
     end_at_last(turns, "assistant");
-    result.samples.push_back(dialogue_sample(turns, style));
+    result.samples.push_back(dialogue_sample(turns, style, line.extras));
   } else {
     result.samples.push_back(answer_sample(line, line.response, style));
   }

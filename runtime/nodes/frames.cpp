@@ -19,7 +19,10 @@ void write(byte_writer &out, const example &line) {
   for (const auto &turn : line.turns) {
     out.text(turn.role);
     out.text(turn.content);
+    out.text(turn.fields);
+    out.put(static_cast<std::uint8_t>(turn.trained ? 1 : 0));
   }
+  out.text(line.extras);
 }
 void write(byte_writer &out, const generation &answer) {
   out.numbers(answer.tokens);
@@ -126,7 +129,10 @@ void read(byte_reader &in, example &line) {
     auto &turn = line.turns.emplace_back();
     turn.role = in.text();
     turn.content = in.text();
+    turn.fields = in.text();
+    turn.trained = flag(in);
   }
+  line.extras = in.text();
 }
 void read(byte_reader &in, generation &answer) {
   answer.tokens = in.numbers<std::int64_t>();

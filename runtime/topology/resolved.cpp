@@ -77,6 +77,7 @@ void write_run(writer &out, const run_config &run) {
   out.integer("stall_after", run.stall_after);
   out.text_key("when_stalled", run.restart_stalled ? "restart" : "stop");
   out.text_key("numerics", run.numerics == numerics::exact ? "exact" : "fast");
+  if (!run.date.empty()) out.text_key("date", run.date);
 }
 
 void write_network(writer &out, const model_config &model) {

@@ -8,6 +8,7 @@
 #include "runtime/data/make.hpp"
 #include "runtime/topology/checks.hpp"
 #include "runtime/topology/models.hpp"
+#include "runtime/topology/run_date.hpp"
 #include "runtime/topology/schedule.hpp"
 #include "runtime/topology/suggest.hpp"
 
@@ -49,6 +50,9 @@ run_config read_run(const node &document, const source_position &file) {
   run.stall_after = s.integer("stall_after", run.stall_after, 1, 86'400);
   run.restart_stalled = s.choice("when_stalled", {"restart", "stop"}) == "restart";
   run.numerics = s.choice("numerics", {"fast", "exact"}) == "exact" ? numerics::exact : numerics::fast;
+  run.date = s.text("date", "");
+  if (!run.date.empty() && !is_date(run.date))
+    s.fail("date", "date is a moment, as in \"2026-11-30 14:05:09\"");
   s.finish();
   return run;
 }

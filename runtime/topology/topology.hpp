@@ -27,6 +27,7 @@ struct run_config {
   std::int64_t stall_after = 300;     ///< seconds without any progress
   bool restart_stalled = true;        ///< nodes that hold work then are started again before the run is ended
   slipstream::numerics numerics = slipstream::numerics::fast;
+  std::string date;  ///< that chat templates write, as in "2026-11-30 14:05:09"; empty: when the run began
 };
 
 /// [schedule]

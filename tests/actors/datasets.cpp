@@ -89,6 +89,20 @@ TEST_CASE("dialogues are written by the chat template that the topology names or
   CHECK_THROWS_WITH(verified(sft(folder), "chat = { user = [\"0\", \"=\"] }\n"),
                     Contains("assistant is missing"));
   CHECK_THROWS_WITH(verified(sft(folder), "chat = { user = \"0\" }\n"), Contains("before and after"));
+  folder.write("own.jinja", "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
+  folder.write("wrong.jinja", "\n{% frob %}");
+  const auto file = [&](const std::string &name) {
+    return "chat = \"" + (folder.path() / name).string() + "\"\n";
+  };
+  CHECK_THROWS_WITH(verified(sft(folder), file("own.jinja")),
+                    Contains("demonstrations.jsonl:1: error: which part of message 2"));
+  folder.write(
+      "own.jinja",
+      "{% for m in messages %}{{ '0' ~ m.content }}{% endfor %}{% if add_generation_prompt %}0{% endif %}");
+  CHECK_NOTHROW(verified(sft(folder), file("own.jinja")));
+  CHECK_THROWS_WITH(verified(sft(folder), file("wrong.jinja")),
+                    Contains("wrong.jinja:2:4: error: the statement \"frob\""));
+  CHECK_THROWS_WITH(verified(sft(folder), "chat = \"template:rag\"\n"), Contains("none is named rag"));
 }
 
 TEST_CASE("evaluator.lines tries a model on held-out lines of the learner's kind") {

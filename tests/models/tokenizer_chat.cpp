@@ -98,30 +98,21 @@ TEST_CASE("Qwen 3: only the last answer keeps its thought") {
         "<think>\n\n</think>\n\nb<|im_end|>|");
 }
 
-TEST_CASE("templates are recognised by what they write") {
-  CHECK(recognise_chat(chatml(""), "F").name == "chatml");
-  CHECK(!recognise_chat(chatml(""), "F").default_system);
-  CHECK(recognise_chat(chatml("You are Qwen, created by Alibaba Cloud. You are a helpful assistant."), "F")
-            .name == "qwen2.5");
-  CHECK(recognise_chat(chatml("You are a helpful assistant."), "F").name == "qwen2");
-  CHECK(recognise_chat(chatml("Be kind."), "F").default_system == "Be kind.");
-  CHECK(recognise_chat(llama, "F").name == "llama3");
-  CHECK(recognise_chat(llama, "F").trim);
-  CHECK(recognise_chat(
-            llama +
-                "{{- \"Cutting Knowledge Date: December 2023\\n\" }}{% set date_string = \"26 Jul 2024\" %}",
-            "F")
-            .name == "llama3.1");
-}
-
-TEST_CASE("other templates are refused, with how to give one") {
-  const std::string other = GENERATE(as<std::string>(), "{{ '[INST] ' + message['content'] + ' [/INST]' }}",
-                                     "", chatml("", "{{ bos_token }}"), chatml("", "<|im_sep|>"),
-                                     chatml("", "{{ '<think>' }}"), "<|im_start|>");
-  CHECK_THROWS_WITH(recognise_chat(other, "F"), Catch::Matchers::StartsWith("F: error: this chat template") &&
-                                                    test::Contains("chat = { user = "));
-  CHECK_THROWS_WITH(recognise_chat(llama + "Cutting Knowledge Date{{ strftime_now() }}", "F"),
-                    test::Contains("chat = \"llama3.1\""));
+TEST_CASE("pieces of text refuse what they cannot write") {
+  const auto style = find_chat("chatml");
+  const auto called =
+      std::vector<chat_message>{{"user", "a"}, {"assistant", "", R"({"content":null,"tool_calls":[{}]})"}};
+  CHECK_THROWS_WITH(
+      render_chat(style, called, false),
+      test::Contains("\"tool_calls\" of message 2 has no place in the chat template \"chatml\""));
+  CHECK_THROWS_WITH(render_chat(style, {{"user", "a"}}, true, R"({"tools":[{}]})"),
+                    test::Contains("\"tools\""));
+  CHECK_THROWS_WITH(render_chat(style, {{"user", "", R"({"content":[]})"}}, true),
+                    test::Contains("\"content\" as a list"));
+  CHECK(text_of(render_chat(style, {{"user", "a", R"({"name":"ann"})"}}, false)) ==
+        "<|im_start|>user\na<|im_end|>\n");
+  CHECK(trained_of(render_chat(style, {{"user", "a"}, {"assistant", "b", "", false}, {"assistant", "c"}},
+                               false)) == "c<|im_end|>|");
   CHECK_THROWS_WITH(find_chat("vicuna"),
                     test::Contains("chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, plain"));
 }
@@ -131,16 +122,27 @@ TEST_CASE("a folder's template is in its own file or in tokenizer_config.json") 
   CHECK(!load_chat(folder.path()));
   folder.write("tokenizer_config.json", nlohmann::json{{"chat_template", nullptr}}.dump());
   CHECK(!load_chat(folder.path()));
-  folder.write("tokenizer_config.json", nlohmann::json{{"chat_template", llama}}.dump());
-  CHECK(load_chat(folder.path())->name == "llama3");
-  const nlohmann::json several{{{"name", "tool_use"}, {"template", "x"}},
+  folder.write("tokenizer_config.json",
+               nlohmann::json{{"chat_template", llama}, {"bos_token", "<s>"}}.dump());
+  CHECK(text_of(render_chat(*load_chat(folder.path()), {{"user", " a "}}, false)) ==
+        "<s><|start_header_id|>user<|end_header_id|>\n\na<|eot_id|>");
+  const nlohmann::json several{{{"name", "tool_use"}, {"template", "{{ tools | length }}"}},
                                {{"name", "default"}, {"template", chatml("")}}};
   folder.write("tokenizer_config.json", nlohmann::json{{"chat_template", several}}.dump());
-  CHECK(load_chat(folder.path())->name == "chatml");
+  const auto style = *load_chat(folder.path());
+  CHECK(text_of(render_chat(style, {{"user", "a"}}, true)) ==
+        "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n");
+  CHECK(text_of(render_chat(style, {{"user", "a"}}, true, R"({"tools":[1, 2]})")) == "2");
+  CHECK(text_of(render_chat(*load_chat(folder.path(), "tool_use"), {{"user", "a"}}, true,
+                            R"({"tools":[1]})")) == "1");
+  CHECK_THROWS_WITH(load_chat(folder.path(), "rag"), test::Contains("none is named rag"));
   folder.write("tokenizer_config.json", R"({"chat_template": [{"name": 3}]})");
-  CHECK_THROWS_WITH(load_chat(folder.path()), test::Contains("chat_template: error: there are several"));
+  CHECK_THROWS_WITH(load_chat(folder.path()), test::Contains("needs a name and a template"));
   folder.write("tokenizer_config.json", R"({"chat_template": 3})");
   CHECK_THROWS_AS(load_chat(folder.path()), input_error);
-  folder.write("chat_template.jinja", llama);
-  CHECK(load_chat(folder.path())->name == "llama3");
+  folder.write("chat_template.jinja", "{% frob %}");
+  CHECK_THROWS_WITH(load_chat(folder.path()),
+                    test::Contains("chat_template.jinja:1:4: error: the statement \"frob\""));
+  folder.write("chat_template.jinja", "{{ messages[0].content }}");
+  CHECK(text_of(render_chat(*load_chat(folder.path()), {{"user", "a"}}, true)) == "a");
 }

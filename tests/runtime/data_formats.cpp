@@ -47,6 +47,22 @@ TEST_CASE("GSM8K: the whole working is the answer, its last number what a checke
   CHECK(first(R"({"question":"q","answer":"####"})").answer.empty());
 }
 
+TEST_CASE("messages: further fields, tools and what is not trained are kept for the template") {
+  const auto row = first(
+      R"({"tools":"[{\"b\":1,\"a\":2}]","messages":[{"role":"user","content":[{"type":"text","text":"a"}],"name":"x"},)"
+      R"({"role":"assistant","content":null,"tool_calls":[{"z":1,"y":2}]},{"role":"assistant","content":"c","weight":0},)"
+      R"({"role":"assistant","content":"d","train":true}]})");
+  REQUIRE(row.turns.size() == 4);
+  CHECK(row.prompt == "a");
+  CHECK(row.turns[0].fields == R"({"content":[{"type":"text","text":"a"}],"name":"x"})");
+  CHECK(row.turns[1].fields == R"({"content":null,"tool_calls":[{"z":1,"y":2}]})");
+  CHECK(row.turns[1].trained);
+  CHECK_FALSE(row.turns[2].trained);
+  CHECK(row.turns[2].fields.empty());
+  CHECK(row.turns[3].trained);
+  CHECK(row.extras == R"({"tools":[{"b":1,"a":2}]})");
+}
+
 TEST_CASE("messages: a dialogue keeps its turns, and its last question is the prompt") {
   const auto data = parse_jsonl(
       R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]})",
@@ -132,6 +148,9 @@ TEST_CASE("bad rows of each format are named with what is expected") {
       {R"({"messages":[]})", {"\"messages\" must be a list of messages"}},
       {R"({"messages":["hi"]})", {"message 1 of \"messages\" needs \"role\" and \"content\""}},
       {R"({"messages":[{"role":"user","content":"a"},{"role":"user"}]})", {"message 2 of \"messages\""}},
+      {R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":0.5}]})",
+       {"message 2", "\"weight\" must be true, false, 1 or 0"}},
+      {R"({"tools":3,"messages":[{"role":"user","content":"a"}]})", {"\"tools\" must be a list"}},
       {R"({"messages":[{"role":"user","content":[]}]})", {"message 1", "both strings"}},
       {R"({"messages":[{"role":"assistant","content":"a"}]})", {"no user's turn"}},
       {R"({"chosen":"a"})", {"\"rejected\" is missing", "pairs"}},

@@ -18,9 +18,9 @@ TORCH_H_SOURCES = 10
 ALLOWED = {
     "models": {
         "ATen/": "", "c10/": "", "torch/": "",
-        "nlohmann/": r"/files/|/tokenizers?/|/network/spec\.",
+        "nlohmann/": r"/files/|/tokenizers?/|/templates/|/network/spec\.",
         "hwy/": r"kernel", "cblas.h": r"kernel", "immintrin.h": r"kernel",
-        "pcre2.h": r"/tokenizers?/", "utf8proc.h": r"/tokenizers?/",
+        "pcre2.h": r"/tokenizers?/", "utf8proc.h": r"/tokenizers?/|/templates/",
     },
     "runtime": {
         "torch/csrc/distributed/": r"/parallel/", "gloo/": r"/parallel/gloo\.",

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/templates/methods.hpp"
+
+namespace slipstream::jinja {
+
+/// A filter by its name; it is called as a method of the value before the bar.
+struct filter_row {
+  std::string_view name;
+  method call;
+};
+
+/// Null when there is none, or none that is supported.
+const filter_row *find_filter(std::string_view name);
+std::string filter_names();
+
+/// The tables that find_filter looks through.
+std::span<const filter_row> text_filters();
+std::span<const filter_row> sequence_filters();
+std::span<const filter_row> choosing_filters();
+std::span<const filter_row> number_filters();
+std::span<const filter_row> sorting_filters();
+
+}  // namespace slipstream::jinja
