@@ -70,7 +70,8 @@ void require_read(const std::function<bool(const std::string &)> &reads, const s
 
 std::vector<chat_piece> program_pieces(const chat_program &program, const std::vector<chat_message> &messages,
                                        const std::string &extras, bool open_answer) {
-  const jinja_template &by = chosen(program, parsed(extras));
+  const ordered_json inputs = parsed(extras);
+  const jinja_template &by = chosen(program, inputs);
   require_read([&](const std::string &name) { return by.reads(name); }, by.where(), messages, extras);
   const rendered_template whole = render_program(program, messages, extras, open_answer);
   if (open_answer) return pieces_of(whole.text, {});

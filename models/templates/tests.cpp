@@ -62,7 +62,7 @@ template <bool Upper>
 bool has_case(const value &self, const arguments &given, budget &spending) {
   const bound none("upper and lower", given, {});
   const value text = printed(self, spending);
-  return truth(find_text_test(Upper ? "isupper" : "islower")(text, arguments(), spending));
+  return truth(find_text_test(Upper ? "isupper" : "islower")(text, given, spending));
 }
 
 constexpr std::array rows{
