@@ -34,6 +34,9 @@ generation_request make_request(const generate_arguments &arguments, const check
   request.max_new_tokens =
       arguments.max_new_tokens > 0 ? arguments.max_new_tokens : std::clamp<std::int64_t>(left, 1, 64);
   request.min_new_tokens = arguments.min_new_tokens;
+  if (request.min_new_tokens > request.max_new_tokens)
+    throw input_error(fmt::format("--min-new-tokens {} is above the {} tokens that may come; lower it",
+                                  request.min_new_tokens, request.max_new_tokens));
   request.sampling = {arguments.temperature, arguments.top_k, arguments.top_p, arguments.min_p};
   request.seed = arguments.seed;
   return request;

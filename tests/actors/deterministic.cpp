@@ -217,7 +217,7 @@ TEST_CASE("a join waits for all its figures, in whatever order they come") {
     join_setup setup;
     setup.scorers = {"exact", "style"};
     setup.reference = true;
-    setup.rewards = [](const joined_group &) { return std::vector<double>{}; };
+    setup.rewards = [](const joined_group &) { return std::vector<double>{0}; };
     setup.finish = [](const joined_group &joined) {
       sample_group result;
       result.id = joined.group->source->id;
@@ -235,6 +235,8 @@ TEST_CASE("a join waits for all its figures, in whatever order they come") {
       auto line = std::make_shared<example>();
       line->id = id;
       group->source = line;
+      group->rollouts.resize(1);
+      group->rollouts[0].tokens = {1};
       return group_ptr(group);
     };
     const auto group = make_group(5), other = make_group(6);

@@ -43,7 +43,7 @@ TEST_CASE("standard descriptors that are closed are opened, the output so that n
     for (const int descriptor : {0, 1, 2}) ::close(descriptor);
     open_standard_descriptors();
     const int next = ::open("/dev/null", O_RDONLY);
-    const bool good = next == 3 && output_is_closed() && ::write(1, "x", 1) < 0 && ::write(2, "x", 1) == 1;
+    const bool good = next > 2 && output_is_closed() && ::write(1, "x", 1) < 0 && ::write(2, "x", 1) == 1;
     discard_output();
     ::_exit(good && !output_is_closed() && ::write(1, "x", 1) == 1 ? 0 : 1);
   }

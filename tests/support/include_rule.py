@@ -18,7 +18,7 @@ TORCH_H_SOURCES = 10
 ALLOWED = {
     "models": {
         "ATen/": "", "c10/": "", "torch/": "",
-        "nlohmann/": r"/files/|/tokenizers?/|/templates/|/network/spec\.",
+        "nlohmann/": r"/files/|/tokenizers?/|/templates/|/network/spec\.|^models/plain_text\.",
         "hwy/": r"kernel", "cblas.h": r"kernel", "immintrin.h": r"kernel",
         "pcre2.h": r"/tokenizers?/", "utf8proc.h": r"/tokenizers?/|/templates/",
     },
