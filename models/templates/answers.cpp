@@ -51,9 +51,7 @@ class answer_finder {
 
   template_span find(std::size_t message) const {
     const std::string before = part_(message, true);
-    if (!whole_.starts_with(before))
-      fail(message, "what stands before it is written otherwise once it is answered");
-    const std::size_t from = before.size();
+    const std::size_t from = whole_.starts_with(before) ? before.size() : start_of_words(message);
     const std::string_view rest = std::string_view(whole_).substr(from);
     const bool last = message + 1 == messages_.size();
     const std::size_t length = last ? rest.size() : end_of(message, from, rest);
@@ -62,6 +60,20 @@ class answer_finder {
   }
 
  private:
+  // Of a template that opens an asked answer otherwise than dialogues write it: where the answer's own words
+  // begin, if they stand in its turn once.
+  std::size_t start_of_words(std::size_t message) const {
+    const std::string before = part_(message, false), until = part_(message + 1, false);
+    const std::string_view words = jinja::strip(messages_[message].content);
+    if (words.empty() || !whole_.starts_with(until) || !until.starts_with(before))
+      fail(message, "what stands before it is written otherwise once it is answered");
+    const auto turn = std::string_view(until).substr(before.size());
+    const auto at = turn.find(words);
+    if (at == std::string_view::npos || turn.find(words, at + 1) != std::string_view::npos)
+      fail(message, "its words do not stand in its turn just once");
+    return before.size() + at;
+  }
+
   std::size_t end_of(std::size_t message, std::size_t from, std::string_view rest) const {
     const std::string until = part_(message + 1, false);
     if (whole_.starts_with(until)) return until.size() - from;

@@ -50,9 +50,21 @@ TEST_CASE("of an answer that loses its thought later on, what is left is trained
   CHECK(trained("qwen3_thinking.jinja", talk) == "b<|im_end|>|<think>\n\n</think>\n\nd<|im_end|>|");
 }
 
+TEST_CASE("a template that opens an asked answer otherwise: an answer begins with its own words") {
+  const std::vector<chat_message> sums{
+      {"user", "1+1"}, {"assistant", "two"}, {"user", "2+2"}, {"assistant", "four"}};
+  CHECK(trained("deepseek_r1.jinja", sums) == "two<｜end▁of▁sentence｜>|four<｜end▁of▁sentence｜>|");
+  const std::string numbered =
+      "{% for m in messages %}[{{ loop.index }} {{ m.role }}]{{ m.content }}</s>{% endfor %}"
+      "{% if add_generation_prompt %}[assistant]{% endif %}";
+  CHECK(trained(numbered, talk) == "b</s>|d</s>|");
+  CHECK_THROWS_WITH(trained(numbered, {{"user", "a"}, {"assistant", "t"}}),  // as in "assistant"
+                    Contains("its words do not stand in its turn just once"));
+}
+
 TEST_CASE("where answers cannot be told from the rest, the template is named") {
-  CHECK_THROWS_WITH(trained("deepseek_r1.jinja", talk),
-                    Contains("message 2") && Contains("chat_template.jinja") && Contains("{% generation %}"));
+  CHECK_THROWS_WITH(trained("{{ messages | length }}{{ messages[-1].content }}", talk),
+                    Contains("chat_template.jinja") && Contains("{% generation %}"));
   CHECK_THROWS_WITH(trained("{{ messages | length }}{{ messages[-1].content }}", talk),
                     Contains("message 2"));
 }
