@@ -114,7 +114,8 @@ def main():
         return
     options = {}
     if given.ccache:
-        options = {"binds": [(given.ccache, "/root/.cache/ccache")]}
+        options = {"binds": [(given.ccache, "/root/.cache/ccache")],
+                   "environment": {"LANG": "C.UTF-8"}}  # ccache keeps what was compiled in another locale apart
     base = lambda name, root: chroot.make(IMAGES[name], root, given.base, slim=True)
     if "image" in given.only:
         image(base, options, given.keep)

@@ -122,7 +122,7 @@ def main():
     given = parser.parse_args()
     root = chroot.make(given.release, SOURCE / "build" / "packages-tried" / given.release, given.base)
     system = System(root, given.packages.resolve())
-    system.shell("apt-get -qq update && useradd --create-home person")
+    system.shell("apt-get -qq update && apt-get clean && useradd --create-home person")
     before = chroot.sizes(root)[0]
     system.install("/packages/slipstream_*.deb /packages/libslipstream0_*.deb", given.recommends)
     system.shell("apt-get clean")
