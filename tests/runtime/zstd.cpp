@@ -1,5 +1,7 @@
 #include <zstd.h>
 
+#include <utility>
+
 #include "models/error.hpp"
 #include "runtime/data/file_pieces.hpp"
 #include "runtime/data/jsonl.hpp"
@@ -93,6 +95,19 @@ TEST_CASE("a zstd file does not say how much memory it takes") {
   CHECK(unpacked(packed(std::string(1U << 20, 'x'))).size() == 1U << 20);  // below 16 MiB all goes
   CHECK(unpacked(streamed("small", 26)) == "small");
   CHECK_THROWS_WITH(unpacked(streamed("small", 27)), Contains("64 MiB") && Contains("zstd -d"));
+}
+
+TEST_CASE("a packed file comes in pieces, however much is in it") {
+  const test::scratch folder;
+  const auto text = rows();
+  file_pieces pieces(folder.write("d.zst", packed(text)));
+  std::string read, piece;
+  while (pieces.next(piece)) {
+    CHECK(piece.size() <= 256U << 10);
+    read += std::exchange(piece, {});
+  }
+  CHECK((read == text));
+  CHECK(text.size() > 1U << 20);
 }
 
 TEST_CASE("files of other kinds are named with what to do") {
