@@ -50,6 +50,7 @@ struct spawn_context {
   std::shared_ptr<const tunnel_options>
       tunnel{};                         ///< on a node: how ranks are reached; null: this machine only
   std::function<bool()> interrupted{};  ///< asked while something is waited for; may be empty
+  std::function<void(const std::string &)> say{};  ///< tells people what they should know; may be empty
 
   /// Puts an actor under the supervisor's care and gives back its handle.
   template <class Handle>

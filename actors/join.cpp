@@ -3,10 +3,12 @@
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "actors/failure.hpp"
 #include "models/error.hpp"
+#include "runtime/scoring/reward_watch.hpp"
 #include "runtime/scoring/score_check.hpp"
 
 namespace slipstream {
@@ -17,6 +19,7 @@ struct join_state {
   join_setup setup;
   std::unordered_map<std::uint64_t, joined_group> open;
   std::int64_t dropped = 0;  ///< groups in a row
+  reward_watch watch{0, 0};
 };
 
 using self_pointer = join_actor::stateful_pointer<join_state>;
@@ -43,6 +46,16 @@ void count_drop(join_state &state, const sample_group &made) {
       "apart, or raise give_up_after");
 }
 
+/// In the log, beside the progress, and in the summary.
+void tell_equal_rewards(self_pointer self, const std::string &what) {
+  const auto &setup = self->state.setup;
+  if (what.empty()) return;
+  if (setup.say) setup.say("[actors." + setup.name + "] " + what);
+  if (setup.services.supervisor)
+    self->send(setup.services.supervisor, report_atom::value, setup.name,
+               std::make_shared<const nlohmann::json>(nlohmann::json{{"equal_rewards", what}}));
+}
+
 void finish_if_whole(self_pointer self, std::uint64_t id) {
   auto &state = self->state;
   const auto &joined = state.open.at(id);
@@ -51,6 +64,7 @@ void finish_if_whole(self_pointer self, std::uint64_t id) {
   if (state.setup.values && joined.values.empty()) return;
   const auto rewards = state.setup.rewards(joined);
   check_rewards(rewards, *joined.group, joined.scores);
+  tell_equal_rewards(self, state.watch.look(*joined.group, rewards));
   const auto made = std::make_shared<sample_group>(state.setup.finish(joined));
   if (auto rest = left_out(joined, *made, rewards); !rest.lengths.empty())
     note(self, state.setup.services, std::move(rest));
@@ -62,6 +76,7 @@ void finish_if_whole(self_pointer self, std::uint64_t id) {
 join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
+  self->state.watch = reward_watch(setup.watched_groups, setup.watched_updates);
   return {
       [self](const group_ptr &group) {
         open_group(self, group);

@@ -18,6 +18,10 @@ struct join_setup {
   bool values = false;            ///< and for a critic's values
   std::function<std::vector<double>(const joined_group &)> rewards;  ///< one an answer
   std::function<sample_group(const joined_group &)> finish;
+  std::string name{};                ///< in the topology
+  std::int64_t watched_groups = 0;   ///< in a row, after which rewards that are all alike are told; 0: never
+  std::int64_t watched_updates = 0;  ///< as many
+  std::function<void(const std::string &)> say{};  ///< tells it; may be empty
   std::int64_t dropped_most = 0;  ///< groups dropped in a row after which the run ends; 0: it goes on
   sample_sink sink;
   run_services services;  ///< the journal hears of answers that are left out

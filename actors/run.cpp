@@ -276,6 +276,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
     if (options.nodes_open) options.nodes_open(join);
   }
   context.interrupted = options.interrupted;
+  context.say = options.say;
   spawn_nodes(context);
 
   auto run = std::make_shared<supervised_run>();

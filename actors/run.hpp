@@ -25,7 +25,7 @@ struct run_options {
   bool resume = false;   ///< go on with what the run's folder holds; a run that never began begins
   std::function<bool()> interrupted;  ///< asked ten times a second; true ends the run cleanly; may be empty
   std::function<void(const endpoint &)> nodes_open{};  ///< told where nodes may join; may be empty
-  std::function<void(const std::string &)> say{};      ///< told what becomes of nodes; may be empty
+  std::function<void(const std::string &)> say{};  ///< told what becomes of nodes and rewards; may be empty
 };
 
 /// Spawns the actors of a verified topology and their supervisor, ready to wait on. The run's folder is

@@ -10,7 +10,7 @@
 #include "models/files/json.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
-#include "runtime/data/gzip.hpp"
+#include "runtime/data/file_pieces.hpp"
 #include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
@@ -67,12 +67,9 @@ void add_text(std::string_view text, const std::string &file, word_counts &count
 }
 
 void add_file(const fs::path &file, word_counts &counts, reporter &progress) {
-  std::string text = read_text(file);
+  const std::string text = read_unpacked(file);
   fs::path name = file;
-  if (is_gzip(text)) {
-    text = gunzip(text, file.string());
-    if (name.extension() == ".gz") name.replace_extension();
-  }
+  if (name.extension() == ".gz" || name.extension() == ".zst") name.replace_extension();
   if (name.extension() == ".jsonl")
     add_lines(text, file.string(), counts);
   else

@@ -4,6 +4,7 @@
 
 #include "models/error.hpp"
 #include "models/objectives/rows.hpp"
+#include "runtime/data/data_files.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
@@ -88,7 +89,9 @@ void read_chat(settings &s, dataset_keys &keys) {
 
 dataset_keys read_dataset_keys(settings &s) {
   dataset_keys keys;
-  keys.file = s.required_text("dataset");
+  keys.files = s.required_texts("dataset");
+  if (std::count(keys.files.begin(), keys.files.end(), "") > 0)
+    s.fail("dataset", "dataset holds an empty name; name a file, as in \"data.jsonl\"");
   keys.options.format = s.choice("format", format_choices());
   if (keys.options.format == "auto") keys.options.format.clear();
   keys.options.fields = read_fields(s);
@@ -96,10 +99,10 @@ dataset_keys read_dataset_keys(settings &s) {
   return keys;
 }
 
-dataset read_dataset(const preflight &checks, const dataset_keys &keys) {
-  std::filesystem::path file = keys.file;
-  if (file.is_relative() && !checks.graph().data.folder.empty()) file = checks.graph().data.folder / file;
-  return read_jsonl(file, keys.options);
+dataset read_dataset(preflight &checks, const dataset_keys &keys) {
+  auto data = read_data_files(find_data_files(keys.files, checks.graph().data.folder), keys.options);
+  if (!data.unread.empty()) checks.note(data.name() + ": fields that are not read: " + listed(data.unread));
+  return data;
 }
 
 text_style style_for(preflight &checks, const model_description &model, const dataset_keys &keys,
@@ -153,11 +156,11 @@ void note_dropped(preflight &checks, const actor_config &self, const dataset &da
                   std::int64_t context) {
   const auto all = data.rows.size();
   if (kept == 0)
-    throw input_error(data.file.string() + ": error: all lines are longer than the model's context of " +
+    throw input_error(data.name() + ": error: all lines are longer than the model's context of " +
                       std::to_string(context) + " tokens; enlarge max_positions or write shorter lines");
   if (kept < all)
     checks.note("[actors." + self.name + "] too_long = \"drop\": " + std::to_string(all - kept) + " of " +
-                std::to_string(all) + " lines of " + data.file.string() + " are left out");
+                std::to_string(all) + " lines of " + data.name() + " are left out");
 }
 
 example_form form_for(const actor_config &learner) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/preflight.hpp"
 #include "runtime/data/jsonl.hpp"
@@ -11,7 +12,7 @@ namespace slipstream {
 
 /// The keys of every kind that reads a dataset: `dataset`, `format`, `fields` and `chat`.
 struct dataset_keys {
-  std::string file;
+  std::vector<std::string> files;  ///< names and patterns
   data_options options;
   std::optional<chat_template> chat;  ///< given in the topology
   std::string chat_file;              ///< FILE.jinja, given instead
@@ -20,8 +21,9 @@ struct dataset_keys {
 
 dataset_keys read_dataset_keys(settings &s);
 
-/// Reads it; a relative path is looked for in the made data's folder where there is one.
-dataset read_dataset(const preflight &checks, const dataset_keys &keys);
+/// Reads it; a relative path is looked for in the made data's folder where there is one. Notes fields that
+/// are not read.
+dataset read_dataset(preflight &checks, const dataset_keys &keys);
 
 /// The model's tokenizer with the given chat template, or the folder's own, or "plain" where there is none.
 /// One that writes the date gets the run's.

@@ -41,6 +41,11 @@ join_setup make_join(spawn_context &context, const std::string &name,
   setup.services = context.services;
   if (context.plan.learner().takes.front().name != name)
     setup.services.journal = journal_actor();  // these are not the main learner's
+  constexpr std::int64_t watched_updates = 5;
+  setup.name = name;
+  setup.watched_updates = watched_updates;
+  setup.watched_groups = watched_updates * context.plan.places();
+  setup.say = context.say;
   setup.rewards = [weights](const joined_group &joined) { return combine_scores(joined, weights); };
   return setup;
 }

@@ -57,13 +57,13 @@ void check_lengths(checked_data &all, too_long rule, std::int64_t context, prefl
   dataset kept;
   for (const auto &row : all.data.rows) {
     if (!keep(row, all, rule, context)) continue;
-    kept.lines.push_back(all.data.lines[static_cast<std::size_t>(row.row)]);
+    kept.places.push_back(all.data.places[static_cast<std::size_t>(row.row)]);
     kept.rows.push_back(row);
     kept.rows.back().row = static_cast<std::int64_t>(kept.rows.size()) - 1;
   }
   note_dropped(checks, self, all.data, kept.rows.size(), context);
   all.data.rows = std::move(kept.rows);
-  all.data.lines = std::move(kept.lines);
+  all.data.places = std::move(kept.places);
 }
 
 /// A scorer downstream that compares answers with the line's, or null.
@@ -108,7 +108,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
     fail_at(self.node.find("dataset")->at,
             "[actors." + self.name + "] dataset holds " + std::string(to_string(result.data.format)) +
                 ", but \"" + taker->name + "\" needs " + std::string(to_string(wanted)) +
-                "; name a file with the fields that configs/README.md lists for them");
+                "; name a file with the fields that docs/data.md lists for them");
   const auto &model = described_model(checks, *taker);
   result.style = style_for(checks, model, keys.data, result.data);
   const auto context = model.spec.max_positions;
@@ -124,7 +124,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
 void add_loader_kind(registry &kinds) {
   actor_kind kind;
   kind.name = "loader";
-  kind.summary = "draws lines of a JSON Lines dataset in a shuffled order";
+  kind.summary = "draws rows of a JSON dataset in a shuffled order";
   kind.ports.gives = port_name<loader_actor>::value;
   kind.read = [](actor_config &config) {
     auto s = config.settings();

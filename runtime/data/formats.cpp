@@ -8,195 +8,95 @@
 #include <set>
 
 #include "models/error.hpp"
+#include "runtime/data/forms.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
 
-example read_prompt(const row_reader &row) {
-  example result;
-  result.prompt = row.text("prompt");
-  result.answer = row.text_or_nothing("answer");
-  return result;
+using fields = std::vector<std::string_view>;
+
+/// What a dialogue's row may hold beside it, and what no chat template here can obey.
+const fields beside_dialogue{"answer", "tools", "documents", "chat_template_kwargs"},
+    media{"images", "image", "videos", "audios"};
+
+fields with_beside(fields own) {
+  own.insert(own.end(), beside_dialogue.begin(), beside_dialogue.end());
+  return own;
 }
 
-example read_demonstration(const row_reader &row) {
-  auto result = read_prompt(row);
-  result.response = row.text("response");
-  return result;
-}
-
-example read_text(const row_reader &row) {
-  example result;
-  result.response = row.text("text");
-  return result;
-}
-
-// A rated text may stand alone, without anything that it answers.
-example read_scored(const row_reader &row) {
-  const bool alone = row.has("text") && !row.has("response");
-  auto result = alone ? read_text(row) : read_demonstration(row);
-  result.score = row.number("score");
-  return result;
-}
-
-// The wording that Stanford's Alpaca was trained with.
-example read_alpaca(const row_reader &row) {
-  example result;
-  const auto input = row.text_or_nothing("input");
-  result.prompt = input.empty()
-                      ? "Below is an instruction that describes a task. Write a response that appropriately "
-                        "completes the request.\n\n### Instruction:\n" +
-                            row.text("instruction") + "\n\n### Response:\n"
-                      : "Below is an instruction that describes a task, paired with an input that provides "
-                        "further context. Write a response that appropriately completes the request.\n\n### "
-                        "Instruction:\n" +
-                            row.text("instruction") + "\n\n### Input:\n" + input + "\n\n### Response:\n";
-  result.response = row.text("output");
-  return result;
-}
-
-// GSM8K: the working, then "#### 1,200"; a checker compares with the number.
-example read_question(const row_reader &row) {
-  constexpr std::string_view mark = "####", blank = " \t\r\n";
-  example result;
-  result.prompt = row.text("question");
-  result.response = row.text("answer");
-  result.answer = result.response;
-  if (const auto at = result.response.rfind(mark); at != std::string::npos) {
-    result.answer = result.response.substr(at + mark.size());
-    std::erase(result.answer, ',');
-  }
-  result.answer.erase(0, std::min(result.answer.find_first_not_of(blank), result.answer.size()));
-  result.answer.erase(result.answer.find_last_not_of(blank) + 1);
-  return result;
-}
-
-std::string last_question(const std::vector<chat_message> &turns) {
-  const auto found =
-      std::find_if(turns.rbegin(), turns.rend(), [](const auto &turn) { return turn.role == "user"; });
-  return found == turns.rend() ? std::string() : found->content;
-}
-
-example read_messages(const row_reader &row) {
-  example result;
-  result.turns = row.messages("messages");
-  result.prompt = last_question(result.turns);
-  if (result.prompt.empty()) row.fail(row.named("messages") + " has no user's turn to answer; add one");
-  result.answer = row.text_or_nothing("answer");
-  result.extras = row.extras();
-  return result;
-}
-
-/// A dialogue that ends with an answer: splits it off.
-std::string take_answer(const row_reader &row, std::string_view field, std::vector<chat_message> &turns) {
-  turns = row.messages(field);
-  if (turns.back().role != "assistant")
-    row.fail(fmt::format("{} must end with the assistant's turn, not with \"{}\"", row.named(field),
-                         turns.back().role));
-  if (!turns.back().fields.empty())
-    row.fail(
-        fmt::format("the last turn of {} holds more than a text: {}; an answer that is compared is a text",
-                    row.named(field), turns.back().fields));
-  auto answer = turns.back().content;
-  turns.pop_back();
-  return answer;
-}
-
-bool same(const std::vector<chat_message> &a, const std::vector<chat_message> &b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto &x, const auto &y) {
-    return x.role == y.role && x.content == y.content && x.fields == y.fields;
-  });
-}
-
-/// Lists of messages: what leads to the answers is their common beginning, or stands in "prompt".
-void read_message_pair(const row_reader &row, example &result) {
-  std::vector<chat_message> other;
-  result.response = take_answer(row, "chosen", result.turns);
-  result.rejected = take_answer(row, "rejected", other);
-  if (!same(result.turns, other))
-    row.fail(row.named("chosen") + " and " + row.named("rejected") +
-             " must be the same dialogue but for the last turn");
-  if (!result.turns.empty()) return;
-  if (row.is_list("prompt"))
-    result.turns = row.messages("prompt");
-  else
-    result.turns = {{"user", row.text("prompt")}};
-}
-
-/// HH-RLHF: whole dialogues as texts, alike but for the last answer. Others have no prompt.
-void split_dialogues(const row_reader &row, example &result) {
-  constexpr std::string_view human = "\n\nHuman:", assistant = "\n\nAssistant:";
-  auto &chosen = result.response, &rejected = result.rejected;
-  if (!chosen.starts_with(human) || !rejected.starts_with(human)) return;
-  const auto differ = std::mismatch(chosen.begin(), chosen.end(), rejected.begin(), rejected.end());
-  const std::string common(chosen.begin(), differ.first);
-  const auto at = common.rfind(assistant);
-  if (at == std::string::npos)
-    row.fail("the dialogues have no \"\\n\\nAssistant:\" in common; they must be alike up to the answer");
-  result.prompt = common.substr(0, at + assistant.size());
-  chosen.erase(0, result.prompt.size());
-  rejected.erase(0, result.prompt.size());
-}
-
-example read_pair(const row_reader &row) {
-  example result;
-  result.answer = row.text_or_nothing("answer");
-  if (row.is_list("chosen")) {
-    read_message_pair(row, result);
-  } else {
-    result.response = row.text("chosen");
-    result.rejected = row.text("rejected");
-    if (row.is_list("prompt"))
-      result.turns = row.messages("prompt");
-    else if (row.has("prompt"))
-      result.prompt = row.text("prompt");
-    else
-      split_dialogues(row, result);
-  }
-  if (!result.turns.empty()) result.prompt = last_question(result.turns);
-  if (!result.turns.empty()) result.extras = row.extras();
-  return result;
-}
-
-const std::array<data_format, 8> formats{{
+const std::array<data_format, 11> formats{{
     {"pairs",
      row_format::pairs,
      {"chosen", "rejected"},
      {"chosen", "rejected"},
-     {"prompt", "answer", "tools", "documents"},
-     read_pair},
+     with_beside({"prompt", "conversations"}),
+     read_pair,
+     {},
+     media},
     {"messages",
      row_format::demonstrations,
      {"messages"},
      {"messages"},
-     {"answer", "tools", "documents"},
-     read_messages},
+     with_beside({"system"}),
+     read_messages,
+     {},
+     media},
+    {"conversations",
+     row_format::demonstrations,
+     {"conversations"},
+     {"conversations"},
+     with_beside({"system"}),
+     read_conversations,
+     {},
+     media},
     {"alpaca",
      row_format::demonstrations,
      {"instruction", "output"},
      {"instruction", "output"},
      {"input"},
-     read_alpaca},
+     read_alpaca,
+     {},
+     {"system", "history"}},
     {"questions", row_format::demonstrations, {"question"}, {"question", "answer"}, {}, read_question},
+    {"labelled",
+     row_format::scored,
+     {"label"},
+     {"prompt", "label"},
+     with_beside({"completion", "response"}),
+     read_labelled,
+     {"completion", "response"},
+     media},
     {"scored",
      row_format::scored,
      {"score"},
      {"score"},
-     {"prompt", "response", "text", "answer"},
-     read_scored},
+     with_beside({"prompt", "response", "completion", "text"}),
+     read_scored,
+     {},
+     media},
+    {"completions",
+     row_format::demonstrations,
+     {"completion"},
+     {"prompt", "completion"},
+     with_beside({}),
+     read_demonstration,
+     {},
+     media},
     {"demonstrations",
      row_format::demonstrations,
      {"response"},
      {"prompt", "response"},
-     {"answer"},
-     read_demonstration},
-    {"prompts", row_format::prompts, {"prompt"}, {"prompt"}, {"answer"}, read_prompt},
+     with_beside({}),
+     read_demonstration,
+     {},
+     media},
+    {"prompts", row_format::prompts, {"prompt"}, {"prompt"}, with_beside({}), read_prompt, {}, media},
     {"texts", row_format::demonstrations, {"text"}, {"text"}, {}, read_text},
 }};
 
-bool has_mark(const data_format &format, const row_reader &row) {
-  return std::any_of(format.marks.begin(), format.marks.end(), [&](auto field) { return row.has(field); });
+bool has_one(const row_reader &row, const fields &of) {
+  return std::any_of(of.begin(), of.end(), [&](auto field) { return row.has(field); });
 }
 
 std::string listing() {
@@ -208,11 +108,33 @@ std::string listing() {
 
 }  // namespace
 
+bool data_format::recognises(const row_reader &row) const {
+  return has_one(row, marks) && (beside.empty() || has_one(row, beside));
+}
+
+bool data_format::has_field(std::string_view field) const {
+  const auto among = [&](const fields &of) { return std::find(of.begin(), of.end(), field) != of.end(); };
+  return among(needs) || among(may_have);
+}
+
 example data_format::read_row(row_reader &row) const {
   row.expect(to_string(holds));
   for (const auto field : needs)
     if (!row.has(field)) row.fail_missing(field);
-  return read(row);
+  for (const auto field : refuses)
+    if (row.says(field))
+      row.fail(
+          fmt::format("{} cannot be obeyed in the form \"{}\", and without it the row means something else; "
+                      "leave the field or the row out",
+                      row.named(field), name));
+  auto made = read(row);
+  for (const auto field : {"tools", "chat_template_kwargs"})
+    if (made.turns.empty() && row.says(field))
+      row.fail(
+          fmt::format("{} is for a chat template, but the row is plain text, which none writes; write the "
+                      "texts as lists of messages, or leave it out",
+                      row.named(field)));
+  return made;
 }
 
 std::string_view to_string(row_format format) {
@@ -244,8 +166,8 @@ const data_format &find_data_format(std::string_view name) {
 }
 
 const data_format *recognised_format(const row_reader &row) {
-  const auto found =
-      std::find_if(formats.begin(), formats.end(), [&](const auto &format) { return has_mark(format, row); });
+  const auto found = std::find_if(formats.begin(), formats.end(),
+                                  [&](const auto &format) { return format.recognises(row); });
   return found == formats.end() ? nullptr : &*found;
 }
 

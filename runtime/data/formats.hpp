@@ -29,7 +29,12 @@ struct data_format {
   std::vector<std::string_view> needs;     ///< in every line
   std::vector<std::string_view> may_have;  ///< read where they are there
   example (*read)(const row_reader &row);
+  std::vector<std::string_view> beside{};   ///< where there are some: only a line that has one of them, too
+  std::vector<std::string_view> refuses{};  ///< would change what is read, and cannot be obeyed
 
+  /// Whether a line's fields are such.
+  bool recognises(const row_reader &row) const;
+  bool has_field(std::string_view field) const;
   /// Throws input_error naming the line and what is missing or wrong.
   example read_row(row_reader &row) const;
 };

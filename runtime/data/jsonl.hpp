@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -16,19 +17,29 @@ struct data_options {
   field_names fields;  ///< names of fields, ours to the file's
 };
 
-struct dataset {
-  std::filesystem::path file;
-  row_format format = row_format::prompts;
-  std::vector<example> rows;       ///< `row` is set, `id` and `epoch` are the cursor's
-  std::vector<std::size_t> lines;  ///< where each row stands, from 1
-
-  /// "FILE:LINE" of a row, for messages.
-  std::string place(std::int64_t row) const;
+/// Where a row stands; line and column from 1, column 0 where the row is a whole line.
+struct row_place {
+  std::size_t file = 0, line = 0, column = 0;
 };
 
-/// Reads JSON Lines in UTF-8, also as a gzip file: one object a line, all of one format; blank lines, CRLF
-/// and a byte-order mark are allowed, and so are fields that have no meaning here. Throws input_error
-/// "FILE:LINE: error: …" naming the mend.
+struct dataset {
+  std::vector<std::filesystem::path> files;
+  row_format format = row_format::prompts;
+  std::vector<example> rows;  ///< file after file; `row` is set, `id` and `epoch` are the cursor's
+  std::vector<row_place> places;
+  std::vector<std::string> unread;  ///< fields of the files that mean nothing here
+
+  /// "FILE:LINE" of a row, or "FILE:LINE:COLUMN", for messages.
+  std::string place(std::int64_t row) const;
+  /// The file, or the first one and how many more, for messages.
+  std::string name() const;
+};
+
+/// Reads files whose rows are JSON objects in UTF-8, a line each or as one array, also packed with gzip or
+/// zstd: all of a file in one format, all files good for the same. Blank lines, CRLF and a byte-order mark
+/// are allowed, and so are fields that have no meaning here. Throws input_error "FILE:LINE: error: …" naming
+/// the mend.
+dataset read_data_files(const std::vector<std::filesystem::path> &files, const data_options &options = {});
 dataset read_jsonl(const std::filesystem::path &file, const data_options &options = {});
 
 /// The same from memory; `file` names it in messages.

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
 
 #include "models/error.hpp"
+#include "runtime/data/message_reader.hpp"
 
 namespace slipstream {
 namespace {
@@ -15,44 +19,55 @@ using json = nlohmann::ordered_json;
 
 constexpr std::string_view sample_row = "{\"prompt\": \"…\"}";
 
+}  // namespace
+
 std::string described(const json &value) {
   if (value.is_number() || value.is_boolean() || value.is_null()) return value.dump();
   return value.is_array() ? "an array" : value.is_object() ? "an object" : "a string";
 }
 
-}  // namespace
+row_reader::row_reader(std::string_view text, const std::filesystem::path &file, std::size_t number,
+                       const field_names &names, std::size_t column)
+    : file_(file), number_(number), column_(column), names_(names) {
+  row_ = parsed(text, column == 0 ? "line" : "row");
+  if (!row_.is_object())
+    fail(fmt::format("the {0} is not an object; each {0} is one, as in {1}", column == 0 ? "line" : "row",
+                     sample_row));
+}
 
-row_reader::row_reader(std::string_view line, const std::filesystem::path &file, std::size_t number,
-                       const field_names &names)
-    : file_(file), number_(number), names_(names) {
-  // The parser builds a stack as deep as the brackets; rows have few.
+// Refuses what the library would let pass: a name given twice (the last would win), and nesting for which the
+// parser builds a stack as deep; rows have little.
+row_reader::json row_reader::parsed(std::string_view text, const std::string &what) const {
   std::vector<std::set<std::string>> given;  // names, by open object
-  const auto shallow = [&](int depth, json::parse_event_t event, json &parsed) {
+  const auto strictly = [&](int depth, json::parse_event_t event, json &part) {
     if (depth > 32)
-      fail("the line is nested too deeply; a row is one flat object, as in {\"prompt\": \"…\"}");
+      fail("the " + what + " is nested too deeply; a row is one flat object, as in " +
+           std::string(sample_row));
     if (event == json::parse_event_t::object_start) given.emplace_back();
     if (event == json::parse_event_t::object_end) given.pop_back();
-    if (event == json::parse_event_t::key && !given.back().insert(parsed.get<std::string>()).second)
-      fail(fmt::format("the line has {} twice, and only one of the two can be meant; remove the other",
-                       parsed.dump()));
+    if (event == json::parse_event_t::key && !given.back().insert(part.get<std::string>()).second)
+      fail(fmt::format("the {} has {} twice, and only one of the two can be meant; remove the other", what,
+                       part.dump()));
     return true;
   };
   try {
-    row_ = json::parse(line, shallow);
+    return json::parse(text, strictly);
   } catch (const json::parse_error &error) {
     const auto at = error.byte == 0 ? 1 : error.byte;
     if (std::string_view(error.what()).find("UTF-8") != std::string_view::npos)
-      fail(fmt::format("the text is not UTF-8 at byte {} of the line; convert the file to UTF-8", at));
-    fail(fmt::format("not valid JSON at byte {} of the line; each line holds one object, as in {}", at,
-                     sample_row));
+      fail(fmt::format("the text is not UTF-8 at byte {} of the {}; convert the file to UTF-8", at, what));
+    fail(fmt::format(
+        "not valid JSON at byte {} of the {}; each line holds one object, as in {}, or the file is "
+        "one array of objects",
+        at, what, sample_row));
   } catch (const json::exception &) {
-    fail("the line holds a number that is out of range; a score is an ordinary number");
+    fail("the " + what + " holds a number that is out of range; a score is an ordinary number");
   }
-  if (!row_.is_object()) fail("the line is not an object; each line holds one, as in {\"prompt\": \"…\"}");
 }
 
 void row_reader::fail(std::string_view message) const {
-  throw input_error(fmt::format("{}:{}: error: {}", file_.string(), number_, message));
+  const auto column = column_ == 0 ? std::string() : fmt::format(":{}", column_);
+  throw input_error(fmt::format("{}:{}{}: error: {}", file_.string(), number_, column, message));
 }
 
 void row_reader::fail_missing(std::string_view field) const {
@@ -65,6 +80,28 @@ std::string row_reader::named(std::string_view field) const {
   return fmt::format("\"{}\"", found == names_.end() ? field : std::string_view(found->second));
 }
 
+// Into objects by name and into lists by number, from 0; null where nothing is.
+const json *row_reader::at_path(std::string_view path) const {
+  const json *here = &row_;
+  while (true) {
+    const auto dot = path.find('.');
+    const auto step = path.substr(0, dot);
+    if (here->is_array()) {
+      std::size_t index = 0;
+      const auto end = step.data() + step.size();
+      const auto [read, failed] = std::from_chars(step.data(), end, index);
+      if (failed != std::errc() || read != end || index >= here->size()) return nullptr;
+      here = &(*here)[index];
+    } else {
+      const auto found = here->is_object() ? here->find(std::string(step)) : here->end();
+      if (!here->is_object() || found == here->end()) return nullptr;
+      here = &*found;
+    }
+    if (dot == std::string_view::npos) return here;
+    path.remove_prefix(dot + 1);
+  }
+}
+
 // A null says as much as an absent field.
 const json &row_reader::value(std::string_view field) const {
   static const json nothing;
@@ -75,15 +112,28 @@ const json &row_reader::value(std::string_view field) const {
     for (const auto &[ours, theirs] : names_)
       if (theirs == name) return nothing;  // the file's field of that name means another one of ours
   const auto found = row_.find(name);
-  return found == row_.end() ? nothing : *found;
+  const auto *inside = name.find('.') == std::string::npos ? nullptr : at_path(name);
+  if (found == row_.end()) return inside ? *inside : nothing;
+  if (inside)
+    fail(fmt::format("\"{}\" is the name of a field and leads into another one; rename one of them", name));
+  return *found;
 }
 
 bool row_reader::has(std::string_view field) const {
   return !value(field).is_null();
 }
 
+bool row_reader::says(std::string_view field) const {
+  const auto &given = value(field);
+  return given.is_string() ? !given.get_ref<const std::string &>().empty() : !given.empty();
+}
+
 bool row_reader::is_list(std::string_view field) const {
   return value(field).is_array();
+}
+
+bool row_reader::is_object(std::string_view field) const {
+  return value(field).is_object();
 }
 
 std::string row_reader::text(std::string_view field) const {
@@ -97,8 +147,14 @@ std::string row_reader::text_or_nothing(std::string_view field) const {
   return has(field) ? text(field) : std::string();
 }
 
+std::string row_reader::answer() const {
+  const auto &given = value("answer");
+  return given.is_number_integer() ? given.dump() : text_or_nothing("answer");
+}
+
 double row_reader::number(std::string_view field) const {
   const auto &given = value(field);
+  if (given.is_boolean()) return given.get<bool>() ? 1 : 0;
   if (!given.is_number()) fail(fmt::format("{} must be a number, not {}", named(field), described(given)));
   const auto score = given.get<double>();
   if (std::abs(score) > std::numeric_limits<float>::max())
@@ -106,69 +162,64 @@ double row_reader::number(std::string_view field) const {
   return score;
 }
 
-// "weight" and "train" say whether an answer is trained on: all of it or nothing.
-bool row_reader::trains(const json &given, const std::string &where) const {
-  bool trained = true;
-  for (const char *key : {"weight", "train"}) {
-    const auto found = given.find(key);
-    if (found == given.end() || found->is_null()) continue;
-    const bool number = found->is_number() && (*found == 0 || *found == 1);
-    if (!number && !found->is_boolean())
-      fail(fmt::format("{}: \"{}\" must be true, false, 1 or 0, not {}", where, key, described(*found)));
-    trained = trained && (number ? *found == 1 : found->get<bool>());
-  }
-  return trained;
+double row_reader::label() const {
+  const auto &given = value("label");
+  if (given.is_boolean() || (given.is_number() && (given == 0 || given == 1))) return number("label");
+  fail(fmt::format(
+      "{} must be true or false, or 1 or 0 (was the answer good?), not {}; where it means something "
+      "else, name the form: format = \"demonstrations\"",
+      named("label"), described(given)));
 }
 
-// A content that is no text (a list of parts, or null beside a call of a tool) stands among the other fields,
-// and its texts make the content.
-chat_message row_reader::message(const json &given, std::string_view field, std::size_t index) const {
-  const auto where = fmt::format("message {} of {}", index + 1, named(field));
-  const auto role = given.is_object() ? given.find("role") : given.end();
-  if (!given.is_object() || role == given.end() || !role->is_string())
-    fail(where + " needs \"role\" and \"content\", both strings");
-  chat_message made{role->get<std::string>(), ""};
-  made.trained = trains(given, where);
-  json rest = given;
-  for (const char *key : {"role", "weight", "train"}) rest.erase(key);
-  const auto content = rest.find("content");
-  if (content != rest.end() && content->is_string()) {
-    made.content = content->get<std::string>();
-    rest.erase("content");
-  } else if (content != rest.end() && content->is_array() && !content->empty()) {
-    for (const auto &part : *content)
-      if (part.is_object() && part.contains("text") && part["text"].is_string())
-        made.content += part["text"].get<std::string>();
-  } else if (rest.contains("tool_calls") && (content == rest.end() || content->is_null())) {
-    rest["content"] = nullptr;
-  } else {
-    fail(where + " needs \"role\" and \"content\", both strings");
+// Some data sets hold lists as JSON in a text, so that a table can have them in a column.
+row_reader::json row_reader::list_of(std::string_view field) const {
+  const auto &given = value(field);
+  json list =
+      given.is_string() ? parsed(given.get_ref<const std::string &>(), "text in " + named(field)) : given;
+  if (!list.is_array()) fail(fmt::format("{} must be a list", named(field)));
+  return list;
+}
+
+// What a template is to know besides, as the TRL library passes it on: {"enable_thinking": false}.
+void row_reader::add_arguments(json &extras) const {
+  constexpr std::string_view field = "chat_template_kwargs";
+  if (!says(field)) return;
+  if (!is_object(field)) fail(fmt::format("{} must be an object", named(field)));
+  constexpr std::array taken{"messages", "tools", "documents", "add_generation_prompt",
+                             "continue_final_message"};
+  for (const auto &[name, given] : value(field).items()) {
+    if (given.is_null()) continue;
+    if (std::find(taken.begin(), taken.end(), name) != taken.end() || name.ends_with("_token"))
+      fail(fmt::format("{} may not hold \"{}\", which the run itself gives to the chat template",
+                       named(field), name));
+    extras[name] = given;
   }
-  if (!rest.empty()) made.fields = rest.dump();
-  return made;
 }
 
 std::string row_reader::extras() const {
   json made = json::object();
   for (const char *field : {"tools", "documents"})
-    if (has(field)) made[field] = value(field);
-  for (const char *field : {"tools", "documents"}) {
-    if (!made.contains(field)) continue;
-    // Some data sets hold them as JSON in a text, so that a table can have them in a column.
-    if (made[field].is_string()) made[field] = json::parse(made[field].get<std::string>(), nullptr, false);
-    if (!made[field].is_array()) fail(fmt::format("{} must be a list", named(field)));
-  }
+    if (says(field)) made[field] = list_of(field);
+  add_arguments(made);
   return made.empty() ? std::string() : made.dump();
 }
 
 std::vector<chat_message> row_reader::messages(std::string_view field) const {
   const auto &given = value(field);
+  const message_reader reader{[this](const std::string &message) { fail(message); }, named(field)};
+  if (given.is_object()) return {reader.read(given, 0)};
   if (!given.is_array() || given.empty())
     fail(fmt::format("{} must be a list of messages, as in [{{\"role\": \"user\", \"content\": \"…\"}}]",
                      named(field)));
   std::vector<chat_message> result;
-  for (std::size_t i = 0; i < given.size(); ++i) result.push_back(message(given[i], field, i));
+  for (std::size_t i = 0; i < given.size(); ++i) result.push_back(reader.read(given[i], i));
   return result;
+}
+
+std::vector<std::string> row_reader::keys() const {
+  std::vector<std::string> names;
+  for (const auto &[name, given] : row_.items()) names.push_back(name);
+  return names;
 }
 
 }  // namespace slipstream

@@ -67,7 +67,10 @@ sample dialogue_sample(const std::vector<chat_message> &turns, const text_style 
                        const std::string &extras) {
   auto pieces = render_chat(style.chat, turns, false, extras);
   while (!pieces.empty() && !pieces.back().trained) pieces.pop_back();
-  if (pieces.empty()) throw input_error("the dialogue has no answer to learn; add an assistant's turn");
+  if (pieces.empty())
+    throw input_error(
+        "the dialogue has no answer to learn; add an assistant's turn, or train on one (\"weight\", "
+        "\"train\")");
   sample result;
   std::vector<std::uint8_t> trained;
   for (const auto &piece : pieces) {
@@ -86,12 +89,18 @@ sample dialogue_sample(const std::vector<chat_message> &turns, const text_style 
 sample answer_sample(const example &line, const std::string &answer, const text_style &style) {
   if (line.turns.empty()) return text_sample(line.prompt, answer, *style.text);
   auto turns = line.turns;
+  for (auto &turn : turns) turn.trained = false;
   turns.push_back({"assistant", answer});
   return dialogue_sample(turns, style, line.extras);
 }
 
-void end_at_last(std::vector<chat_message> &turns, const char *role) {
-  while (!turns.empty() && turns.back().role != role) turns.pop_back();
+/// What comes before the last answer, or after it waits for one.
+void leave_answer_open(std::vector<chat_message> &turns) {
+  while (!turns.empty() && turns.back().role == "assistant") turns.pop_back();
+}
+
+void end_at_answer(std::vector<chat_message> &turns) {
+  while (!turns.empty() && turns.back().role != "assistant") turns.pop_back();
 }
 
 }  // namespace
@@ -194,7 +203,7 @@ answers_left_out left_out(const joined_group &joined, const sample_group &made,
 std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style) {
   if (line.turns.empty()) return prompt_of_text(line.prompt, *style.text);
   auto turns = line.turns;
-  end_at_last(turns, "user");
+  leave_answer_open(turns);
   std::vector<std::int64_t> tokens;
   for (const auto &piece : render_chat(style.chat, turns, true, line.extras))
     append(tokens, style.text->encode(piece.text));
@@ -207,7 +216,7 @@ sample_group example_samples(const example &line, example_form form, const text_
   result.rollouts = 1;
   if (form == example_form::demonstration && !line.turns.empty() && line.response.empty()) {
     auto turns = line.turns;
-    end_at_last(turns, "assistant");
+    end_at_answer(turns);
     result.samples.push_back(dialogue_sample(turns, style, line.extras));
   } else {
     result.samples.push_back(answer_sample(line, line.response, style));

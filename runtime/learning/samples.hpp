@@ -66,7 +66,7 @@ struct text_style {
   chat_template chat;
 };
 
-/// What a sampler goes on from: the prompt, or the dialogue up to its last question with the answer opened.
+/// What a sampler goes on from: the prompt, or the dialogue up to its last answer, which is opened.
 /// An empty prompt is the begin token, or the end token where there is none.
 std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style);
 

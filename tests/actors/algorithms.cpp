@@ -88,6 +88,24 @@ TEST_CASE("a run whose groups are all alike ends in words instead of drawing for
              Contains("groups were all dropped (zero advantage)") && Contains("give_up_after"));
 }
 
+TEST_CASE("a run whose rewards are all equal says so, with an answer and what it was compared with") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  auto text = test::tiny_topology{.folder = folder.path().string(), .updates = 6}.grpo();
+  const auto differing = test::run_tiny(text);
+  CHECK_FALSE(differing.result["reports"].contains("advantage"));
+  std::ofstream prompts(folder.path() / "prompts.jsonl");
+  for (int i = 0; i < 40; ++i)
+    prompts << R"({"prompt":"1=","answer":"never"})"
+            << "\n";
+  prompts.close();
+  text = replaced(replaced(text, "edit_similarity", "exact_match"), "\"tiny\"", "\"equal\"");
+  const auto equal = test::run_tiny(text);
+  const auto told = equal.result["reports"]["advantage"]["equal_rewards"].get<std::string>();
+  CHECK_THAT(told, Contains("the rewards of 5 updates (40 answers) are all 0") &&
+                       Contains("the prompt \"1=\"") && Contains("was compared with \"never\""));
+}
+
 TEST_CASE("online DPO learns from the best and worst of a group, offline DPO from a file") {
   const test::scratch folder;
   test::write_tiny_data(folder.path());

@@ -78,6 +78,28 @@ TEST_CASE("fields and formats of a topology reach the reader, and their faults n
   CHECK_THROWS_WITH(verified(sft(folder), "format = \"alpac\"\n"), Contains("alpaca"));
 }
 
+TEST_CASE("a topology names several files and patterns, and hears of fields that are not read") {
+  const scratch folder;
+  folder.write("parts/b.jsonl", R"({"prompt":"1=","response":"1","id":7})");
+  folder.write("parts/a.json", R"([{"prompt":"2=","response":"2"}])");
+  const auto with = [&](const std::string &dataset) {
+    auto text = sft(folder);
+    const std::string key = "dataset = ";
+    const auto at = text.find(key) + key.size();
+    return verified(text.replace(at, text.find('\n', at) - at, dataset), "").notes;
+  };
+  const auto quoted = [&](const std::string &name) { return "\"" + (folder / name).string() + "\""; };
+  CHECK(with(quoted("parts/a.json")).empty());
+  const auto notes = with("[" + quoted("parts/*.json") + ", " + quoted("parts/b.jsonl") + "]");
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes[0], Contains("a.json and 1 more file: fields that are not read: id"));
+  CHECK_THROWS_WITH(with("[]"), Contains("t.toml:") && Contains("dataset"));
+  CHECK_THROWS_WITH(with("\"\""), Contains("t.toml:") && Contains("empty name"));
+  CHECK_THROWS_WITH(with(quoted("parts/*.txt")), Contains("no data file matches"));
+  folder.write("parts/b.jsonl", R"({"prompt":"1=","answer":"1"})");
+  CHECK_THROWS_WITH(with(quoted("parts/*")), Contains("b.jsonl:1: error: the file holds prompts"));
+}
+
 TEST_CASE("dialogues are written by the chat template that the topology names or gives as pieces") {
   const scratch folder;
   folder.write("demonstrations.jsonl",

@@ -119,6 +119,94 @@ TEST_CASE("rated answers and rated texts; plain texts") {
   CHECK(plain.rows[0].response == "fine");
 }
 
+TEST_CASE("prompt and completion, as texts and as lists of messages") {
+  const auto texts = parse_jsonl(R"({"prompt":"p","completion":"c","answer":4})", "f");
+  CHECK(texts.format == row_format::demonstrations);
+  CHECK(texts.rows[0].prompt == "p");
+  CHECK(texts.rows[0].response == "c");
+  CHECK(texts.rows[0].answer == "4");
+  const std::string asked = R"("prompt":[{"role":"user","content":"q"}])",
+                    told = R"("completion":[{"role":"assistant","content":"a"}])";
+  for (const auto &line : {"{" + asked + "," + told + "}", R"({"prompt":"q",)" + told + "}",
+                           "{" + asked + R"(,"completion":"a"})", "{" + asked + R"(,"response":"a"})"}) {
+    INFO(line);
+    const auto row = first(line);
+    CHECK(talk(row.turns) == "user:q|assistant:a|");
+    CHECK(row.prompt == "q");
+    CHECK(row.response.empty());
+  }
+  const auto led = first(
+      R"({"prompt":[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"}],"completion":[{"role":"assistant","content":"b"}]})");
+  CHECK_FALSE(led.turns[1].trained);  // what the prompt holds is only read
+  CHECK(led.turns[3].trained);
+}
+
+TEST_CASE("prompts as lists of messages, with what a chat template is to know") {
+  const auto data = parse_jsonl(
+      R"({"prompt":[{"role":"user","content":"q"}],"tools":[{"name":"t"}],"chat_template_kwargs":{"enable_thinking":false,"none":null}})",
+      "f");
+  CHECK(data.format == row_format::prompts);
+  CHECK(talk(data.rows[0].turns) == "user:q|");
+  CHECK(data.rows[0].prompt == "q");
+  CHECK(data.rows[0].extras == R"({"tools":[{"name":"t"}],"enable_thinking":false})");
+  CHECK(data.unread.empty());
+}
+
+TEST_CASE("labels are ratings of 1 and 0") {
+  const auto rated = parse_jsonl(
+      "{\"prompt\":\"p\",\"completion\":\"c\",\"label\":true}\n{\"prompt\":\"p\",\"completion\":\"d\","
+      "\"label\":0}",
+      "f");
+  CHECK(rated.format == row_format::scored);
+  CHECK(rated.rows[0].score == 1);
+  CHECK(rated.rows[1].score == 0);
+  CHECK(rated.rows[1].response == "d");
+  const auto talked = first(
+      R"({"prompt":[{"role":"user","content":"q"}],"completion":[{"role":"assistant","content":"a"}],"label":false})");
+  CHECK(talk(talked.turns) == "user:q|");
+  CHECK(talked.response == "a");
+  CHECK(talked.score == 0);
+  CHECK(parse_jsonl(R"({"text":"t","label":"news"})", "f").format == row_format::demonstrations);
+  CHECK(first(R"({"prompt":"p","completion":"c","score":0.5})").score == 0.5);
+  CHECK(first(R"({"text":"t","good":true})", {"", {{"score", "good"}}}).score == 1);
+}
+
+TEST_CASE("ShareGPT: conversations of from and value, with a system text of their own") {
+  const auto data = parse_jsonl(
+      R"({"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"},{"from":"tool","value":"t"}],"system":"s","id":7})",
+      "f");
+  CHECK(data.format == row_format::demonstrations);
+  CHECK(talk(data.rows[0].turns) == "system:s|user:q|assistant:a|tool:t|");
+  CHECK(data.unread == std::vector<std::string>{"id"});
+  CHECK(talk(first(R"({"messages":[{"from":"system","value":"s"},{"from":"user","value":"q"}]})").turns) ==
+        "system:s|user:q|");
+  const auto pair = first(
+      R"({"conversations":[{"from":"human","value":"q"}],"chosen":{"from":"gpt","value":"a"},"rejected":{"from":"gpt","value":"b"}})");
+  CHECK(talk(pair.turns) == "user:q|");
+  CHECK(pair.response == "a");
+  CHECK(pair.rejected == "b");
+}
+
+TEST_CASE("fields may lead into objects and lists") {
+  const data_options inside{"", {{"answer", "reward_model.ground_truth"}}};
+  const std::string line =
+      R"({"data_source":"d","prompt":[{"role":"user","content":"q"}],"reward_model":{"style":"rule","ground_truth":"4"}})";
+  const auto data = parse_jsonl(line, "f", inside);
+  CHECK(data.rows[0].answer == "4");
+  CHECK(data.unread == std::vector<std::string>{"data_source"});
+  CHECK(first(R"({"prompt":"p","answers":["a","b"]})", {"", {{"answer", "answers.1"}}}).answer == "b");
+  CHECK(first(R"({"prompt":"p","a.b":"c"})", {"", {{"answer", "a.b"}}}).answer == "c");
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","a.b":"c","a":{"b":"d"}})", {"", {{"answer", "a.b"}}}),
+                    StartsWith("f:1: error: \"a.b\" is the name of a field and leads into another one"));
+  CHECK_THROWS_WITH(
+      first(line, {"", {{"answer", "reward_model.ground_truht"}}}),
+      StartsWith("f: error: no row has the field \"reward_model.ground_truht\"") && Contains("reward_model"));
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","answers":["a"]})", {"", {{"answer", "answers.1"}}}),
+                    Contains("no row has the field"));
+  CHECK_THROWS_WITH(first(R"({"text":"t","mean":1})", {"texts", {{"score", "mean"}}}),
+                    Contains("\"texts\" does not read"));
+}
+
 TEST_CASE("fields may have other names, and the format may be named") {
   const data_options renamed{"", {{"score", "mean"}}};
   CHECK(first(R"({"id":"1","text":"fine","mean":-0.9,"ratings":[]})", renamed).score == -0.9);
@@ -151,7 +239,33 @@ TEST_CASE("bad rows of each format are named with what is expected") {
       {R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":0.5}]})",
        {"message 2", "\"weight\" must be true, false, 1 or 0"}},
       {R"({"tools":3,"messages":[{"role":"user","content":"a"}]})", {"\"tools\" must be a list"}},
-      {R"({"messages":[{"role":"user","content":[]}]})", {"message 1", "both strings"}},
+      {R"({"messages":[{"role":"user","content":[]}]})", {"message 1", "empty list"}},
+      {R"({"messages":[{"role":"user","content":7}]})", {"message 1", "both strings"}},
+      {R"({"prompt":"a","completion":"b","label":"good"})", {"\"label\" must be true or false", "a string"}},
+      {R"({"prompt":"a","completion":"b","label":2})", {"\"label\" must be true or false", "not 2"}},
+      {R"({"prompt":"a","completion":[{"role":"user","content":"b"}]})",
+       {"must end with the assistant's turn"}},
+      {R"({"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})",
+       {"\"prompt\" ends with the assistant's turn", "begun answer"}},
+      {R"({"prompt":[{"role":"system","content":"a"}]})", {"no user's turn"}},
+      {R"({"prompt":"a","completion":[{"role":"user","content":"b"},{"role":"assistant","content":"c"}],"label":true})",
+       {"\"completion\" has more than one turn"}},
+      {R"({"prompt":"a","response":"b","completion":"c","score":1})", {"both there"}},
+      {R"({"prompt":"x","chosen":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],"rejected":[{"role":"user","content":"a"},{"role":"assistant","content":"c"}]})",
+       {"\"prompt\" is another one"}},
+      {R"({"prompt":"a","chosen":[{"role":"assistant","content":"b","weight":0}],"rejected":[{"role":"assistant","content":"c"}]})",
+       {"\"chosen\" is not to be trained on"}},
+      {R"({"instruction":"a","output":"b","history":[["c","d"]]})", {"\"history\" cannot be obeyed"}},
+      {R"({"messages":[{"role":"user","content":"a"}],"images":["cat.png"]})",
+       {"\"images\" cannot be obeyed"}},
+      {R"({"prompt":"a","response":"b","tools":[{"name":"c"}]})", {"\"tools\" is for a chat template"}},
+      {R"({"messages":[{"role":"user","content":"a"}],"tools":"[{"})",
+       {"not valid JSON", "text in \"tools\""}},
+      {R"({"messages":[{"role":"user","content":"a"}],"tools":{"name":"b"}})", {"\"tools\" must be a list"}},
+      {R"({"messages":[{"role":"user","content":"a"}],"chat_template_kwargs":{"messages":1}})",
+       {"may not hold \"messages\""}},
+      {R"({"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"}],"system":"c"})",
+       {"\"system\" stands beside \"messages\""}},
       {R"({"messages":[{"role":"assistant","content":"a"}]})", {"no user's turn"}},
       {R"({"chosen":"a"})", {"\"rejected\" is missing", "pairs"}},
       {R"({"chosen":[{"role":"user","content":"a"}],"rejected":[]})", {"must end with the assistant's turn"}},
@@ -179,6 +293,7 @@ TEST_CASE("the table is in order: no format hides another one's lines") {
     CHECK(&find_data_format(format.name) == &format);
     nlohmann::json row;
     for (const auto field : format.needs) row[std::string(field)] = "x";
+    if (!format.beside.empty()) row[std::string(format.beside.front())] = "x";
     const field_names none;
     const std::filesystem::path file = "f";
     CHECK(recognised_format(row_reader(row.dump(), file, 1, none)) == &format);

@@ -72,6 +72,32 @@ TEST_CASE("a prompt is the dialogue up to its last question, and the answer is o
   CHECK(letters->decode(prompt_tokens(answered, marked("<e>"))) == "<u>c<x><a>d<e>\n<u>e<x><a>");
 }
 
+TEST_CASE("a prompt goes up to its last answer, also where a tool speaks last") {
+  example line;
+  line.turns = {{"user", "c"}, {"assistant", "d"}, {"tool", "e"}};
+  auto style = marked("<e>");
+  style.chat.roles["tool"] = {"<b>", "<y>"};
+  CHECK(letters->decode(prompt_tokens(line, style)) == "<u>c<x><a>d<e>\n<b>e<y><a>");
+}
+
+TEST_CASE("answers that are not to be trained on are only read, and so are those before a compared one") {
+  auto line = talk();
+  line.turns[1].trained = false;
+  const auto entry = example_samples(line, example_form::demonstration, marked("<e>")).samples.at(0);
+  CHECK(shown(entry, true) == "f<e>");
+  CHECK(shown(entry, false) == "<u>c<x><a>d<e>\n<u>e<x><a>");
+  line.turns[3].trained = false;
+  CHECK_THROWS_WITH(example_samples(line, example_form::demonstration, marked("<e>")),
+                    Contains("train on one"));
+  example pair;
+  pair.turns = {{"user", "c"}, {"assistant", "d"}, {"user", "e"}};
+  pair.response = "f";
+  pair.rejected = "s";
+  const auto made = example_samples(pair, example_form::pair, marked("<e>"));
+  CHECK(shown(made.samples[0], true) == "f<e>");
+  CHECK(shown(made.samples[1], true) == "s<e>");
+}
+
 TEST_CASE("a demonstration's tokens go on from the tokens that a sampler is prompted with") {
   example line;
   line.turns = {{"user", "c"}, {"assistant", "d"}};

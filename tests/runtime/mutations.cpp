@@ -45,6 +45,12 @@ const std::string rows_text =
     "{\"prompt\":\"sort 52914=\",\"response\":\"12459\",\"score\":1.5e0}\r\n\n"
     "{\"prompt\":\"h\\u00e9\",\"response\":\"\xC3\xA9\",\"score\":-2,\"more\":{\"a\":[true,null]}}\n";
 
+const std::string array_text =
+    "[{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"h\\\"]\"}]},{\"from\":"
+    "\"gpt\",\"value\":\"a\","
+    "\"weight\":0}],\"tools\":\"[{}]\"},\n "
+    "{\"messages\":{\"role\":\"user\",\"content\":\"b\",\"name\":null}}]\n";
+
 // Between one and four edits: a byte replaced, removed, inserted, or a piece copied elsewhere.
 std::string mutated(std::string text, std::uint64_t index) {
   const std::string_view signs("\"'[]{}=.,#\\\n\r\t -+_e0\0\x7F\xC3\xFF", 25);
@@ -123,6 +129,14 @@ TEST_CASE("damaged overrides are applied or refused") {
 TEST_CASE("damaged datasets are read or refused") {
   const auto counts = try_mutations(rows_text, 8000, [](const std::string &text) {
     if (parse_jsonl(text, "d.jsonl").rows.empty()) FAIL("no rows");
+  });
+  CHECK(counts.read > 100);
+  CHECK(counts.refused > 1000);
+}
+
+TEST_CASE("damaged arrays of dialogues are read or refused") {
+  const auto counts = try_mutations(array_text, 8000, [](const std::string &text) {
+    if (parse_jsonl(text, "d.json").rows.empty()) FAIL("no rows");
   });
   CHECK(counts.read > 100);
   CHECK(counts.refused > 1000);
