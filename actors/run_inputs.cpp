@@ -5,6 +5,7 @@
 
 #include "actors/preflight.hpp"
 #include "models/error.hpp"
+#include "runtime/data/data_files.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -33,6 +34,21 @@ void add_folder(std::vector<run_input> &inputs, const std::string &what, const f
   for (const auto &file : files) add(inputs, what, file);
 }
 
+/// The files of a dataset: one name, several, or patterns.
+std::vector<fs::path> data_of(const actor_config &actor, const std::string &folder) {
+  const auto *value = actor.node.find("dataset");
+  if (value == nullptr) return {};
+  const auto *several = value->as_array();
+  std::vector<std::string> names;
+  for (const auto &name : several != nullptr ? *several : node::array{*value})
+    if (const auto *text = name.as_text()) names.push_back(*text);
+  try {
+    return find_data_files(names, folder);
+  } catch (const input_error &) {
+    return {};  // told with its place when the data are read
+  }
+}
+
 void add_model(std::vector<run_input> &inputs, const model_config &model, const std::string &runs) {
   const auto what = "[models." + model.name + "]";
   if (!model.tokenizer.empty()) add_folder(inputs, what + " tokenizer", model.tokenizer);
@@ -53,11 +69,7 @@ std::vector<run_input> inputs_of(const topology &graph) {
   std::vector<run_input> inputs;
   for (const auto &actor : graph.actors) {
     const auto what = "[actors." + actor.name + "] ";
-    if (const auto data = text_key(actor, "dataset"); !data.empty()) {
-      const fs::path file = data;
-      const bool beside = file.is_relative() && !graph.data.folder.empty();
-      add(inputs, what + "dataset", beside ? fs::path(graph.data.folder) / file : file);
-    }
+    for (const auto &file : data_of(actor, graph.data.folder)) add(inputs, what + "dataset", file);
     if (const auto chat = text_key(actor, "chat"); !chat.empty()) add(inputs, what + "chat", chat);
   }
   for (const auto &model : graph.models) add_model(inputs, model, graph.run.folder);
