@@ -17,7 +17,7 @@ struct other_kind {
   std::string_view bytes, what, mend;
 };
 constexpr std::string_view
-    convert = "write it as JSON lines first, with examples/parquet_to_jsonl.py FILE > FILE.jsonl",
+    convert = "write it as JSON lines first: python3 examples/parquet_to_jsonl.py FILE > FILE.jsonl",
     repack = "unpack it, or pack it with gzip or zstd";
 constexpr std::array<other_kind, 9> others{{
     {"PAR1", "is a Parquet file, which is not read", convert},

@@ -1,0 +1,83 @@
+#include <algorithm>
+
+#include "runtime/data/dialogue_parts.hpp"
+#include "runtime/data/forms.hpp"
+
+namespace slipstream {
+namespace {
+
+bool same(const dialogue &a, const dialogue &b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto &x, const auto &y) {
+    return x.role == y.role && x.content == y.content && x.fields == y.fields;
+  });
+}
+
+/// "prompt" and what the answers begin with are one dialogue; where both are given, they agree.
+void check_prompt(const row_reader &row, const dialogue &turns) {
+  if (!row.has("prompt")) return;
+  const bool agrees =
+      row.is_list("prompt")
+          ? same(question_turns(row, "prompt"), turns)
+          : std::any_of(turns.begin(), turns.end(), [&, text = row.text("prompt")](const auto &turn) {
+              return turn.role == "user" && turn.content == text;
+            });
+  if (!agrees)
+    row.fail(row.named("prompt") + " is another one than the dialogues begin with; leave one of the two out");
+}
+
+/// What leads to the answers, where the answers do not begin with it.
+dialogue separate_question(const row_reader &row) {
+  return row.is_list("conversations") ? question_turns(row, "conversations") : question_turns(row, "prompt");
+}
+
+/// Lists of messages: what leads to the answers is their common beginning, or stands by itself.
+void read_message_pair(const row_reader &row, example &result) {
+  dialogue other;
+  result.response = take_answer(row, "chosen", result.turns);
+  result.rejected = take_answer(row, "rejected", other);
+  if (!same(result.turns, other))
+    row.fail(row.named("chosen") + " and " + row.named("rejected") +
+             " must be the same dialogue but for the last turn");
+  if (result.turns.empty())
+    result.turns = separate_question(row);
+  else
+    check_prompt(row, result.turns);
+}
+
+/// HH-RLHF: whole dialogues as texts, alike but for the last answer. Others have no prompt.
+void split_dialogues(const row_reader &row, example &result) {
+  constexpr std::string_view human = "\n\nHuman:", assistant = "\n\nAssistant:";
+  auto &chosen = result.response, &rejected = result.rejected;
+  if (!chosen.starts_with(human) || !rejected.starts_with(human)) return;
+  const auto differ = std::mismatch(chosen.begin(), chosen.end(), rejected.begin(), rejected.end());
+  const std::string common(chosen.begin(), differ.first);
+  const auto at = common.rfind(assistant);
+  if (at == std::string::npos)
+    row.fail("the dialogues have no \"\\n\\nAssistant:\" in common; they must be alike up to the answer");
+  result.prompt = common.substr(0, at + assistant.size());
+  chosen.erase(0, result.prompt.size());
+  rejected.erase(0, result.prompt.size());
+}
+
+}  // namespace
+
+example read_pair(const row_reader &row) {
+  example result;
+  if (is_dialogue(row, "chosen")) {
+    read_message_pair(row, result);
+  } else {
+    result.response = row.text("chosen");
+    result.rejected = row.text("rejected");
+    if (row.is_list("prompt") || row.is_list("conversations"))
+      result.turns = separate_question(row);
+    else if (row.has("prompt"))
+      result.prompt = row.text("prompt");
+    else
+      split_dialogues(row, result);
+  }
+  complete_dialogue(row, row.has("prompt") ? "prompt" : "chosen", result);
+  result.answer = row.answer();
+  return result;
+}
+
+}  // namespace slipstream
