@@ -33,6 +33,9 @@ generation_request make_request(const generate_arguments &arguments, const check
   request.max_new_tokens =
       arguments.max_new_tokens > 0 ? arguments.max_new_tokens : std::clamp<std::int64_t>(left, 1, 64);
   request.min_new_tokens = arguments.min_new_tokens;
+  if (request.min_new_tokens > request.max_new_tokens)
+    throw input_error("--min-new-tokens: min_new_tokens = " + std::to_string(request.min_new_tokens) +
+                      " is above max_new_tokens = " + std::to_string(request.max_new_tokens) + "; lower it");
   request.sampling = {arguments.temperature, arguments.top_k, arguments.top_p, arguments.min_p};
   request.seed = arguments.seed;
   return request;

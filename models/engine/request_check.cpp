@@ -24,10 +24,6 @@ void check_prompt(const generation_request &request, const model_spec &spec) {
 void check_options(const generation_request &request) {
   if (request.samples < 1 || request.max_new_tokens < 1)
     refuse_request(request, "samples and max_new_tokens must be at least 1");
-  if (request.min_new_tokens < 0 || request.min_new_tokens > request.max_new_tokens)
-    refuse_request(request, "min_new_tokens " + std::to_string(request.min_new_tokens) +
-                                " must be from 0 to max_new_tokens " +
-                                std::to_string(request.max_new_tokens));
   const sampling_options &how = request.sampling;
   if (!(how.temperature >= 0.0) || how.top_k < 0 || !(how.top_p > 0.0) ||
       !(how.min_p >= 0.0 && how.min_p <= 1.0))
