@@ -6,6 +6,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <typeinfo>
 #include <variant>
 
 #include "models/error.hpp"
@@ -43,6 +44,8 @@ std::string plain_text(const std::exception &problem) {
   if (dynamic_cast<const nlohmann::json::exception *>(&problem))
     return std::string("a JSON value is not of the form that it must have (") + problem.what() +
            "); was the file written by another version?";
+  if (typeid(problem) == typeid(std::runtime_error))  // nobody's own: of LibTorch, too
+    return "a library refused its work (please report it): " + first_line(problem.what());
   if (dynamic_cast<const std::bad_alloc *>(&problem)) return "the memory does not suffice";
   if (dynamic_cast<const std::logic_error *>(&problem) ||
       dynamic_cast<const std::bad_variant_access *>(&problem))

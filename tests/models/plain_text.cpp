@@ -38,7 +38,7 @@ TEST_CASE("errors reach people in words, without the text of a library alone and
 }
 
 TEST_CASE("an error of the tensor library is one line") {
-  const auto text = text_of([] { at::empty({2, 3}).matmul(at::empty({2, 3})); });
+  const auto text = text_of([] { at::empty({2, 3}).select(0, 9); });
   CHECK_THAT(text, StartsWith("the tensor library refused a computation"));
   CHECK(text.find('\n') == std::string::npos);
   CHECK(text.find("frame #") == std::string::npos);

@@ -218,7 +218,7 @@ TEST_CASE("what would change ids and is not supported is refused by name") {
       {R"({"model": {"dropout": 0.1}})", "model.dropout: 0.1"},
       {R"({"model": {"continuing_subword_prefix": "##"}})", "model.continuing_subword_prefix"},
       {R"({"model": {"end_of_word_suffix": "</w>"}})", "model.end_of_word_suffix"},
-      {R"({"model": {"byte_fallback": true}})", "byte_fallback"},
+      {R"({"model": {"byte_fallback": true}})", "pre_tokenizer: only one Metaspace"},
       {R"({"model": {"unk_token": "<unk>", "vocab": {"!": null}}})", "model.unk_token"},
       {R"({"model": {"vocab": {"x y z": 1000000}}})", "model.vocab: \"x y z\" has an id far beyond"},
       {R"({"model": {"vocab": {"x y z": 7}}})", "has the id of another token"},
