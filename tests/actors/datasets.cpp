@@ -12,7 +12,7 @@
 #include "tests/support/tiny_topology.hpp"
 
 using namespace slipstream;
-using Catch::Matchers::Contains;
+using test::Contains;
 using test::scratch;
 
 namespace {
