@@ -6,6 +6,7 @@
 #include <gloo/context.h>
 #include <gloo/transport/tcp/address.h>
 
+#include <algorithm>
 #include <csignal>
 #include <random>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -69,32 +70,63 @@ sockaddr_in to_sockaddr(const endpoint &place) {
   return address;
 }
 
-/// A rank's addresses, one for each other rank, at another place.
-value at_place(const value &addresses, const endpoint &place) {
+std::size_t address_size() {
+  return tcp_address().bytes().size();
+}
+
+/// Where the addresses stand in what a rank tells the others, and how many ranks there are, where that is
+/// told (else 0).
+struct told_addresses {
+  std::size_t first, bytes, ranks;
+};
+
+/// Gloo of 2023 and later tells a host's name, one address and a number for each rank, the first two behind
+/// their lengths; earlier ones tell an address for each other rank, which begins with an address family and
+/// can be no length.
+told_addresses addresses_in(const value &told) {
+  constexpr std::size_t length = sizeof(std::size_t);
+  std::size_t name = 0, address = 0;
+  if (told.size() >= 2 * length) {
+    std::memcpy(&name, told.data(), length);
+    if (name <= told.size() - 2 * length) std::memcpy(&address, told.data() + length + name, length);
+    const auto first = 2 * length + name;
+    if (address == address_size() && told.size() - first >= address)
+      return {first, address, (told.size() - first - address) / sizeof(ssize_t)};
+  }
+  if (told.empty() || told.size() % address_size() != 0)
+    throw run_error("Gloo tells addresses in a form that this version does not know");
+  return {0, told.size(), 0};
+}
+
+/// What a rank tells, with its addresses at another place.
+value at_place(value told, const endpoint &place) {
   const auto wanted = to_sockaddr(place);
-  const auto each = tcp_address().bytes().size();
-  if (addresses.empty() || addresses.size() % each != 0)
-    throw run_error("Gloo's addresses are not what they were");
-  value moved;
-  for (auto at = addresses.begin(); at != addresses.end(); at += static_cast<std::ptrdiff_t>(each)) {
-    const tcp_address old(std::vector<char>(at, at + static_cast<std::ptrdiff_t>(each)));
+  const auto [first, bytes, ranks] = addresses_in(told);
+  for (auto at = first; at < first + bytes; at += address_size()) {
+    const auto begin = told.begin() + static_cast<std::ptrdiff_t>(at);
+    const tcp_address old(std::vector<char>(begin, begin + static_cast<std::ptrdiff_t>(address_size())));
     sockaddr_storage storage{};
     std::memcpy(&storage, &wanted, sizeof(wanted));
-    const auto bytes = tcp_address(storage, old.getSeq()).bytes();
-    moved.insert(moved.end(), bytes.begin(), bytes.end());
+    const auto moved = tcp_address(storage, old.getSeq()).bytes();
+    std::copy(moved.begin(), moved.end(), begin);
   }
-  return moved;
+  return told;
 }
 
 /// The ports at which a rank waits for the others, in the order of ranks and without its own.
-std::vector<std::uint16_t> ports_in(const value &addresses) {
+std::vector<std::uint16_t> ports_in(const value &told) {
   std::vector<std::uint16_t> ports;
-  const auto each = static_cast<std::ptrdiff_t>(tcp_address().bytes().size());
-  for (auto at = addresses.begin(); addresses.end() - at >= each; at += each) {
+  const auto [first, bytes, ranks] = addresses_in(told);
+  for (auto at = first; at < first + bytes; at += address_size()) {
+    const auto begin = told.begin() + static_cast<std::ptrdiff_t>(at);
     sockaddr_in address{};
-    std::memcpy(&address, &tcp_address(std::vector<char>(at, at + each)).getSockaddr(), sizeof(address));
+    std::memcpy(&address,
+                &tcp_address(std::vector<char>(begin, begin + static_cast<std::ptrdiff_t>(address_size())))
+                     .getSockaddr(),
+                sizeof(address));
     ports.push_back(ntohs(address.sin_port));
   }
+  if (ranks > 1) ports.resize(ranks - 1, ports.front());  // one for all
   return ports;
 }
 
