@@ -5,6 +5,7 @@ usage: relays.py PROGRAM     exit code 77: there can be no network namespaces he
 """
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ SPACES = {name: "slr%d%s" % (os.getpid(), name) for name in NODES}
 
 
 def ip(command):
+    if not shutil.which("ip"):
+        return False
     return subprocess.run(["ip", *command.split()], capture_output=True).returncode == 0
 
 

@@ -5,6 +5,7 @@ usage: weight_links.py BENCH_NODES PROGRAM     exit code 77: there can be no net
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ MEGABYTES = 16  # as many chunks
 
 
 def run(command):
+    if not shutil.which(command.split()[0]):
+        return False
     return subprocess.run(command.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 

@@ -1,5 +1,6 @@
 """Network namespaces for tests, with a bad link between them (bad_link.py). Needs root."""
 import os
+import shutil
 import subprocess
 
 from bad_link import BadLink
@@ -8,6 +9,8 @@ NETWORK = "10.215.9"
 
 
 def run(command):
+    if not shutil.which(command.split()[0]):
+        return False
     return subprocess.run(command.split(), capture_output=True).returncode == 0
 
 
