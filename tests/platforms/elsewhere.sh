@@ -22,6 +22,17 @@ root or sudo, and debootstrap. CXX and CC name another compiler, which is instal
 HELP
 }
 step() { printf '==> %s\n' "$*" >&2; }
+# contained COMMAND...: runs it in a namespace of mounts and processes. The namespace's first process dies with this one, and all
+# in it with that one: nothing keeps running and nothing stays mounted.
+contained() {
+  setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child "$@" 9>&- &
+  local inner=$! result=0
+  # shellcheck disable=SC2064  # the number of now
+  trap "kill -9 $inner 2>/dev/null; exit 130" INT TERM
+  wait "$inner" 2>/dev/null || result=$?
+  trap - INT TERM
+  return $result
+}
 fail() { printf 'elsewhere: error: %s\n' "$*" >&2; exit 1; }
 
 system=${1:-}
@@ -47,11 +58,9 @@ flock -n 9 || fail "another ./dev elsewhere $system runs"
 if [ ! -e "$root" ]; then
   step "Fetching a minimal ${suites[$base]} into $root"
   rm -rf "$root.part"
-  trap 'kill -9 0' INT TERM  # debootstrap, too
-  unshare --mount --propagation private --pid --fork --kill-child \
-    debootstrap --variant=minbase --include=ca-certificates "${suites[$base]}" "$root.part" >"$place/debootstrap.log" 2>&1 ||
+  contained debootstrap --variant=minbase --include=ca-certificates "${suites[$base]}" "$root.part" \
+    >"$place/debootstrap.log" 2>&1 ||
     { tail -n 20 "$place/debootstrap.log" >&2; fail "debootstrap failed (above, and $place/debootstrap.log)"; }
-  trap - INT TERM
   mv "$root.part" "$root"
 fi
 
@@ -80,13 +89,7 @@ settings=(HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 DEBIAN_FRONTEND=nonintera
 for name in CC CXX http_proxy https_proxy CMAKE_BUILD_PARALLEL_LEVEL SLIPSTREAM_WERROR; do
   [ -z "${!name:-}" ] || settings+=("$name=${!name}")
 done
-# A namespace whose first process dies with this one, and all in it with that one: nothing stays mounted.
-setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child \
-  bash tests/platforms/enter.sh "$root" "$place" "${settings[@]}" bash /inside.sh "$@" 9>&- &
-inner=$!
-trap 'kill -9 $inner 2>/dev/null' INT TERM EXIT
 result=0
-wait $inner 2>/dev/null || result=$?
-trap - EXIT
+contained bash tests/platforms/enter.sh "$root" "$place" "${settings[@]}" bash /inside.sh "$@" || result=$?
 cat "$root/elsewhere.row" 2>/dev/null || true
 exit $result
