@@ -25,10 +25,10 @@ struct buffer_state {
   std::int64_t forfeiting = 0;  ///< groups that the ledger is being told will be missing
 };
 
-using self_pointer = buffer_actor::stateful_pointer<buffer_state>;
+using buffer_pointer = buffer_actor::stateful_pointer<buffer_state>;
 
 /// Gives each learner that waits its batch, if that is composed.
-void hand_out(self_pointer self) {
+void hand_out(buffer_pointer self) {
   auto &state = self->state;
   for (auto next = state.pulls.begin(); next != state.pulls.end();) {
     const auto &[learner, pull] = *next;
@@ -47,11 +47,11 @@ void hand_out(self_pointer self) {
   }
 }
 
-void serve(self_pointer self);
+void serve(buffer_pointer self);
 
 /// A batch of fewer groups: first the ledger books the places that it leaves empty, and has told of every
 /// draw before; then it is looked at again whether the batch may go.
-void go_short(self_pointer self) {
+void go_short(buffer_pointer self) {
   auto &state = self->state;
   const auto &setup = *state.setup;
   if (!state.waited || state.forfeiting != 0) return;
@@ -76,13 +76,13 @@ void go_short(self_pointer self) {
                     forfeit_atom::value, state.forfeiting * setup.group);
 }
 
-void give_up(self_pointer self, std::uint64_t id, const std::string &reason) {
+void give_up(buffer_pointer self, std::uint64_t id, const std::string &reason) {
   const auto &setup = *self->state.setup;
   note(self, setup.services, path_dropped{id, setup.path, reason});
   self->send(setup.ledger, dropped_atom::value, setup.path, id, reason);
 }
 
-void serve(self_pointer self) {
+void serve(buffer_pointer self) {
   auto &state = self->state;
   hand_out(self);
   if (state.pulls.empty() || state.forfeiting != 0) return;
@@ -93,7 +93,7 @@ void serve(self_pointer self) {
   hand_out(self);
 }
 
-void keep(self_pointer self, const sample_group_ptr &group) {
+void keep(buffer_pointer self, const sample_group_ptr &group) {
   auto &setup = *self->state.setup;
   if (setup.heard_before.erase(group->id) > 0) return;
   if (group->samples.empty()) {
@@ -107,7 +107,7 @@ void keep(self_pointer self, const sample_group_ptr &group) {
 }
 
 /// Learners that wait at all wait for the same batch, the next one: its timer runs from the first pull.
-void set_timer(self_pointer self) {
+void set_timer(buffer_pointer self) {
   auto &state = self->state;
   const auto version = state.setup->groups.next();
   if (state.setup->least == 0 || state.pulls.empty() || state.timed == version) return;
@@ -115,7 +115,7 @@ void set_timer(self_pointer self) {
   self->delayed_send(self, state.setup->patience, check_atom::value, version);
 }
 
-caf::typed_response_promise<batch_ptr> pull(self_pointer self, const std::string &learner,
+caf::typed_response_promise<batch_ptr> pull(buffer_pointer self, const std::string &learner,
                                             std::int64_t version) {
   auto &open = self->state.pulls[learner];
   if (open.promise.pending()) throw run_error("buffer: learner \"" + learner + "\" pulled twice");
@@ -126,7 +126,7 @@ caf::typed_response_promise<batch_ptr> pull(self_pointer self, const std::string
   return promise;
 }
 
-buffer_actor::behavior_type behave(self_pointer self, const buffer_setup &setup) {
+buffer_actor::behavior_type buffer_behavior(buffer_pointer self, const buffer_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   return {
@@ -161,7 +161,7 @@ buffer_actor::behavior_type behave(self_pointer self, const buffer_setup &setup)
 }  // namespace
 
 buffer_actor spawn_buffer(caf::actor_system &system, buffer_setup setup) {
-  return system.spawn(behave, std::move(setup));
+  return system.spawn(buffer_behavior, std::move(setup));
 }
 
 }  // namespace slipstream

@@ -17,7 +17,7 @@ struct evaluator_state {
   std::unique_ptr<evaluation> running;
 };
 
-using self_pointer = evaluator_actor::stateful_pointer<evaluator_state>;
+using evaluator_pointer = evaluator_actor::stateful_pointer<evaluator_state>;
 
 /// Whether the version is to be evaluated; one that was published again as the last one was already.
 bool is_due(const evaluator_state &state, const snapshot &published) {
@@ -25,13 +25,13 @@ bool is_due(const evaluator_state &state, const snapshot &published) {
   return version > state.newest && (published.last || (every > 0 && version > 0 && version % every == 0));
 }
 
-void end_if_done(self_pointer self) {
+void end_if_done(evaluator_pointer self) {
   const auto &state = self->state;
   if (state.no_more && state.due.empty())
     self->send(state.setup.share.services.supervisor, done_atom::value, state.setup.share.actor);
 }
 
-void finish(self_pointer self) {
+void finish(evaluator_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   auto result = state.running->result();
@@ -46,7 +46,7 @@ void finish(self_pointer self) {
   end_if_done(self);
 }
 
-void step(self_pointer self) {
+void step(evaluator_pointer self) {
   auto &state = self->state;
   bool more = true;
   compute(self, state.setup.share, evaluation_span, [&] {
@@ -58,7 +58,7 @@ void step(self_pointer self) {
   if (!state.due.empty()) self->send(self, step_atom::value);
 }
 
-evaluator_actor::behavior_type behave(self_pointer self, const evaluator_setup &setup) {
+evaluator_actor::behavior_type evaluator_behavior(evaluator_pointer self, const evaluator_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   self->send(setup.weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
@@ -79,7 +79,7 @@ evaluator_actor::behavior_type behave(self_pointer self, const evaluator_setup &
 
 caf::strong_actor_ptr spawn_evaluator(caf::actor_system &system, bool detached,
                                       const evaluator_setup &setup) {
-  return spawn_compute(system, detached, behave, setup);
+  return spawn_compute(system, detached, evaluator_behavior, setup);
 }
 
 }  // namespace slipstream

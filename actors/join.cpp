@@ -22,9 +22,9 @@ struct join_state {
   reward_watch watch{0, 0};
 };
 
-using self_pointer = join_actor::stateful_pointer<join_state>;
+using join_pointer = join_actor::stateful_pointer<join_state>;
 
-joined_group &open_group(self_pointer self, const group_ptr &group) {
+joined_group &open_group(join_pointer self, const group_ptr &group) {
   auto &joined = self->state.open[group->source->id];
   joined.group = group;
   return joined;
@@ -47,7 +47,7 @@ void count_drop(join_state &state, const sample_group &made) {
 }
 
 /// In the log, beside the progress, and in the summary.
-void tell_equal_rewards(self_pointer self, const std::string &what) {
+void tell_equal_rewards(join_pointer self, const std::string &what) {
   const auto &setup = self->state.setup;
   if (what.empty()) return;
   if (setup.say) setup.say("[actors." + setup.name + "] " + what);
@@ -56,7 +56,7 @@ void tell_equal_rewards(self_pointer self, const std::string &what) {
                std::make_shared<const nlohmann::json>(nlohmann::json{{"equal_rewards", what}}));
 }
 
-void finish_if_whole(self_pointer self, std::uint64_t id) {
+void finish_if_whole(join_pointer self, std::uint64_t id) {
   auto &state = self->state;
   const auto &joined = state.open.at(id);
   if (joined.scores.size() < state.setup.scorers.size()) return;
@@ -73,7 +73,7 @@ void finish_if_whole(self_pointer self, std::uint64_t id) {
   state.open.erase(id);
 }
 
-join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
+join_actor::behavior_type join_behavior(join_pointer self, const join_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   self->state.watch = reward_watch(setup.watched_groups, setup.watched_updates);
@@ -109,7 +109,7 @@ join_actor::behavior_type behave(self_pointer self, const join_setup &setup) {
 }  // namespace
 
 join_actor spawn_join(caf::actor_system &system, join_setup setup) {
-  return system.spawn(behave, std::move(setup));
+  return system.spawn(join_behavior, std::move(setup));
 }
 
 }  // namespace slipstream

@@ -15,8 +15,8 @@ struct journal_state {
   std::unique_ptr<journal_writer> writer;
 };
 
-journal_actor::behavior_type behave(journal_actor::stateful_pointer<journal_state> self,
-                                    const std::filesystem::path &folder) {
+journal_actor::behavior_type journal_behavior(journal_actor::stateful_pointer<journal_state> self,
+                                              const std::filesystem::path &folder) {
   fail_with_text(self);
   self->state.writer = std::make_unique<journal_writer>(folder);
   return {
@@ -33,7 +33,8 @@ journal_actor::behavior_type behave(journal_actor::stateful_pointer<journal_stat
 }  // namespace
 
 journal_actor spawn_journal(caf::actor_system &system, const std::filesystem::path &folder, bool detached) {
-  return detached ? system.spawn<caf::detached>(behave, folder) : system.spawn(behave, folder);
+  return detached ? system.spawn<caf::detached>(journal_behavior, folder)
+                  : system.spawn(journal_behavior, folder);
 }
 
 }  // namespace slipstream

@@ -34,18 +34,18 @@ struct learner_state {
   std::vector<sample_group_ptr> shown;           ///< those of the batch that is begun next
 };
 
-using self_pointer = learner_actor::stateful_pointer<learner_state>;
+using learner_pointer = learner_actor::stateful_pointer<learner_state>;
 
-void pull(self_pointer self);
-void flush(self_pointer self, const std::function<void()> &then);
-void begin(self_pointer self, batch_ptr batch);
+void pull(learner_pointer self);
+void flush(learner_pointer self, const std::function<void()> &then);
+void begin(learner_pointer self, batch_ptr batch);
 
 bool is_enough(const learner_setup &setup, std::int64_t version) {
   return setup.updates > 0 && version >= setup.updates;
 }
 
 /// Writes the last checkpoint, tells the supervisor, and pulls no more.
-void finish(self_pointer self) {
+void finish(learner_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   state.finished = true;
@@ -69,7 +69,7 @@ conductor::figures figures_of(const nlohmann::json &metrics) {
 
 /// Turns the schedule's numbers by what the update showed; durable before the version is, so that a run that
 /// goes on from it goes on with them.
-void turn_dials(self_pointer self, trained_version &done) {
+void turn_dials(learner_pointer self, trained_version &done) {
   auto &state = self->state;
   auto &setup = state.setup;
   state.turns = setup.dials.observe(done.version, figures_of(done.metrics));
@@ -78,7 +78,7 @@ void turn_dials(self_pointer self, trained_version &done) {
   for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
 }
 
-void tell_turns(self_pointer self) {
+void tell_turns(learner_pointer self) {
   const auto &setup = self->state.setup;
   for (const auto &turn : std::exchange(self->state.turns, {})) {
     if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
@@ -87,7 +87,7 @@ void tell_turns(self_pointer self) {
 }
 
 /// Word to the books: the groups made a version, or were given up with the places they had.
-void tell_ledger(self_pointer self, trained_version &done) {
+void tell_ledger(learner_pointer self, trained_version &done) {
   const auto &setup = self->state.setup;
   const auto list = [](std::vector<std::uint64_t> ids) {
     return ids_ptr(std::make_shared<const std::vector<std::uint64_t>>(std::move(ids)));
@@ -99,7 +99,7 @@ void tell_ledger(self_pointer self, trained_version &done) {
 }
 
 /// What a replay is compared with. It belongs before the next batch, and nobody waits for it.
-void note_version(self_pointer self, std::int64_t version) {
+void note_version(learner_pointer self, std::int64_t version) {
   const auto &setup = self->state.setup;
   if (!setup.share.services.journal) return;
   note(self, setup.share.services,
@@ -107,14 +107,14 @@ void note_version(self_pointer self, std::int64_t version) {
 }
 
 /// `then`, once the newest version's fingerprint is on the disk: who goes on from its checkpoint makes none.
-void before_checkpoint(self_pointer self, const std::function<void()> &then) {
+void before_checkpoint(learner_pointer self, const std::function<void()> &then) {
   const auto &setup = self->state.setup;
   if (setup.checkpoints.empty() || !setup.share.services.journal) return then();
   flush(self, then);
 }
 
 /// The new version goes out, then its figures and the books.
-void publish(self_pointer self, trained_version done) {
+void publish(learner_pointer self, trained_version done) {
   auto &state = self->state;
   const auto &setup = state.setup;
   if (done.version - state.published >= state.publish_every || done.version <= setup.consumed_before ||
@@ -141,7 +141,7 @@ void publish(self_pointer self, trained_version done) {
   });
 }
 
-void flush(self_pointer self, const std::function<void()> &then) {
+void flush(learner_pointer self, const std::function<void()> &then) {
   const auto &services = self->state.setup.share.services;
   ask<flush_atom>(
       self, services, services.journal,
@@ -150,7 +150,7 @@ void flush(self_pointer self, const std::function<void()> &then) {
 }
 
 /// What the batch is made of goes to the disk while it is trained on.
-void secure_batch(self_pointer self) {
+void secure_batch(learner_pointer self) {
   auto &state = self->state;
   state.on_disk = !state.setup.share.services.journal;
   if (state.on_disk) return;
@@ -162,7 +162,7 @@ void secure_batch(self_pointer self) {
 
 /// After the last slice of a batch: what it was made of, and what it decided, is on the disk before anybody
 /// sees what it made.
-void complete(self_pointer self) {
+void complete(learner_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
@@ -176,7 +176,7 @@ void complete(self_pointer self) {
   publish(self, std::move(*done));
 }
 
-void step(self_pointer self) {
+void step(learner_pointer self) {
   bool more = true;
   compute(self, self->state.setup.share, "train", [&] {
     const auto before = self->state.setup.core->tokens();
@@ -190,7 +190,7 @@ void step(self_pointer self) {
 }
 
 /// The run ends with what the journal says of the prompt, once all of it can be read there.
-void tell_story(self_pointer self, const staleness_error &broken) {
+void tell_story(learner_pointer self, const staleness_error &broken) {
   const auto &setup = self->state.setup;
   if (!setup.share.services.journal) throw broken;
   flush(self, [self, broken] {
@@ -200,7 +200,7 @@ void tell_story(self_pointer self, const staleness_error &broken) {
 }
 
 /// A version's demonstrations are draws that its number alone decides, so a run that goes on has the same.
-void ask_for_demonstrations(self_pointer self) {
+void ask_for_demonstrations(learner_pointer self) {
   auto &state = self->state;
   const auto &setup = state.setup;
   auto ids = std::make_shared<std::vector<std::uint64_t>>();
@@ -228,7 +228,7 @@ bool set_target(learner_state &state) {
 }
 
 /// Begins with a batch, once all is there that belongs to it.
-void begin(self_pointer self, batch_ptr batch) {
+void begin(learner_pointer self, batch_ptr batch) {
   auto &state = self->state;
   auto &core = *state.setup.core;
   const bool incomplete = state.setup.demonstrations > 0 && state.shown.empty();
@@ -249,7 +249,7 @@ void begin(self_pointer self, batch_ptr batch) {
   self->send(self, step_atom::value);
 }
 
-void pull(self_pointer self) {
+void pull(learner_pointer self) {
   const auto &setup = self->state.setup;
   const auto on_batch = [self](const batch_ptr &batch) {
     self->state.pulling = false;
@@ -261,7 +261,7 @@ void pull(self_pointer self) {
                  pull_atom::value, setup.share.actor, setup.core->version());
 }
 
-void hear(self_pointer self, const snapshot_ptr &published) {
+void hear(learner_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
   state.judges[published->name] = published->version;
   if (published->name != state.setup.target) return;
@@ -269,7 +269,7 @@ void hear(self_pointer self, const snapshot_ptr &published) {
   if (state.early) begin(self, std::exchange(state.early, nullptr));
 }
 
-learner_actor::behavior_type behave(self_pointer self, const learner_setup &setup) {
+learner_actor::behavior_type learner_behavior(learner_pointer self, const learner_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   for (const auto &judge : setup.judges)
@@ -298,7 +298,7 @@ learner_actor::behavior_type behave(self_pointer self, const learner_setup &setu
 }  // namespace
 
 learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup) {
-  return caf::actor_cast<learner_actor>(spawn_compute(system, detached, behave, setup));
+  return caf::actor_cast<learner_actor>(spawn_compute(system, detached, learner_behavior, setup));
 }
 
 }  // namespace slipstream

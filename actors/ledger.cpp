@@ -41,19 +41,19 @@ struct ledger_state {
   std::vector<draw_sink> buffers;  ///< told of every draw before anybody works on it
 };
 
-using self_pointer = ledger_actor::stateful_pointer<ledger_state>;
+using ledger_pointer = ledger_actor::stateful_pointer<ledger_state>;
 
 std::int64_t newest_version(const ledger_state &state) {
   if (!state.version_follows || state.samplers.empty()) return state.learner_version;
   return state.newest;
 }
 
-void moved(self_pointer self, std::uint64_t id, rollout_state to, std::string cause) {
+void moved(ledger_pointer self, std::uint64_t id, rollout_state to, std::string cause) {
   note(self, self->state.services, prompt_moved{id, to, std::move(cause)});
 }
 
 /// Hands waiting prompts, oldest first, to whichever sampler may take them and has most room.
-void hand_out(self_pointer self) {
+void hand_out(ledger_pointer self) {
   auto &state = self->state;
   while (!state.waiting.empty() && !state.put_down && state.books->may_start()) {
     const auto &next = state.waiting.front();
@@ -73,10 +73,10 @@ void hand_out(self_pointer self) {
   }
 }
 
-void pump(self_pointer self);
+void pump(ledger_pointer self);
 
 /// Prompts wait for a sampler, finished data goes on to the learner's buffer.
-void pass_on(self_pointer self, const drawn &item, std::int64_t min_version,
+void pass_on(ledger_pointer self, const drawn &item, std::int64_t min_version,
              const std::map<std::string, std::int64_t> &model_versions, begun_samples begun = {}) {
   auto &state = self->state;
   if (item.samples) {
@@ -92,7 +92,7 @@ void pass_on(self_pointer self, const drawn &item, std::int64_t min_version,
 /// Draws what came from the loader as far as the rule has room: since it was asked for, a smaller lead or
 /// empty places may have taken the room, and a prompt that waits for weights that are not there yet could be
 /// what the batch that makes them waits for.
-void book(self_pointer self) {
+void book(ledger_pointer self) {
   auto &state = self->state;
   const auto versions = state.paths.versions;
   const auto room = state.books->room(newest_version(state));
@@ -112,7 +112,7 @@ void book(self_pointer self) {
 }
 
 /// A prompt that an earlier part of the run drew: from the start, or from its last journalled token.
-void pass_on_again(self_pointer self, const drawn &item) {
+void pass_on_again(ledger_pointer self, const drawn &item) {
   auto &resumed = self->state.resumed;
   const auto id = item.source->id;
   auto begun = resumed.begun.extract(id);
@@ -123,7 +123,7 @@ void pass_on_again(self_pointer self, const drawn &item) {
 }
 
 /// What an earlier part of the run drew and did not finish is asked for again, before anything new.
-void draw_again(self_pointer self) {
+void draw_again(ledger_pointer self) {
   auto &state = self->state;
   if (state.resumed.waiting.empty()) return;
   auto ids = std::make_shared<std::vector<std::uint64_t>>();
@@ -138,7 +138,7 @@ void draw_again(self_pointer self) {
                        on_reply, draw_atom::value, ids_ptr(std::move(ids)));
 }
 
-void pump(self_pointer self) {
+void pump(ledger_pointer self) {
   auto &state = self->state;
   if (!state.stopped) book(self);
   hand_out(self);
@@ -156,7 +156,7 @@ void pump(self_pointer self) {
                        draw_atom::value, std::min<std::int64_t>(room, 256));
 }
 
-void take_credit(self_pointer self, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
+void take_credit(ledger_pointer self, const work_sink &sampler, std::int64_t prompts, std::int64_t version) {
   auto &samplers = self->state.samplers;
   auto known = std::find_if(samplers.begin(), samplers.end(),
                             [&](const auto &entry) { return entry.sampler == sampler; });
@@ -167,7 +167,7 @@ void take_credit(self_pointer self, const work_sink &sampler, std::int64_t promp
   pump(self);
 }
 
-void finished(self_pointer self, std::uint64_t id) {
+void finished(ledger_pointer self, std::uint64_t id) {
   self->state.books->finish(id);
   self->state.running.erase(id);
   moved(self, id, rollout_state::finished, "sampled whole");
@@ -175,7 +175,7 @@ void finished(self_pointer self, std::uint64_t id) {
 }
 
 /// Another sampler makes it: from the start, or behind its journalled tokens.
-void reissue(self_pointer self, const work_ptr &prompt, const begun_samples &begun,
+void reissue(ledger_pointer self, const work_ptr &prompt, const begun_samples &begun,
              const std::string &cause) {
   auto &state = self->state;
   const auto id = prompt->source->id;
@@ -195,7 +195,7 @@ void reissue(self_pointer self, const work_ptr &prompt, const begun_samples &beg
 }
 
 /// The sampler is given nothing more until it asks again, and what it had goes to others.
-void lost(self_pointer self, const work_sink &sampler, const lost_work &held) {
+void lost(ledger_pointer self, const work_sink &sampler, const lost_work &held) {
   auto &state = self->state;
   for (auto &each : state.samplers)
     if (each.sampler == sampler) each.credit = each.version = 0;
@@ -205,7 +205,7 @@ void lost(self_pointer self, const work_sink &sampler, const lost_work &held) {
 }
 
 /// Books what news of a path or a learner means for a prompt.
-void apply(self_pointer self, std::uint64_t id, const path_book::outcome &news, const std::string &cause) {
+void apply(ledger_pointer self, std::uint64_t id, const path_book::outcome &news, const std::string &cause) {
   auto &books = *self->state.books;
   if (news.buffered) {
     books.buffer(id);
@@ -223,7 +223,7 @@ void apply(self_pointer self, std::uint64_t id, const path_book::outcome &news, 
   if (news.forfeited) books.forfeit(books.group());
 }
 
-void trained(self_pointer self, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
+void trained(ledger_pointer self, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
   auto &state = self->state;
   for (const auto id : *ids)
     apply(self, id, state.paths.book.train(learner, id), "made version " + std::to_string(version));
@@ -236,7 +236,7 @@ void trained(self_pointer self, const std::string &learner, const ids_ptr &ids, 
 }
 
 /// What runs goes no further in this part of the run.
-void interrupt(self_pointer self, const std::vector<std::uint64_t> &begun,
+void interrupt(ledger_pointer self, const std::vector<std::uint64_t> &begun,
                const std::vector<std::uint64_t> &untouched) {
   for (const auto id : begun) {
     self->state.books->interrupt(id);
@@ -248,7 +248,7 @@ void interrupt(self_pointer self, const std::vector<std::uint64_t> &begun,
   }
 }
 
-caf::typed_response_promise<ledger_totals_ptr> put_down(self_pointer self) {
+caf::typed_response_promise<ledger_totals_ptr> put_down(ledger_pointer self) {
   auto &state = self->state;
   state.stopped = state.put_down = true;
   auto promise = self->make_response_promise<ledger_totals_ptr>();
@@ -268,9 +268,9 @@ caf::typed_response_promise<ledger_totals_ptr> put_down(self_pointer self) {
   return promise;
 }
 
-ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool version_follows,
-                                   const run_services &services, const resumed_books &resumed,
-                                   const ledger_paths &paths) {
+ledger_actor::behavior_type ledger_behavior(ledger_pointer self, const ledger &books, bool version_follows,
+                                            const run_services &services, const resumed_books &resumed,
+                                            const ledger_paths &paths) {
   fail_with_text(self);
   self->state.books = books;
   self->state.version_follows = version_follows;
@@ -331,8 +331,8 @@ ledger_actor::behavior_type behave(self_pointer self, const ledger &books, bool 
 
 ledger_actor spawn_ledger(caf::actor_system &system, ledger books, bool version_follows,
                           run_services services, resumed_books resumed, ledger_paths paths) {
-  return system.spawn(behave, std::move(books), version_follows, std::move(services), std::move(resumed),
-                      std::move(paths));
+  return system.spawn(ledger_behavior, std::move(books), version_follows, std::move(services),
+                      std::move(resumed), std::move(paths));
 }
 
 }  // namespace slipstream

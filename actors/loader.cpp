@@ -32,8 +32,8 @@ struct loader_state {
   std::optional<loader_setup> setup;
 };
 
-loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> self,
-                                   const loader_setup &setup) {
+loader_actor::behavior_type loader_behavior(loader_actor::stateful_pointer<loader_state> self,
+                                            const loader_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   return {
@@ -55,7 +55,7 @@ loader_actor::behavior_type behave(loader_actor::stateful_pointer<loader_state> 
 }  // namespace
 
 loader_actor spawn_loader(caf::actor_system &system, loader_setup setup) {
-  return system.spawn(behave, std::move(setup));
+  return system.spawn(loader_behavior, std::move(setup));
 }
 
 }  // namespace slipstream

@@ -27,7 +27,7 @@ struct recorder_state {
   std::int64_t told_ns = 0;
 };
 
-using self_pointer = recorder_actor::stateful_pointer<recorder_state>;
+using recorder_pointer = recorder_actor::stateful_pointer<recorder_state>;
 
 void open_file(std::ofstream &file, const std::filesystem::path &path, bool resume) {
   if (path.empty()) return;
@@ -42,7 +42,7 @@ void write_line(std::ofstream &file, const std::filesystem::path &path, const st
   if (!file) throw write_failure(path, errno);
 }
 
-void record_span(self_pointer self, const span &done) {
+void record_span(recorder_pointer self, const span &done) {
   auto &state = self->state;
   // the watchdog hears of work at most four times a second
   if (state.setup.supervisor && done.end_ns - state.told_ns > 250'000'000) {
@@ -55,7 +55,7 @@ void record_span(self_pointer self, const span &done) {
         trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns));
 }
 
-void record_update(self_pointer self, const std::string &learner, const nlohmann::json &metrics) {
+void record_update(recorder_pointer self, const std::string &learner, const nlohmann::json &metrics) {
   auto &state = self->state;
   if (const auto other = state.further.find(learner); other != state.further.end())
     return write_line(other->second, state.setup.further.at(learner), metrics.dump());
@@ -67,13 +67,13 @@ void record_update(self_pointer self, const std::string &learner, const nlohmann
   show_progress(state.setup.progress, state.progress, metrics);
 }
 
-json_ptr flush(self_pointer self) {
+json_ptr flush(recorder_pointer self) {
   auto &state = self->state;
   end_progress(state.setup.progress);
   return std::make_shared<const nlohmann::json>(state.spans.summary());
 }
 
-recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &setup) {
+recorder_actor::behavior_type recorder_behavior(recorder_pointer self, const recorder_setup &setup) {
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
@@ -96,7 +96,7 @@ recorder_actor::behavior_type behave(self_pointer self, const recorder_setup &se
 }  // namespace
 
 recorder_actor spawn_recorder(caf::actor_system &system, const recorder_setup &setup) {
-  return system.spawn(behave, setup);
+  return system.spawn(recorder_behavior, setup);
 }
 
 }  // namespace slipstream

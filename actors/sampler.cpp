@@ -28,9 +28,9 @@ struct sampler_state {
   std::map<std::int64_t, engine_weights> kept;  ///< by version; only with an exact lag
 };
 
-using self_pointer = sampler_actor::stateful_pointer<sampler_state>;
+using sampler_pointer = sampler_actor::stateful_pointer<sampler_state>;
 
-void hold(self_pointer self, const snapshot_ptr &published) {
+void hold(sampler_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
   const auto &setup = state.setup;
   const auto begin_ns = now_ns(self);
@@ -47,7 +47,7 @@ void hold(self_pointer self, const snapshot_ptr &published) {
 }
 
 /// Tells the ledger of `prompts` places that became free and of the weights held.
-void grant(self_pointer self, std::int64_t prompts) {
+void grant(sampler_pointer self, std::int64_t prompts) {
   const auto &state = self->state;
   self->send(state.setup.ledger, credit_atom::value, caf::actor_cast<work_sink>(self), prompts,
              state.held.version);
@@ -65,7 +65,7 @@ engine_weights own_weights(const sampler_state &state, const work &prompt) {
   return wanted->second;
 }
 
-void submit(self_pointer self, const work_ptr &prompt) {
+void submit(sampler_pointer self, const work_ptr &prompt) {
   auto &state = self->state;
   if (state.setup.follows && state.held.version < prompt->min_version) return state.early.push_back(prompt);
   auto request = state.setup.request;
@@ -79,7 +79,7 @@ void submit(self_pointer self, const work_ptr &prompt) {
 }
 
 /// The journal hears of whole answers before anybody else.
-void deliver(self_pointer self, finished_request &&finished) {
+void deliver(sampler_pointer self, finished_request &&finished) {
   auto &state = self->state;
   note(self, state.setup.share.services, state.notes.last(finished));
   const auto prompt = state.running.extract(finished.id).mapped();
@@ -100,7 +100,7 @@ void deliver(self_pointer self, finished_request &&finished) {
 }
 
 /// One decode step of everything that runs.
-void step(self_pointer self) {
+void step(sampler_pointer self) {
   auto &state = self->state;
   if (state.put_down) return;
   std::vector<finished_request> finished;
@@ -120,7 +120,7 @@ void step(self_pointer self) {
 }
 
 /// Interrupted generations keep their tokens: they go into the journal.
-caf::result<ids_ptr, ids_ptr> put_down(self_pointer self) {
+caf::result<ids_ptr, ids_ptr> put_down(sampler_pointer self) {
   auto &state = self->state;
   state.put_down = true;
   std::vector<std::uint64_t> begun, untouched;
@@ -135,7 +135,7 @@ caf::result<ids_ptr, ids_ptr> put_down(self_pointer self) {
           std::make_shared<const std::vector<std::uint64_t>>(std::move(untouched))};
 }
 
-sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setup) {
+sampler_actor::behavior_type sampler_behavior(sampler_pointer self, const sampler_setup &setup) {
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
@@ -163,7 +163,7 @@ sampler_actor::behavior_type behave(self_pointer self, const sampler_setup &setu
 }  // namespace
 
 caf::strong_actor_ptr spawn_sampler(caf::actor_system &system, bool detached, const sampler_setup &setup) {
-  return spawn_compute(system, detached, behave, setup);
+  return spawn_compute(system, detached, sampler_behavior, setup);
 }
 
 }  // namespace slipstream

@@ -23,7 +23,7 @@ struct spread_state {
   std::map<std::uint64_t, group_ptr> waiting;  ///< by draw: the oldest goes first
 };
 
-using self_pointer = spread_actor::stateful_pointer<spread_state>;
+using spread_pointer = spread_actor::stateful_pointer<spread_state>;
 
 spread_replica *least_busy(spread_state &state) {
   spread_replica *best = nullptr;
@@ -32,7 +32,7 @@ spread_replica *least_busy(spread_state &state) {
   return best;
 }
 
-void hand_out(self_pointer self) {
+void hand_out(spread_pointer self) {
   auto &state = self->state;
   while (!state.waiting.empty()) {
     auto *replica = least_busy(state);
@@ -46,7 +46,7 @@ void hand_out(self_pointer self) {
 
 /// Figures that come twice, from one replica that was thought lost and another, count once.
 template <class Result, class Sink>
-void pass_on(self_pointer self, const std::shared_ptr<const Result> &figures,
+void pass_on(spread_pointer self, const std::shared_ptr<const Result> &figures,
              const std::vector<Sink> &sinks) {
   for (auto &[index, replica] : self->state.replicas)
     if (replica.has.erase(figures->group->source->id) > 0) {
@@ -55,7 +55,7 @@ void pass_on(self_pointer self, const std::shared_ptr<const Result> &figures,
     }
 }
 
-spread_actor::behavior_type behave(self_pointer self, const spread_setup &setup) {
+spread_actor::behavior_type spread_behavior(spread_pointer self, const spread_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   return {
@@ -85,7 +85,7 @@ spread_actor::behavior_type behave(self_pointer self, const spread_setup &setup)
 }  // namespace
 
 spread_actor spawn_spread(caf::actor_system &system, const spread_setup &setup) {
-  return system.spawn(behave, setup);
+  return system.spawn(spread_behavior, setup);
 }
 
 }  // namespace slipstream

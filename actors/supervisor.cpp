@@ -24,7 +24,7 @@ struct supervisor_state {
   std::vector<caf::typed_response_promise<json_ptr>> waiting;
 };
 
-using self_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
+using supervisor_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
 
 nlohmann::json ledger_json(const ledger_totals &totals) {
   return {{"drawn", totals.drawn},
@@ -35,7 +35,7 @@ nlohmann::json ledger_json(const ledger_totals &totals) {
 }
 
 /// Everybody else ends before the answer goes out, so that files are closed and the folder can be read.
-void answer(self_pointer self) {
+void answer(supervisor_pointer self) {
   auto &state = self->state;
   state.ended = true;
   for (const auto &[name, actor] : state.run->actors)
@@ -46,7 +46,7 @@ void answer(self_pointer self) {
 }
 
 /// The journal's last word is on the disk before anybody hears that the run has ended.
-void close_journal(self_pointer self) {
+void close_journal(supervisor_pointer self) {
   const auto &services = self->state.run->services;
   if (!services.journal) return answer(self);
   const auto report = self->state.result["reports"].find(self->state.run->learner_name);
@@ -58,7 +58,7 @@ void close_journal(self_pointer self) {
       .then([self](flush_atom) { answer(self); }, [self](const caf::error &) { answer(self); });
 }
 
-void collect_record(self_pointer self) {
+void collect_record(supervisor_pointer self) {
   const auto keep = [self](const json_ptr &record) {
     self->state.result["record"] = *record;
     close_journal(self);
@@ -70,7 +70,7 @@ void collect_record(self_pointer self) {
 }
 
 /// Reads the books and the record, then answers; parts that died are left out.
-void end(self_pointer self, const std::string &status) {
+void end(supervisor_pointer self, const std::string &status) {
   auto &state = self->state;
   if (std::exchange(state.ending, true)) return;
   state.result["status"] = status;
@@ -86,7 +86,7 @@ void end(self_pointer self, const std::string &status) {
     self->request(state.run->ledger, deadline, totals_atom::value).then(on_totals, on_error);
 }
 
-void fail(self_pointer self, const std::string &text, int exit_code) {
+void fail(supervisor_pointer self, const std::string &text, int exit_code) {
   auto &state = self->state;
   if (state.ending) return;
   state.result["error"] = text;
@@ -94,7 +94,7 @@ void fail(self_pointer self, const std::string &text, int exit_code) {
   end(self, "failed");
 }
 
-void on_down(self_pointer self, const caf::down_msg &down) {
+void on_down(supervisor_pointer self, const caf::down_msg &down) {
   auto &state = self->state;
   if (state.ending || !state.run) return;
   const auto found = std::find_if(state.run->actors.begin(), state.run->actors.end(), [&](const auto &entry) {
@@ -110,7 +110,7 @@ void on_down(self_pointer self, const caf::down_msg &down) {
 }
 
 /// The watchdog: who has waited for whom, and since when.
-void check(self_pointer self) {
+void check(supervisor_pointer self) {
   auto &state = self->state;
   if (state.ended || state.ending) return;
   if (!state.consequence.empty()) return fail(self, state.consequence, 1);
@@ -126,7 +126,7 @@ void check(self_pointer self) {
   self->delayed_send(self, std::chrono::seconds(1), check_atom::value);
 }
 
-void begin(self_pointer self, const supervised_run_ptr &run) {
+void begin(supervisor_pointer self, const supervised_run_ptr &run) {
   auto &state = self->state;
   state.run = run;
   state.expected = run->expected;
@@ -138,7 +138,7 @@ void begin(self_pointer self, const supervised_run_ptr &run) {
 }
 
 /// Ends early: nothing more is drawn, and once the learner is done nobody else is waited for.
-void stop(self_pointer self) {
+void stop(supervisor_pointer self) {
   auto &state = self->state;
   if (!state.run || state.ending) return;
   state.result["exit_code"] = 130;
@@ -156,7 +156,7 @@ void stop(self_pointer self) {
 }
 
 /// The main learner's end is that of those who keep a pace of their own.
-void on_done(self_pointer self, const std::string &name) {
+void on_done(supervisor_pointer self, const std::string &name) {
   auto &state = self->state;
   state.expected.erase(name);
   if (name == state.run->learner_name)
@@ -165,7 +165,7 @@ void on_done(self_pointer self, const std::string &name) {
   if (state.expected.empty()) end(self, state.result["exit_code"] == 130 ? "stopped" : "finished");
 }
 
-supervisor_actor::behavior_type behave(self_pointer self) {
+supervisor_actor::behavior_type supervisor_behavior(supervisor_pointer self) {
   fail_with_text(self);
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
   return {
@@ -195,7 +195,7 @@ supervisor_actor::behavior_type behave(self_pointer self) {
 }  // namespace
 
 supervisor_actor spawn_supervisor(caf::actor_system &system) {
-  return system.spawn(behave);
+  return system.spawn(supervisor_behavior);
 }
 
 }  // namespace slipstream

@@ -14,7 +14,8 @@ struct weights_state {
   std::vector<weights_sink> followers;
 };
 
-weights_actor::behavior_type behave(weights_actor::stateful_pointer<weights_state> self, snapshot_ptr first) {
+weights_actor::behavior_type weights_behavior(weights_actor::stateful_pointer<weights_state> self,
+                                              snapshot_ptr first) {
   fail_with_text(self);
   self->state.newest = std::move(first);
   return {
@@ -33,7 +34,7 @@ weights_actor::behavior_type behave(weights_actor::stateful_pointer<weights_stat
 }  // namespace
 
 weights_actor spawn_weights(caf::actor_system &system, snapshot_ptr first) {
-  return system.spawn(behave, std::move(first));
+  return system.spawn(weights_behavior, std::move(first));
 }
 
 }  // namespace slipstream

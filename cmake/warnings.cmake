@@ -9,6 +9,9 @@ function(slipstream_warnings target)
     # From 13 on it imagines overruns in std::vector code that is inlined into our files.
     target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow)
   endif()
+  if(CMAKE_UNITY_BUILD)  # names of one file meet those of another; a build without it (and clang) warns as ever
+    target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
   if(SLIPSTREAM_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -48,7 +48,7 @@ void print_order(const json &order) {
       order["groups_left"].get<std::int64_t>());
 }
 
-void print_text(const json &report) {
+void print_report(const json &report) {
   fmt::print("{}", comparison_table(report["updates_compared"]));
   if (report.contains("order")) print_order(report["order"]);
   if (report.contains("gradients")) fmt::print("{}", gradient_table(report["gradients"]));
@@ -225,7 +225,7 @@ int replay_command(const replay_arguments &arguments) {
   if (arguments.json)
     fmt::print("{}\n", report.dump(2));
   else
-    print_text(report);
+    print_report(report);
   return !damage && others_equal && (!overrides.empty() || order || compared.equal()) ? 0 : 1;
 }
 

@@ -51,7 +51,7 @@ struct evaluator_keys {
   std::int64_t threads = 1;
 };
 
-evaluator_keys read_keys(settings &s, evaluator_task task) {
+evaluator_keys read_evaluator_keys(settings &s, evaluator_task task) {
   evaluator_keys keys;
   keys.task = task;
   keys.data = read_dataset_keys(s);
@@ -144,7 +144,7 @@ using evaluation_maker =
 
 evaluation_maker evaluation_of(preflight &checks, const actor_config &self) {
   auto s = self.settings();
-  const auto keys = read_keys(s, task_of(self));
+  const auto keys = read_evaluator_keys(s, task_of(self));
   auto options = keys.options;
   const auto read = read_lines(checks, self, keys);
   options.rows = read.data.rows;
@@ -175,7 +175,7 @@ actor_kind evaluator_kind(const evaluator_row &row) {
   kind.ports.accepts = ports<weights_sink>();
   kind.read = [task = row.task](actor_config &config) {
     auto s = config.settings();
-    const auto keys = read_keys(s, task);
+    const auto keys = read_evaluator_keys(s, task);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;

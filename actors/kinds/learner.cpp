@@ -64,7 +64,7 @@ struct learner_keys {
   bool i_know = false;
 };
 
-learner_keys read_keys(settings &s) {
+learner_keys read_learner_keys(settings &s) {
   constexpr std::int64_t most = 1'000'000'000;
   learner_keys keys;
   auto &training = keys.training;
@@ -342,7 +342,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
 
 trainer_options learner_options(preflight &plan, const actor_config &self) {
   auto s = self.settings();
-  return finished_options(plan, self, read_keys(s));
+  return finished_options(plan, self, read_learner_keys(s));
 }
 
 trainer_options learner_options(preflight &plan) {
@@ -366,7 +366,7 @@ void add_learner_kind(registry &kinds) {
   kind.placeable = true;  // its ranks are
   kind.read = [](actor_config &config) {
     auto s = config.settings();
-    const auto keys = read_keys(s);
+    const auto keys = read_learner_keys(s);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;

@@ -14,7 +14,7 @@ struct loader_keys {
   too_long long_lines = too_long::error;
 };
 
-loader_keys read_keys(settings &s) {
+loader_keys read_loader_keys(settings &s) {
   loader_keys keys;
   keys.data = read_dataset_keys(s);
   keys.shuffle = s.flag("shuffle", true);
@@ -128,7 +128,7 @@ void add_loader_kind(registry &kinds) {
   kind.ports.gives = port_name<loader_actor>::value;
   kind.read = [](actor_config &config) {
     auto s = config.settings();
-    const auto keys = read_keys(s);
+    const auto keys = read_loader_keys(s);
     s.finish();
     config.node = s.resolved();
     auto checked = std::make_shared<checked_data>();

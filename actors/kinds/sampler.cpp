@@ -17,7 +17,7 @@ struct sampler_keys {
   generation_request request;
 };
 
-sampler_keys read_keys(settings &s) {
+sampler_keys read_sampler_keys(settings &s) {
   sampler_keys keys;
   s.required_text("model");
   keys.group = s.integer("group", 1, 1, 4096);
@@ -93,7 +93,7 @@ void add_sampler_kind(registry &kinds) {
   kind.placeable = true;
   kind.read = [](actor_config &config) {
     auto s = config.settings();
-    const auto keys = read_keys(s);
+    const auto keys = read_sampler_keys(s);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;

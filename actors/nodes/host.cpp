@@ -45,7 +45,7 @@ struct host_state {
   bool heard = false;  ///< of a version
 };
 
-using self_pointer = caf::stateful_actor<host_state> *;
+using host_pointer = caf::stateful_actor<host_state> *;
 
 void write_processes(const host_state &state) {
   if (state.setup.processes.empty()) return;
@@ -55,7 +55,7 @@ void write_processes(const host_state &state) {
   write_aside(state.setup.processes, processes.dump(2) + "\n");
 }
 
-void send_order(self_pointer self, const std::string &label) {
+void send_order(host_pointer self, const std::string &label) {
   auto &state = self->state;
   const auto &replica = state.placed.at(label);
   const auto &peer = state.nodes.at(replica.node).peer;
@@ -82,7 +82,7 @@ std::string objection(const host_state &state, const std::string &version, const
 }
 
 /// Tells the nodes of a model's tree whom to ask, where that is another now.
-void send_parents(self_pointer self, const std::string &model) {
+void send_parents(host_pointer self, const std::string &model) {
   auto &state = self->state;
   const auto &places = state.relays[model];
   const auto parents = relay_parents(places, state.setup.nodes.relay_fanout);
@@ -96,7 +96,7 @@ void send_parents(self_pointer self, const std::string &model) {
   }
 }
 
-void forget_relays(self_pointer self, const std::string &node) {
+void forget_relays(host_pointer self, const std::string &node) {
   auto &state = self->state;
   for (auto &[model, places] : state.relays) {
     state.asked.erase({model, node});
@@ -105,7 +105,7 @@ void forget_relays(self_pointer self, const std::string &node) {
   }
 }
 
-void add_relay(self_pointer self, const std::string &model, const std::string &address,
+void add_relay(host_pointer self, const std::string &model, const std::string &address,
                const std::string &machine) {
   auto &state = self->state;
   for (const auto &[name, node] : state.nodes) {
@@ -117,7 +117,7 @@ void add_relay(self_pointer self, const std::string &model, const std::string &a
   }
 }
 
-void welcome(self_pointer self, const std::string &version, const std::string &name, std::int64_t pid,
+void welcome(host_pointer self, const std::string &version, const std::string &name, std::int64_t pid,
              const caf::actor &peer) {
   auto &state = self->state;
   if (const auto why = objection(state, version, name); !why.empty()) {
@@ -140,7 +140,7 @@ void welcome(self_pointer self, const std::string &version, const std::string &n
     if (replica.node == name) send_order(self, label);
 }
 
-void look_for(self_pointer self, const std::string &name) {
+void look_for(host_pointer self, const std::string &name) {
   auto &node = self->state.nodes.at(name);
   if (node.peer || node.connecting || node.config.address.empty()) return;
   if (now_ns(self) < node.look_again_ns) return;
@@ -161,7 +161,7 @@ void look_for(self_pointer self, const std::string &name) {
 }
 
 /// An actor that has run nowhere for longer than the run's patience ends the run.
-void check_patience(self_pointer self) {
+void check_patience(host_pointer self) {
   auto &state = self->state;
   const auto patience_ns = state.setup.nodes.patience_ms * 1'000'000;
   std::map<std::string, bool> runs;
@@ -188,7 +188,7 @@ bool is_here(const host_state &state, const known_node &node) {
 }
 
 /// A process that hangs is ended; whoever looks after it starts it again.
-void end_hung(self_pointer self, const std::string &label) {
+void end_hung(host_pointer self, const std::string &label) {
   auto &state = self->state;
   const auto placed = state.placed.find(label);
   if (placed == state.placed.end()) return;
@@ -201,7 +201,7 @@ void end_hung(self_pointer self, const std::string &label) {
 }
 
 /// Mishaps on purpose, to processes of this machine.
-void make_trouble(self_pointer self, std::int64_t version) {
+void make_trouble(host_pointer self, std::int64_t version) {
   auto &state = self->state;
   auto &events = state.setup.chaos;
   const bool before = !std::exchange(state.heard, true);  // what came before a resume is not repeated
@@ -221,7 +221,7 @@ void make_trouble(self_pointer self, std::int64_t version) {
   }
 }
 
-void on_down(self_pointer self, const caf::down_msg &down) {
+void on_down(host_pointer self, const caf::down_msg &down) {
   auto &state = self->state;
   for (auto &[name, node] : state.nodes) {
     if (!node.peer || down.source != caf::actor_cast<caf::actor_addr>(node.peer)) continue;
@@ -239,7 +239,7 @@ void on_down(self_pointer self, const caf::down_msg &down) {
   self->quit();
 }
 
-void end(self_pointer self) {
+void end(host_pointer self) {
   auto &state = self->state;
   if (std::exchange(state.ending, true)) return;
   bool any = false;
@@ -252,7 +252,7 @@ void end(self_pointer self) {
   self->delayed_send(self, farewell, end_atom::value);
 }
 
-void tick(self_pointer self) {
+void tick(host_pointer self) {
   auto &state = self->state;
   if (state.ending) return;
   for (const auto &[name, node] : state.nodes) look_for(self, name);
@@ -260,7 +260,7 @@ void tick(self_pointer self) {
   self->delayed_send(self, beat, tick_atom::value);
 }
 
-caf::behavior behave(self_pointer self, const host_setup &setup) {
+caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
@@ -309,7 +309,7 @@ caf::behavior behave(self_pointer self, const host_setup &setup) {
 }  // namespace
 
 caf::actor spawn_node_host(caf::actor_system &system, const host_setup &setup) {
-  return system.spawn(behave, setup);
+  return system.spawn(host_behavior, setup);
 }
 
 }  // namespace slipstream

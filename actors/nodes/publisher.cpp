@@ -18,9 +18,9 @@ struct publisher_state {
   std::map<std::string, std::int64_t> newest;
 };
 
-using self_pointer = caf::stateful_actor<publisher_state> *;
+using publisher_pointer = caf::stateful_actor<publisher_state> *;
 
-void publish(self_pointer self, const snapshot &next) {
+void publish(publisher_pointer self, const snapshot &next) {
   auto &state = self->state;
   const auto [known, fresh] = state.newest.emplace(next.name, next.version);
   if (!fresh && next.version <= known->second) return;  // published again, as the last one
@@ -34,8 +34,8 @@ std::string account(const nlohmann::json &figures) {
                      figures.at("bytes_sent").get<double>() / 1e6, figures.at("shared").get<std::int64_t>());
 }
 
-caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &server, std::int64_t delay_ms,
-                     const std::function<void(const std::string &)> &say) {
+caf::behavior publisher_behavior(publisher_pointer self, const std::shared_ptr<weight_server> &server,
+                                 std::int64_t delay_ms, const std::function<void(const std::string &)> &say) {
   fail_with_text(self);
   self->attach_functor([server, say] { say(account(server->figures())); });
   self->state.server = server;
@@ -50,7 +50,7 @@ caf::behavior behave(self_pointer self, const std::shared_ptr<weight_server> &se
 
 weights_sink spawn_publisher(caf::actor_system &system, const std::shared_ptr<weight_server> &server,
                              std::int64_t delay_ms, const std::function<void(const std::string &)> &say) {
-  const caf::actor made = system.spawn(behave, server, delay_ms, say);
+  const caf::actor made = system.spawn(publisher_behavior, server, delay_ms, say);
   return caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(made));
 }
 

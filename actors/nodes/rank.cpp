@@ -28,9 +28,9 @@ struct rank_state {
   std::uint64_t requests = 0;
 };
 
-using self_pointer = caf::stateful_actor<rank_state> *;
+using rank_pointer = caf::stateful_actor<rank_state> *;
 
-void up(self_pointer self, const rank_message &message) {
+void up(rank_pointer self, const rank_message &message) {
   self->send(self->state.uplink, frame_atom::value, encode_rank_message(message));
 }
 
@@ -64,7 +64,7 @@ caf::behavior work(caf::event_based_actor *self, const caf::actor &front, const 
   }};
 }
 
-void take(self_pointer self, const std::string &bytes) {
+void take(rank_pointer self, const std::string &bytes) {
   auto &state = self->state;
   const auto message = decode_rank_message(bytes);
   if (std::holds_alternative<rank_task>(message)) return self->send(state.hands, bytes);
@@ -73,7 +73,7 @@ void take(self_pointer self, const std::string &bytes) {
   if (auto found = state.asked.extract(answer->number)) found.mapped().deliver(answer->bytes);
 }
 
-caf::typed_response_promise<std::string> ask_meeting(self_pointer self, const std::string &bytes) {
+caf::typed_response_promise<std::string> ask_meeting(rank_pointer self, const std::string &bytes) {
   auto &state = self->state;
   auto promise = self->make_response_promise<std::string>();
   state.asked.emplace(++state.requests, promise);
@@ -81,7 +81,7 @@ caf::typed_response_promise<std::string> ask_meeting(self_pointer self, const st
   return promise;
 }
 
-caf::behavior behave(self_pointer self, const std::shared_ptr<rank_setup> &setup) {
+caf::behavior rank_behavior(rank_pointer self, const std::shared_ptr<rank_setup> &setup) {
   fail_with_text(self);
   auto &state = self->state;
   state.uplink = setup->uplink;
@@ -105,7 +105,7 @@ caf::behavior behave(self_pointer self, const std::shared_ptr<rank_setup> &setup
 }  // namespace
 
 caf::actor spawn_rank(caf::actor_system &system, rank_setup setup) {
-  return system.spawn(behave, std::make_shared<rank_setup>(std::move(setup)));
+  return system.spawn(rank_behavior, std::make_shared<rank_setup>(std::move(setup)));
 }
 
 }  // namespace slipstream

@@ -37,11 +37,11 @@ struct stand_in_state {
   bool near = false;  ///< a version that is out is with the actor in no time
 };
 
-using self_pointer = caf::stateful_actor<stand_in_state> *;
+using stand_in_pointer = caf::stateful_actor<stand_in_state> *;
 
 /// Ourselves as the ledger knows us.
 template <class Sink>
-Sink as(self_pointer self) {
+Sink as(stand_in_pointer self) {
   return caf::actor_cast<Sink>(caf::actor_cast<caf::strong_actor_ptr>(self));
 }
 
@@ -53,7 +53,7 @@ ids_ptr no_ids() {
   return std::make_shared<const std::vector<std::uint64_t>>();
 }
 
-void wait_for_node(self_pointer self) {
+void wait_for_node(stand_in_pointer self) {
   auto &state = self->state;
   if (!state.absent)
     state.absent = state.setup.services.waits->open(
@@ -61,7 +61,7 @@ void wait_for_node(self_pointer self) {
 }
 
 /// What the actor has to do stands in the wait table from its last sign of life on.
-void note_work(self_pointer self) {
+void note_work(stand_in_pointer self) {
   auto &state = self->state;
   const auto &waits = state.setup.services.waits;
   if (const auto ticket = std::exchange(state.holds, {})) waits->close(*ticket);
@@ -72,7 +72,7 @@ void note_work(self_pointer self) {
 
 /// Nothing moves in the whole run. If the actor has work, or is a sampler, which then owes us a word that it
 /// has room, its process hangs, as far as anybody can tell.
-void end_hung(self_pointer self, const std::string &text) {
+void end_hung(stand_in_pointer self, const std::string &text) {
   auto &state = self->state;
   if (!state.agent || (state.groups.empty() && !state.setup.ledger)) return;
   if (++state.failures > state.setup.restarts)
@@ -81,7 +81,7 @@ void end_hung(self_pointer self, const std::string &text) {
 }
 
 /// Gives back what the actor had.
-void give_back(self_pointer self, const std::string &cause) {
+void give_back(stand_in_pointer self, const std::string &cause) {
   auto &state = self->state;
   if (const auto held = state.works.size() + state.groups.size(); held > 0)
     self->send(state.setup.nodes, lost_atom::value,
@@ -98,7 +98,7 @@ void give_back(self_pointer self, const std::string &cause) {
   self->send(state.setup.ledger, lost_atom::value, as<work_sink>(self), lost_work_ptr(held));
 }
 
-void lose(self_pointer self, const std::string &cause) {
+void lose(stand_in_pointer self, const std::string &cause) {
   auto &state = self->state;
   if (state.agent) self->demonitor(state.agent);
   state.agent = nullptr;
@@ -109,7 +109,7 @@ void lose(self_pointer self, const std::string &cause) {
   wait_for_node(self);
 }
 
-void attach(self_pointer self, const caf::actor &agent) {
+void attach(stand_in_pointer self, const caf::actor &agent) {
   auto &state = self->state;
   if (state.agent) lose(self, place_of(state) + " was started anew");
   state.agent = agent;
@@ -134,7 +134,7 @@ group_ptr take_group(stand_in_state &state, std::uint64_t id) {
   return found.mapped();
 }
 
-void handle(self_pointer self, const credit_frame &frame) {
+void handle(stand_in_pointer self, const credit_frame &frame) {
   const auto &setup = self->state.setup;
   if (!setup.ledger) throw run_error("it asks for prompts, but is no sampler");
   self->state.near = frame.near;
@@ -143,7 +143,7 @@ void handle(self_pointer self, const credit_frame &frame) {
 
 /// Prompts may set out beside a version that the actor is about to have, and wait for it there. Where weights
 /// come over a network, they could wait for long, and others be without.
-void send_ahead(self_pointer self, std::int64_t version) {
+void send_ahead(stand_in_pointer self, std::int64_t version) {
   const auto &state = self->state;
   if (state.agent && state.near)
     self->send(state.setup.ledger, credit_atom::value, as<work_sink>(self), std::int64_t{0}, version);
@@ -151,7 +151,7 @@ void send_ahead(self_pointer self, std::int64_t version) {
 
 /// Tokens go into the journal as they come, but the last ones of a prompt only together with its group: what
 /// the journal knows to be whole is never generated again.
-void handle(self_pointer self, const journal_frame &frame) {
+void handle(stand_in_pointer self, const journal_frame &frame) {
   auto &state = self->state;
   auto record = decode(frame.record);
   const auto *progress = std::get_if<group_progress>(&record.event);
@@ -167,7 +167,7 @@ void handle(self_pointer self, const journal_frame &frame) {
     self->send(state.setup.services.journal, journal_event_ptr(std::move(event)));
 }
 
-void handle(self_pointer self, rollouts_frame &frame) {
+void handle(stand_in_pointer self, rollouts_frame &frame) {
   auto &state = self->state;
   auto &given = work_of(state, frame.id);
   const auto samples = given.prompt->begun ? given.prompt->begun->size() : frame.rollouts.size();
@@ -186,7 +186,7 @@ void handle(self_pointer self, rollouts_frame &frame) {
   for (const auto &sink : state.setup.sinks) self->send(sink, group_ptr(group));
 }
 
-void handle(self_pointer self, scores_frame &frame) {
+void handle(stand_in_pointer self, scores_frame &frame) {
   auto scores = std::make_shared<group_scores>();
   scores->group = take_group(self->state, frame.id);
   scores->scorer = std::move(frame.scorer);
@@ -205,7 +205,7 @@ void check_figures(const rollout_group &group, const std::vector<std::vector<flo
   if (!fits) throw run_error("a group has other numbers of tokens and figures");
 }
 
-void handle(self_pointer self, token_figures_frame &frame) {
+void handle(stand_in_pointer self, token_figures_frame &frame) {
   auto &state = self->state;
   const auto group = take_group(state, frame.id);
   check_figures(*group, frame.figures);
@@ -220,13 +220,13 @@ void handle(self_pointer self, token_figures_frame &frame) {
   }
 }
 
-void handle(self_pointer self, spans_frame &frame) {
+void handle(stand_in_pointer self, spans_frame &frame) {
   const auto &setup = self->state.setup;
   for (auto &each : spans_here(std::move(frame), setup.label, self->state.clocks, now_ns(self)))
     self->send(setup.services.recorder, std::move(each));
 }
 
-void handle(self_pointer self, flushed_frame &frame) {
+void handle(stand_in_pointer self, flushed_frame &frame) {
   auto &state = self->state;
   for (const auto id : frame.begun) work_of(state, id);
   for (const auto id : frame.untouched) work_of(state, id);
@@ -238,7 +238,7 @@ void handle(self_pointer self, flushed_frame &frame) {
 }
 
 /// Started again within its budget, a little later each time.
-void handle(self_pointer self, const failed_frame &frame) {
+void handle(stand_in_pointer self, const failed_frame &frame) {
   auto &state = self->state;
   const auto text = place_of(state) + ": " + frame.text;
   if (frame.input) throw input_error(text);
@@ -251,21 +251,21 @@ void handle(self_pointer self, const failed_frame &frame) {
   self->delayed_send(state.setup.nodes, pause, again_atom::value, state.setup.label, text);
 }
 
-void handle(self_pointer, const work_frame &) {
+void handle(stand_in_pointer, const work_frame &) {
   throw run_error("it sends prompts");
 }
-void handle(self_pointer, const group_frame &) {
+void handle(stand_in_pointer, const group_frame &) {
   throw run_error("it sends groups");
 }
-void handle(self_pointer, const flush_frame &) {
+void handle(stand_in_pointer, const flush_frame &) {
   throw run_error("it tells us to stop");
 }
-void handle(self_pointer, const rank_frame &) {
+void handle(stand_in_pointer, const rank_frame &) {
   throw run_error("it speaks as a rank of a learner");
 }
 
 /// What is no message of ours ends the link, not the run.
-void take_piece(self_pointer self, bool more, const std::string &piece) {
+void take_piece(stand_in_pointer self, bool more, const std::string &piece) {
   auto &state = self->state;
   if (!state.agent || caf::actor_cast<caf::strong_actor_ptr>(state.agent) != self->current_sender()) return;
   std::optional<node_frame> frame;
@@ -290,7 +290,7 @@ void take_piece(self_pointer self, bool more, const std::string &piece) {
   if (const auto *failed = std::get_if<failed_frame>(&*frame)) handle(self, *failed);
 }
 
-void give_work(self_pointer self, const work_ptr &prompt) {
+void give_work(stand_in_pointer self, const work_ptr &prompt) {
   auto &state = self->state;
   auto &given = state.works[prompt->source->id];
   given.prompt = prompt;
@@ -300,7 +300,7 @@ void give_work(self_pointer self, const work_ptr &prompt) {
   if (!state.holds) note_work(self);
 }
 
-void give_group(self_pointer self, const group_ptr &group) {
+void give_group(stand_in_pointer self, const group_ptr &group) {
   auto &state = self->state;
   state.groups[group->source->id] = group;
   if (!state.agent) return give_back(self, place_of(state) + " is gone");
@@ -308,7 +308,7 @@ void give_group(self_pointer self, const group_ptr &group) {
   if (!state.holds) note_work(self);
 }
 
-caf::result<ids_ptr, ids_ptr> flush(self_pointer self) {
+caf::result<ids_ptr, ids_ptr> flush(stand_in_pointer self) {
   auto &state = self->state;
   if (!state.agent) return {no_ids(), no_ids()};
   state.flushing = self->make_response_promise<ids_ptr, ids_ptr>();
@@ -316,7 +316,7 @@ caf::result<ids_ptr, ids_ptr> flush(self_pointer self) {
   return *state.flushing;
 }
 
-caf::behavior behave(self_pointer self, const stand_in_setup &setup) {
+caf::behavior stand_in_behavior(stand_in_pointer self, const stand_in_setup &setup) {
   fail_with_text(self);
   drop_unknown(self);
   self->state.setup = setup;
@@ -343,7 +343,7 @@ caf::behavior behave(self_pointer self, const stand_in_setup &setup) {
 }  // namespace
 
 caf::actor spawn_stand_in(caf::actor_system &system, const stand_in_setup &setup) {
-  return system.spawn(behave, setup);
+  return system.spawn(stand_in_behavior, setup);
 }
 
 }  // namespace slipstream

@@ -21,23 +21,23 @@ struct uplink_state {
   std::vector<span> spans;  ///< told together with the next message, or soon
 };
 
-using self_pointer = caf::stateful_actor<uplink_state> *;
+using uplink_pointer = caf::stateful_actor<uplink_state> *;
 
 constexpr std::size_t most_spans = 64;
 constexpr std::chrono::milliseconds spans_wait{100};
 
-void send_spans(self_pointer self) {
+void send_spans(uplink_pointer self) {
   auto &state = self->state;
   if (state.spans.empty()) return;
   send_frame(self, state.stand_in, spans_frame{now_ns(self), std::exchange(state.spans, {})});
 }
 
-void up(self_pointer self, const node_frame &frame) {
+void up(uplink_pointer self, const node_frame &frame) {
   send_spans(self);
   send_frame(self, self->state.stand_in, frame);
 }
 
-void keep_span(self_pointer self, const span &done) {
+void keep_span(uplink_pointer self, const span &done) {
   auto &spans = self->state.spans;
   spans.push_back(done);
   if (spans.size() >= most_spans)
@@ -48,7 +48,7 @@ void keep_span(self_pointer self, const span &done) {
 
 /// A sampler writes into the journal what it has; `then` is called behind that.
 template <class Then>
-void flush(self_pointer self, Then then) {
+void flush(uplink_pointer self, Then then) {
   const auto sampler = caf::actor_cast<flush_sink>(self->state.actor);
   self->request(sampler, caf::infinite, flush_atom::value)  // our own process; its death is told below
       .then([then](const ids_ptr &begun, const ids_ptr &untouched) { then(*begun, *untouched); },
@@ -56,7 +56,7 @@ void flush(self_pointer self, Then then) {
 }
 
 /// The node goes. What the actor had is given to others by the stand-in, which sees us end.
-void leave(self_pointer self) {
+void leave(uplink_pointer self) {
   auto &state = self->state;
   if (!state.actor || !state.samples) return self->quit();
   flush(self, [self](const auto &, const auto &) {
@@ -65,7 +65,7 @@ void leave(self_pointer self) {
   });
 }
 
-void down(self_pointer self, const node_frame &frame) {
+void down(uplink_pointer self, const node_frame &frame) {
   const auto &actor = self->state.actor;
   if (const auto *work = std::get_if<work_frame>(&frame))
     self->send(caf::actor_cast<work_sink>(actor), work->prompt);
@@ -81,7 +81,7 @@ void down(self_pointer self, const node_frame &frame) {
     throw run_error("the run sent what only a node may say");
 }
 
-void take_piece(self_pointer self, bool more, const std::string &piece) {
+void take_piece(uplink_pointer self, bool more, const std::string &piece) {
   auto &state = self->state;
   if (!state.pieces.add(piece, more)) return;
   auto frame = decode_frame(state.pieces.take());
@@ -91,13 +91,13 @@ void take_piece(self_pointer self, bool more, const std::string &piece) {
     state.early.push_back(std::move(frame));
 }
 
-void attach(self_pointer self, const caf::strong_actor_ptr &actor) {
+void attach(uplink_pointer self, const caf::strong_actor_ptr &actor) {
   self->state.actor = actor;
   self->monitor(caf::actor_cast<caf::actor_addr>(actor));
   for (const auto &frame : std::exchange(self->state.early, {})) down(self, frame);
 }
 
-void on_down(self_pointer self, const caf::down_msg &gone) {
+void on_down(uplink_pointer self, const caf::down_msg &gone) {
   const auto &state = self->state;
   if (state.actor && gone.source == caf::actor_cast<caf::actor_addr>(state.actor))
     up(self, failed_frame{failure_text(gone.reason), gone.reason == caf::sec::invalid_argument});
@@ -110,7 +110,7 @@ token_figures_frame figures_of(const Result &result, bool values,
   return {result.group->source->id, values, result.model, result.version, all};
 }
 
-caf::behavior behave(self_pointer self, const caf::actor &stand_in, bool near) {
+caf::behavior uplink_behavior(uplink_pointer self, const caf::actor &stand_in, bool near) {
   fail_with_text(self);
   drop_unknown(self);
   self->state.stand_in = stand_in;
@@ -154,7 +154,7 @@ caf::behavior behave(self_pointer self, const caf::actor &stand_in, bool near) {
 }  // namespace
 
 caf::actor spawn_uplink(caf::actor_system &system, const caf::actor &stand_in, bool near) {
-  return system.spawn(behave, stand_in, near);
+  return system.spawn(uplink_behavior, stand_in, near);
 }
 
 }  // namespace slipstream

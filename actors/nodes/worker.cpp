@@ -50,14 +50,14 @@ struct worker_state {
   bool connecting = false, leaving = false;
 };
 
-using self_pointer = caf::stateful_actor<worker_state> *;
+using worker_pointer = caf::stateful_actor<worker_state> *;
 
 bool is_plain(const worker_state &state) {
   return state.options.link.security.plain();
 }
 
 /// Ends what was placed here; the run, if it comes back, places it anew.
-void close_session(self_pointer self) {
+void close_session(worker_pointer self) {
   auto &state = self->state;
   if (state.run) self->demonitor(state.run);
   state.run = nullptr;
@@ -66,7 +66,7 @@ void close_session(self_pointer self) {
   state.alone_since_ns = now_ns(self);
 }
 
-void open_session(self_pointer self, const caf::actor &run) {
+void open_session(worker_pointer self, const caf::actor &run) {
   auto &state = self->state;
   close_session(self);
   state.no_link.clear();
@@ -97,7 +97,7 @@ void open_session(self_pointer self, const caf::actor &run) {
              inbox);
 }
 
-void look_for_run(self_pointer self) {
+void look_for_run(worker_pointer self) {
   auto &state = self->state;
   if (state.run || state.connecting || !state.options.join) return;
   state.connecting = true;
@@ -119,7 +119,7 @@ std::string where(const worker_options &options) {
                       : "no run has come to " + to_string(*options.listen);
 }
 
-void tick(self_pointer self) {
+void tick(worker_pointer self) {
   auto &state = self->state;
   if (state.leaving) return;
   look_for_run(self);
@@ -131,7 +131,7 @@ void tick(self_pointer self) {
   self->delayed_send(self, retry, tick_atom::value);
 }
 
-void take_order(self_pointer self, const std::string &label, const caf::actor &stand_in, bool more,
+void take_order(worker_pointer self, const std::string &label, const caf::actor &stand_in, bool more,
                 const std::string &piece) {
   auto &state = self->state;
   if (!state.session || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(state.run)) return;
@@ -144,7 +144,7 @@ void take_order(self_pointer self, const std::string &label, const caf::actor &s
   state.options.say(fmt::format("node \"{}\": runs {}", state.options.name, label));
 }
 
-void ask(self_pointer self, const std::string &model, const std::string &places) {
+void ask(worker_pointer self, const std::string &model, const std::string &places) {
   auto &state = self->state;
   if (!state.session || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(state.run)) return;
   std::vector<endpoint> parents;
@@ -154,7 +154,7 @@ void ask(self_pointer self, const std::string &model, const std::string &places)
   state.session->ask(model, std::move(parents));
 }
 
-void on_down(self_pointer self, const caf::down_msg &down) {
+void on_down(worker_pointer self, const caf::down_msg &down) {
   auto &state = self->state;
   if (state.run && down.source == caf::actor_cast<caf::actor_addr>(state.run)) {
     close_session(self);
@@ -168,7 +168,7 @@ void on_down(self_pointer self, const caf::down_msg &down) {
 }
 
 /// Each actor puts down what it has; then this process may go.
-void leave(self_pointer self) {
+void leave(worker_pointer self) {
   auto &state = self->state;
   if (std::exchange(state.leaving, true)) return;
   const auto uplinks = state.session ? state.session->uplinks() : std::vector<caf::actor>();
@@ -177,21 +177,21 @@ void leave(self_pointer self) {
   self->delayed_send(self, std::chrono::seconds(10), leave_atom::value, true);
 }
 
-void take_news(self_pointer self, const stream_news &news) {
+void take_news(worker_pointer self, const stream_news &news) {
   auto &state = self->state;
   if (!state.session || news.session != state.sessions) return;
   if (!news.arrived) throw run_error("node \"" + state.options.name + "\": no weights come: " + news.failed);
   state.session->take(*news.arrived);
 }
 
-void end(self_pointer self, const std::string &why) {
+void end(worker_pointer self, const std::string &why) {
   auto &state = self->state;
   state.options.say(fmt::format("node \"{}\": {}", state.options.name, why));
   close_session(self);
   if (state.options.join) self->quit();
 }
 
-caf::behavior behave(self_pointer self, const registry *kinds, const worker_options &options) {
+caf::behavior worker_behavior(worker_pointer self, const registry *kinds, const worker_options &options) {
   fail_with_text(self);
   auto &state = self->state;
   state.kinds = kinds;
@@ -238,7 +238,7 @@ int run_worker(const registry &kinds, const worker_options &options) {
   });
   auto &system = *linked;
   caf::scoped_actor self{system};
-  const auto node = system.spawn(behave, &kinds, options);
+  const auto node = system.spawn(worker_behavior, &kinds, options);
   self->monitor(node);
   if (options.listen) {
     const auto place = open_port(node, *options.listen, options.link.security.plain());

@@ -19,15 +19,15 @@ namespace {
 
 using nlohmann::json;
 
-struct type_name {
+struct named_type {
   const char *name;
   at::ScalarType type;
 };
-constexpr std::array type_names{type_name{"F32", at::kFloat},     type_name{"F16", at::kHalf},
-                                type_name{"BF16", at::kBFloat16}, type_name{"I64", at::kLong},
-                                type_name{"I32", at::kInt},       type_name{"U8", at::kByte},
-                                type_name{"F64", at::kDouble},    type_name{"I16", at::kShort},
-                                type_name{"I8", at::kChar},       type_name{"BOOL", at::kBool}};
+constexpr std::array named_types{named_type{"F32", at::kFloat},     named_type{"F16", at::kHalf},
+                                  named_type{"BF16", at::kBFloat16}, named_type{"I64", at::kLong},
+                                  named_type{"I32", at::kInt},       named_type{"U8", at::kByte},
+                                  named_type{"F64", at::kDouble},    named_type{"I16", at::kShort},
+                                  named_type{"I8", at::kChar},       named_type{"BOOL", at::kBool}};
 
 constexpr std::uint64_t largest_header = 100'000'000;  // as the reference reader has it
 
@@ -48,7 +48,7 @@ void read_type(const json &entry, const std::filesystem::path &file, const std::
     refuse(file, "tensor " + name + ": dtype " + (field == entry.end() ? "is missing" : "must be a name"));
   tensor.dtype = field->get<std::string>();
   tensor.type = at::ScalarType::Undefined;
-  for (const type_name &row : type_names)
+  for (const named_type &row : named_types)
     if (tensor.dtype == row.name) tensor.type = row.type;
 }
 
@@ -166,9 +166,9 @@ void write_safetensors(const std::filesystem::path &file,
   std::uint64_t next = 0;
   for (const auto &[name, tensor] : tensors) {
     const at::ScalarType type = stored_type(tensor, floats);
-    const auto row = std::find_if(type_names.begin(), type_names.end(),
-                                  [&](const type_name &each) { return each.type == type; });
-    if (row == type_names.end() || header.contains(name))
+    const auto row = std::find_if(named_types.begin(), named_types.end(),
+                                  [&](const named_type &each) { return each.type == type; });
+    if (row == named_types.end() || header.contains(name))
       throw run_error(file.string() + ": tensor " + name +
                       " has a type that cannot be stored or comes twice");
     const std::uint64_t end = next + static_cast<std::uint64_t>(tensor.numel()) * c10::elementSize(type);

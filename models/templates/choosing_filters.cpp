@@ -77,15 +77,15 @@ value chosen(const value &self, const arguments &given, budget &spending) {
   return spending.sequence(std::move(made), kind::generator);
 }
 
-constexpr std::array rows{filter_row{"map", map}, filter_row{"select", chosen<true, false>},
-                          filter_row{"reject", chosen<false, false>},
-                          filter_row{"selectattr", chosen<true, true>},
-                          filter_row{"rejectattr", chosen<false, true>}};
+constexpr std::array choosing_filters_rows{filter_row{"map", map}, filter_row{"select", chosen<true, false>},
+                                           filter_row{"reject", chosen<false, false>},
+                                           filter_row{"selectattr", chosen<true, true>},
+                                           filter_row{"rejectattr", chosen<false, true>}};
 
 }  // namespace
 
 std::span<const filter_row> choosing_filters() {
-  return rows;
+  return choosing_filters_rows;
 }
 
 }  // namespace slipstream::jinja

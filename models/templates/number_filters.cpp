@@ -124,13 +124,14 @@ value sum(const value &self, const arguments &given, budget &spending) {
   return made;
 }
 
-constexpr std::array rows{filter_row{"int", to_int}, filter_row{"float", to_float},
-                          filter_row{"abs", absolute}, filter_row{"round", rounded}, filter_row{"sum", sum}};
+constexpr std::array number_filters_rows{filter_row{"int", to_int}, filter_row{"float", to_float},
+                                         filter_row{"abs", absolute}, filter_row{"round", rounded},
+                                         filter_row{"sum", sum}};
 
 }  // namespace
 
 std::span<const filter_row> number_filters() {
-  return rows;
+  return number_filters_rows;
 }
 
 }  // namespace slipstream::jinja

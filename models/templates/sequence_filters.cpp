@@ -115,7 +115,7 @@ value slice(const value &self, const arguments &given, budget &spending) {
   return spending.sequence(std::move(made), kind::generator);
 }
 
-constexpr std::array rows{
+constexpr std::array sequence_filters_rows{
     filter_row{"length", length}, filter_row{"count", length}, filter_row{"list", list},
     filter_row{"first", first},   filter_row{"last", last},    filter_row{"default", default_of},
     filter_row{"d", default_of},  filter_row{"join", join},    filter_row{"reverse", reverse},
@@ -124,7 +124,7 @@ constexpr std::array rows{
 }  // namespace
 
 std::span<const filter_row> sequence_filters() {
-  return rows;
+  return sequence_filters_rows;
 }
 
 }  // namespace slipstream::jinja

@@ -96,14 +96,14 @@ value extreme(const value &self, const arguments &given, budget &spending) {
   return best;
 }
 
-constexpr std::array rows{filter_row{"sort", sort}, filter_row{"dictsort", dictsort},
-                          filter_row{"unique", unique}, filter_row{"min", extreme<-1>},
-                          filter_row{"max", extreme<1>}};
+constexpr std::array sorting_filters_rows{filter_row{"sort", sort}, filter_row{"dictsort", dictsort},
+                                          filter_row{"unique", unique}, filter_row{"min", extreme<-1>},
+                                          filter_row{"max", extreme<1>}};
 
 }  // namespace
 
 std::span<const filter_row> sorting_filters() {
-  return rows;
+  return sorting_filters_rows;
 }
 
 }  // namespace slipstream::jinja

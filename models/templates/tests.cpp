@@ -65,7 +65,7 @@ bool has_case(const value &self, const arguments &given, budget &spending) {
   return truth(find_text_test(Upper ? "isupper" : "islower")(text, given, spending));
 }
 
-constexpr std::array rows{
+constexpr std::array test_rows{
     test_row{"defined", is_defined},
     test_row{"undefined", is_one_of<kind::undefined>},
     test_row{"none", is_one_of<kind::none>},
@@ -109,14 +109,14 @@ constexpr std::array rows{
 }  // namespace
 
 const test_row *find_test(std::string_view name) {
-  for (const test_row &each : rows)
+  for (const test_row &each : test_rows)
     if (each.name == name) return &each;
   return nullptr;
 }
 
 std::string test_names() {
   std::string all;
-  for (const test_row &each : rows) all += (all.empty() ? "" : ", ") + std::string(each.name);
+  for (const test_row &each : test_rows) all += (all.empty() ? "" : ", ") + std::string(each.name);
   return all;
 }
 

@@ -144,24 +144,24 @@ value tojson(const value &self, const arguments &given, budget &spending) {
   return spending.text(std::move(made));
 }
 
-constexpr std::array rows{filter_row{"upper", changed<upper>},
-                          filter_row{"lower", changed<lower>},
-                          filter_row{"capitalize", changed<capitalized>},
-                          filter_row{"title", changed<title_of_words>},
-                          filter_row{"trim", trim},
-                          filter_row{"replace", replace},
-                          filter_row{"string", string},
-                          filter_row{"safe", safe},
-                          filter_row{"format", format},
-                          filter_row{"indent", indent},
-                          filter_row{"center", center},
-                          filter_row{"truncate", truncate},
-                          filter_row{"tojson", tojson}};
+constexpr std::array text_filters_rows{filter_row{"upper", changed<upper>},
+                                       filter_row{"lower", changed<lower>},
+                                       filter_row{"capitalize", changed<capitalized>},
+                                       filter_row{"title", changed<title_of_words>},
+                                       filter_row{"trim", trim},
+                                       filter_row{"replace", replace},
+                                       filter_row{"string", string},
+                                       filter_row{"safe", safe},
+                                       filter_row{"format", format},
+                                       filter_row{"indent", indent},
+                                       filter_row{"center", center},
+                                       filter_row{"truncate", truncate},
+                                       filter_row{"tojson", tojson}};
 
 }  // namespace
 
 std::span<const filter_row> text_filters() {
-  return rows;
+  return text_filters_rows;
 }
 
 }  // namespace slipstream::jinja

@@ -10,7 +10,7 @@ namespace slipstream::jinja {
 namespace {
 
 template <std::string (*Change)(std::string_view)>
-value changed(const value &self, const arguments &given, budget &spending) {
+value method_changed(const value &self, const arguments &given, budget &spending) {
   const bound none("a string's method", given, {});
   spending.spend(self.text().size() / 8);
   spending.room(3 * self.text().size());
@@ -101,7 +101,7 @@ value count(const value &self, const arguments &given, budget &) {
   return value(times);
 }
 
-value replace(const value &self, const arguments &given, budget &spending) {
+value replaced(const value &self, const arguments &given, budget &spending) {
   const bound args("replace", given, {"old", "new", "count"}, 2);
   return spending.text(replaced(self.text(), args.text(0), args.text(1), args.integer(2, -1), spending));
 }
@@ -164,44 +164,44 @@ value formatted_by_fields(const value &self, const arguments &given, budget &spe
   return spending.text(filled_fields(self.text(), given, spending));
 }
 
-struct row {
+struct text_method_row {
   std::string_view name;
   method call;
 };
-constexpr std::array rows{row{"strip", stripped<true, true>},
-                          row{"lstrip", stripped<true, false>},
-                          row{"rstrip", stripped<false, true>},
-                          row{"split", split<false>},
-                          row{"rsplit", split<true>},
-                          row{"splitlines", lines},
-                          row{"startswith", begins<true>},
-                          row{"endswith", begins<false>},
-                          row{"replace", replace},
-                          row{"upper", changed<upper>},
-                          row{"lower", changed<lower>},
-                          row{"title", changed<title>},
-                          row{"capitalize", changed<capitalized>},
-                          row{"swapcase", changed<swapped_case>},
-                          row{"join", join},
-                          row{"find", found<false, false>},
-                          row{"rfind", found<true, false>},
-                          row{"index", found<false, true>},
-                          row{"rindex", found<true, true>},
-                          row{"count", count},
-                          row{"partition", partition<false>},
-                          row{"rpartition", partition<true>},
-                          row{"removeprefix", removed<true>},
-                          row{"removesuffix", removed<false>},
-                          row{"ljust", padded_to<side::right>},
-                          row{"rjust", padded_to<side::left>},
-                          row{"center", padded_to<side::both>},
-                          row{"zfill", zero_filled},
-                          row{"format", formatted_by_fields}};
+constexpr std::array text_method_rows{text_method_row{"strip", stripped<true, true>},
+                                      text_method_row{"lstrip", stripped<true, false>},
+                                      text_method_row{"rstrip", stripped<false, true>},
+                                      text_method_row{"split", split<false>},
+                                      text_method_row{"rsplit", split<true>},
+                                      text_method_row{"splitlines", lines},
+                                      text_method_row{"startswith", begins<true>},
+                                      text_method_row{"endswith", begins<false>},
+                                      text_method_row{"replace", replaced},
+                                      text_method_row{"upper", method_changed<upper>},
+                                      text_method_row{"lower", method_changed<lower>},
+                                      text_method_row{"title", method_changed<title>},
+                                      text_method_row{"capitalize", method_changed<capitalized>},
+                                      text_method_row{"swapcase", method_changed<swapped_case>},
+                                      text_method_row{"join", join},
+                                      text_method_row{"find", found<false, false>},
+                                      text_method_row{"rfind", found<true, false>},
+                                      text_method_row{"index", found<false, true>},
+                                      text_method_row{"rindex", found<true, true>},
+                                      text_method_row{"count", count},
+                                      text_method_row{"partition", partition<false>},
+                                      text_method_row{"rpartition", partition<true>},
+                                      text_method_row{"removeprefix", removed<true>},
+                                      text_method_row{"removesuffix", removed<false>},
+                                      text_method_row{"ljust", padded_to<side::right>},
+                                      text_method_row{"rjust", padded_to<side::left>},
+                                      text_method_row{"center", padded_to<side::both>},
+                                      text_method_row{"zfill", zero_filled},
+                                      text_method_row{"format", formatted_by_fields}};
 
 }  // namespace
 
 method find_text_method(std::string_view name) {
-  for (const row &each : rows)
+  for (const text_method_row &each : text_method_rows)
     if (each.name == name) return each.call;
   return nullptr;
 }

@@ -54,25 +54,25 @@ value printable(const value &self, const arguments &given, budget &spending) {
   return self.text().empty() ? value(true) : all_are<is_printable>(self, given, spending);
 }
 
-struct row {
+struct text_test_row {
   std::string_view name;
   method call;
 };
-constexpr std::array rows{row{"isspace", all_are<is_space>},
-                          row{"isalpha", all_are<is_letter>},
-                          row{"isdigit", all_are<digit>},
-                          row{"isnumeric", all_are<digit>},
-                          row{"isdecimal", all_are<is_decimal>},
-                          row{"isalnum", all_are<letter_or_digit>},
-                          row{"isascii", ascii},
-                          row{"isprintable", printable},
-                          row{"islower", all_cased<is_lower, is_upper>},
-                          row{"isupper", all_cased<is_upper, is_lower>}};
+constexpr std::array text_test_rows{text_test_row{"isspace", all_are<is_space>},
+                                    text_test_row{"isalpha", all_are<is_letter>},
+                                    text_test_row{"isdigit", all_are<digit>},
+                                    text_test_row{"isnumeric", all_are<digit>},
+                                    text_test_row{"isdecimal", all_are<is_decimal>},
+                                    text_test_row{"isalnum", all_are<letter_or_digit>},
+                                    text_test_row{"isascii", ascii},
+                                    text_test_row{"isprintable", printable},
+                                    text_test_row{"islower", all_cased<is_lower, is_upper>},
+                                    text_test_row{"isupper", all_cased<is_upper, is_lower>}};
 
 }  // namespace
 
 method find_text_test(std::string_view name) {
-  for (const row &each : rows)
+  for (const text_test_row &each : text_test_rows)
     if (each.name == name) return each.call;
   return nullptr;
 }

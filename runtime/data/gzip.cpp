@@ -11,7 +11,7 @@
 namespace slipstream {
 namespace {
 
-constexpr std::size_t piece = 1U << 18;
+constexpr std::size_t gzip_piece = 1U << 18;
 constexpr int gzip_only = 15 + 16;  // window bits, and zlib's mark for the gzip format
 constexpr char first_byte = '\x1F';
 
@@ -63,7 +63,7 @@ class gzip_unpacker final : public unpacker {
   }
 
   z_stream stream_{};
-  std::vector<Bytef> buffer_ = std::vector<Bytef>(piece);
+  std::vector<Bytef> buffer_ = std::vector<Bytef>(gzip_piece);
   bool between_ = false;  ///< a member has ended, and none has begun
   std::size_t padding_ = 0, junk_ = 0;
 };

@@ -12,7 +12,7 @@ namespace slipstream {
 
 namespace {
 
-constexpr int demonstrations = 6000, prompts = 4000, heldout = 256;
+constexpr int demonstrations = 6000, sort_prompts = 4000, sort_heldout = 256;
 
 // Lengths are equally likely: about 2,564 of the 9,990 four-digit strings with two different digits are
 // taken.
@@ -59,8 +59,8 @@ std::vector<made_file> make_sort(std::uint64_t seed) {
     demonstrated += fmt::format("{{\"prompt\":\"sort {}=\",\"response\":\"{}\"}}\n", digits,
                                 up ? ascending(digits) : descending(digits));
   }
-  const auto trained = answered_prompts(prompts, digits_of, taken);
-  const auto held = answered_prompts(heldout, digits_of, taken);
+  const auto trained = answered_prompts(sort_prompts, digits_of, taken);
+  const auto held = answered_prompts(sort_heldout, digits_of, taken);
   return {{"demonstrations.jsonl", demonstrated}, {"prompts.jsonl", trained}, {"heldout.jsonl", held}};
 }
 

@@ -8,7 +8,7 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 /// Who speaks, as ShareGPT's data and those like them name it.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 9> speakers{
@@ -33,8 +33,8 @@ std::string needs_both(const std::string &where) {
 }
 
 // A null says as much as an absent field: tables fill the fields of all messages with them.
-json without_nulls(const json &message) {
-  json kept = json::object();
+ordered_json without_nulls(const ordered_json &message) {
+  ordered_json kept = ordered_json::object();
   for (const auto &[name, value] : message.items())
     if (!value.is_null() || name == "content") kept[name] = value;
   return kept;
@@ -42,10 +42,10 @@ json without_nulls(const json &message) {
 
 }  // namespace
 
-chat_message message_reader::read(const json &given, std::size_t index) const {
+chat_message message_reader::read(const ordered_json &given, std::size_t index) const {
   const auto where = fmt::format("message {} of {}", index + 1, field);
   if (!given.is_object()) fail(needs_both(where));
-  json rest = without_nulls(given);
+  ordered_json rest = without_nulls(given);
   if (rest.contains("from") || rest.contains("value")) rename_sharegpt(rest, where);
   const auto role = rest.find("role");
   if (role == rest.end() || !role->is_string()) fail(needs_both(where));
@@ -58,7 +58,7 @@ chat_message message_reader::read(const json &given, std::size_t index) const {
 }
 
 // {"from": "human", "value": "…"}
-void message_reader::rename_sharegpt(json &message, const std::string &where) const {
+void message_reader::rename_sharegpt(ordered_json &message, const std::string &where) const {
   if (message.contains("role") || message.contains("content"))
     fail(where + " has both \"role\" or \"content\" and \"from\" or \"value\"; keep one way of the two");
   const auto from = message.find("from");
@@ -67,7 +67,7 @@ void message_reader::rename_sharegpt(json &message, const std::string &where) co
   for (const auto &[theirs, ours] : speakers) {
     known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", theirs);
     if (*from != theirs) continue;
-    json renamed{{"role", ours}};
+    ordered_json renamed{{"role", ours}};
     for (const auto &[name, value] : message.items())
       if (name != "from") renamed[name == "value" ? "content" : name] = value;
     message = std::move(renamed);
@@ -81,7 +81,7 @@ void message_reader::rename_sharegpt(json &message, const std::string &where) co
 
 // A content that is no text (a list of parts, or null beside a call of a tool) stands among the other fields,
 // and its texts make the content.
-void message_reader::read_content(json &rest, chat_message &made, const std::string &where) const {
+void message_reader::read_content(ordered_json &rest, chat_message &made, const std::string &where) const {
   const auto content = rest.find("content");
   if (content != rest.end() && content->is_string()) {
     made.content = content->get<std::string>();
@@ -95,7 +95,7 @@ void message_reader::read_content(json &rest, chat_message &made, const std::str
   }
 }
 
-std::string message_reader::parts_text(const json &parts, const std::string &where) const {
+std::string message_reader::parts_text(const ordered_json &parts, const std::string &where) const {
   std::string text;
   if (parts.empty()) fail(where + ": \"content\" is an empty list; write a text, or parts that hold texts");
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -113,7 +113,7 @@ std::string message_reader::parts_text(const json &parts, const std::string &whe
 }
 
 // All of an answer is trained on or nothing, and nothing else ever is.
-void message_reader::read_training(json &rest, chat_message &made, const std::string &where) const {
+void message_reader::read_training(ordered_json &rest, chat_message &made, const std::string &where) const {
   for (const char *key : unlearnable)
     if (rest.contains(key))
       fail(fmt::format(

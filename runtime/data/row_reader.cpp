@@ -15,13 +15,13 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 constexpr std::string_view sample_row = "{\"prompt\": \"…\"}";
 
 }  // namespace
 
-std::string described(const json &value) {
+std::string described(const ordered_json &value) {
   if (value.is_number() || value.is_boolean() || value.is_null()) return value.dump();
   return value.is_array() ? "an array" : value.is_object() ? "an object" : "a string";
 }
@@ -39,20 +39,20 @@ row_reader::row_reader(std::string_view text, const std::filesystem::path &file,
 // parser builds a stack as deep; rows have little.
 row_reader::json row_reader::parsed(std::string_view text, const std::string &what) const {
   std::vector<std::set<std::string>> given;  // names, by open object
-  const auto strictly = [&](int depth, json::parse_event_t event, json &part) {
+  const auto strictly = [&](int depth, ordered_json::parse_event_t event, ordered_json &part) {
     if (depth > 32)
       fail("the " + what + " is nested too deeply; a row is one flat object, as in " +
            std::string(sample_row));
-    if (event == json::parse_event_t::object_start) given.emplace_back();
-    if (event == json::parse_event_t::object_end) given.pop_back();
-    if (event == json::parse_event_t::key && !given.back().insert(part.get<std::string>()).second)
+    if (event == ordered_json::parse_event_t::object_start) given.emplace_back();
+    if (event == ordered_json::parse_event_t::object_end) given.pop_back();
+    if (event == ordered_json::parse_event_t::key && !given.back().insert(part.get<std::string>()).second)
       fail(fmt::format("the {} has {} twice, and only one of the two can be meant; remove the other", what,
                        part.dump()));
     return true;
   };
   try {
-    return json::parse(text, strictly);
-  } catch (const json::parse_error &error) {
+    return ordered_json::parse(text, strictly);
+  } catch (const ordered_json::parse_error &error) {
     const auto at = error.byte == 0 ? 1 : error.byte;
     if (std::string_view(error.what()).find("UTF-8") != std::string_view::npos)
       fail(fmt::format("the text is not UTF-8 at byte {} of the {}; convert the file to UTF-8", at, what));
@@ -60,7 +60,7 @@ row_reader::json row_reader::parsed(std::string_view text, const std::string &wh
         "not valid JSON at byte {} of the {}; each line holds one object, as in {}, or the file is "
         "one array of objects",
         at, what, sample_row));
-  } catch (const json::exception &) {
+  } catch (const ordered_json::exception &) {
     fail("the " + what + " holds a number that is out of range; a score is an ordinary number");
   }
 }
@@ -81,8 +81,8 @@ std::string row_reader::named(std::string_view field) const {
 }
 
 // Into objects by name and into lists by number, from 0; null where nothing is.
-const json *row_reader::at_path(std::string_view path) const {
-  const json *here = &row_;
+const ordered_json *row_reader::at_path(std::string_view path) const {
+  const ordered_json *here = &row_;
   while (true) {
     const auto dot = path.find('.');
     const auto step = path.substr(0, dot);
@@ -103,8 +103,8 @@ const json *row_reader::at_path(std::string_view path) const {
 }
 
 // A null says as much as an absent field.
-const json &row_reader::value(std::string_view field) const {
-  static const json nothing;
+const ordered_json &row_reader::value(std::string_view field) const {
+  static const ordered_json nothing;
   const std::string own(field);
   const auto renamed = names_.find(own);
   const auto &name = renamed == names_.end() ? own : renamed->second;
@@ -174,14 +174,14 @@ double row_reader::label() const {
 // Some data sets hold lists as JSON in a text, so that a table can have them in a column.
 row_reader::json row_reader::list_of(std::string_view field) const {
   const auto &given = value(field);
-  json list =
+  ordered_json list =
       given.is_string() ? parsed(given.get_ref<const std::string &>(), "text in " + named(field)) : given;
   if (!list.is_array()) fail(fmt::format("{} must be a list", named(field)));
   return list;
 }
 
 // What a template is to know besides, as the TRL library passes it on: {"enable_thinking": false}.
-void row_reader::add_arguments(json &extras) const {
+void row_reader::add_arguments(ordered_json &extras) const {
   constexpr std::string_view field = "chat_template_kwargs";
   if (!says(field)) return;
   if (!is_object(field)) fail(fmt::format("{} must be an object", named(field)));
@@ -197,7 +197,7 @@ void row_reader::add_arguments(json &extras) const {
 }
 
 std::string row_reader::extras() const {
-  json made = json::object();
+  ordered_json made = ordered_json::object();
   for (const char *field : {"tools", "documents"})
     if (says(field)) made[field] = list_of(field);
   add_arguments(made);

@@ -10,7 +10,7 @@
 namespace slipstream {
 namespace {
 
-constexpr std::size_t piece = 1U << 18;
+constexpr std::size_t zstd_piece = 1U << 18;
 constexpr std::size_t large_file = 8U << 20;
 
 class zstd_unpacker final : public unpacker {
@@ -53,7 +53,7 @@ class zstd_unpacker final : public unpacker {
     void operator()(ZSTD_DCtx *stream) const { ZSTD_freeDCtx(stream); }
   };
   std::unique_ptr<ZSTD_DCtx, freed> stream_{ZSTD_createDCtx()};
-  std::vector<char> buffer_ = std::vector<char>(piece);
+  std::vector<char> buffer_ = std::vector<char>(zstd_piece);
   int window_bits_;
   bool whole_ = false;  ///< a frame has ended, and none has begun
   bool any_ = false;    ///< a frame has ended

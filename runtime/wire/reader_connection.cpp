@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t longest_join = 1 << 16;
 constexpr std::size_t longest_want = (std::size_t{1} << 20) + 64;  // bitmaps of 8 M chunks
-constexpr std::size_t longest_outgoing = 64;
+constexpr std::size_t most_replies = 64;
 constexpr std::size_t most_slots = 4;       // of one reader, not given back
 constexpr std::int64_t chunks_a_turn = 16;  // of work between two looks at what else there is to do
 constexpr std::size_t most_models = 64;
@@ -168,7 +168,7 @@ void reader_connection::to_idle() {
 }
 
 void reader_connection::say(frame_kind kind, std::uint64_t argument, std::string payload) {
-  if (outgoing_.size() >= longest_outgoing) return stream_.close("the other side takes nothing");
+  if (outgoing_.size() >= most_replies) return stream_.close("the other side takes nothing");
   outgoing_.push_back({kind, argument, std::move(payload)});
   woken_.set();
 }
