@@ -1,20 +1,50 @@
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/commands/commands.hpp"
 #include "actors/commands/output.hpp"
 #include "actors/commands/version.hpp"
+#include "actors/nodes/links.hpp"
 #include "actors/threads.hpp"
 #include "runtime/plumbing/blas.hpp"
 #include "runtime/plumbing/descriptors.hpp"
+#include "runtime/plumbing/resources.hpp"
 #include "runtime/plumbing/say.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace {
+
+#ifndef __SANITIZE_ADDRESS__
+// Called before the libraries are set up: OpenBLAS asks for 128 MB then, and goes on asking for ever where a
+// limit on the address space denies them.
+void refuse_small_address_space(int, char **, char **) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  constexpr std::size_t wanted = std::size_t{256} << 20U;
+  void *room = ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room != MAP_FAILED) {
+    ::munmap(room, wanted);
+    return;
+  }
+  constexpr std::string_view text =
+      "error: the limit on address space (ulimit -v) is too low for LibTorch and its BLAS; raise it or take "
+      "it "
+      "away (a container limits memory by other means)\n";
+  (void)!::write(STDERR_FILENO, text.data(), text.size());
+  ::_exit(1);
+}
+
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const before_libraries)(int, char **, char **) = refuse_small_address_space;
+#endif
 
 void add_topology_arguments(CLI::App *command, slipstream::topology_arguments &arguments) {
   command->add_option("files", arguments.files, "topology files")->required();
@@ -51,6 +81,7 @@ int main(int argc, char **argv) {
   slipstream::open_standard_descriptors();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a text, not a death
   slipstream::set_thread_environment(argv);
+  slipstream::install_last_words("setting the program up");
   CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
   app.require_subcommand(1);
   app.set_version_flag("--version", slipstream::version_text, "what this program is made of");
@@ -246,5 +277,10 @@ int main(int argc, char **argv) {
     if (*certs) return slipstream::certs_command(nodes);
     return slipstream::data_command(task, folder, seed);
   };
-  return slipstream::run_and_tell(ended);
+  const int code = slipstream::run_and_tell(ended);
+  if (slipstream::linked_system::any_left_behind()) {  // whose threads still use what exit() would take down
+    std::fflush(nullptr);
+    ::_exit(code);
+  }
+  return code;
 }

@@ -95,7 +95,8 @@ recorder_actor::behavior_type recorder_behavior(recorder_pointer self, const rec
 
 }  // namespace
 
-recorder_actor spawn_recorder(caf::actor_system &system, const recorder_setup &setup) {
+recorder_actor spawn_recorder(caf::actor_system &system, bool detached, const recorder_setup &setup) {
+  if (detached) return system.spawn<caf::detached>(recorder_behavior, setup);
   return system.spawn(recorder_behavior, setup);
 }
 

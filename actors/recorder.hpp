@@ -23,6 +23,6 @@ struct recorder_setup {
 
 /// Writes what happens: metrics, spans, and the progress line. Answers flush with the run's totals: seconds,
 /// tokens by actor, and the share of the time that each actor computed.
-recorder_actor spawn_recorder(caf::actor_system &system, const recorder_setup &setup);
+recorder_actor spawn_recorder(caf::actor_system &system, bool detached, const recorder_setup &setup);
 
 }  // namespace slipstream

@@ -51,37 +51,63 @@ std::map<std::string, std::filesystem::path> further_metrics(const preflight &pl
   return files;
 }
 
+/// Ends the actors of a run that does not come to be, or the system would wait for them for ever.
+class unfinished_start {
+ public:
+  using named_actors = std::vector<std::pair<std::string, caf::strong_actor_ptr>>;
+
+  ~unfinished_start() {
+    end(first_);
+    if (further_) end(*further_);
+  }
+  template <class Handle>
+  Handle add(const std::string &name, Handle handle) {
+    first_.emplace_back(name, caf::actor_cast<caf::strong_actor_ptr>(handle));
+    return handle;
+  }
+  /// Those that are in the list when the time comes, too.
+  void add_later(const named_actors &further) { further_ = &further; }
+  void finish() {
+    first_.clear();
+    further_ = nullptr;
+  }
+
+ private:
+  static void end(const named_actors &actors) {
+    for (const auto &[name, actor] : actors)  // nodes are told that the run has ended
+      caf::anon_send_exit(caf::actor_cast<caf::actor>(actor),
+                          name == "nodes" ? caf::exit_reason::user_shutdown : caf::exit_reason::kill);
+  }
+
+  named_actors first_;
+  const named_actors *further_ = nullptr;
+};
+
 run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
-                            const run_options &options, bool resume) {
+                            const run_options &options, bool resume, unfinished_start &start) {
   const auto &graph = plan.graph();
   run_services services;
-  services.journal = spawn_journal(system, paths.journal, options.detached);
-  services.supervisor = spawn_supervisor(system);
+  services.journal = start.add("journal", spawn_journal(system, paths.journal, options.detached));
+  services.supervisor = start.add("supervisor", spawn_supervisor(system));
   services.slots = std::make_shared<compute_slots>(run_cores(graph));
   services.waits = std::make_shared<wait_table>();
   services.deadline = std::chrono::seconds(2 * graph.run.stall_after + 5);  // the watchdog speaks first
-  services.recorder = spawn_recorder(system, {paths.metrics,
-                                              paths.trace,
-                                              {options.progress, graph.run.name, graph.run.updates},
-                                              services.supervisor,
-                                              resume,
-                                              further_metrics(plan, paths)});
+  services.recorder =
+      start.add("recorder", spawn_recorder(system, options.detached,
+                                           {paths.metrics,
+                                            paths.trace,
+                                            {options.progress, graph.run.name, graph.run.updates},
+                                            services.supervisor,
+                                            resume,
+                                            further_metrics(plan, paths)}));
   return services;
 }
 
-/// Spawns the actors of the graph, consumers first. When one cannot be had the others end, or the system
-/// would wait for them for ever.
+/// Spawns the actors of the graph, consumers first.
 void spawn_nodes(spawn_context &context) {
   const auto &plan = context.plan;
-  try {
-    for (const auto index : plan.spawn_order())
-      context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
-  } catch (...) {
-    for (const auto &[name, actor] : context.owned)  // nodes are told that the run has ended
-      caf::anon_send_exit(caf::actor_cast<caf::actor>(actor),
-                          name == "nodes" ? caf::exit_reason::user_shutdown : caf::exit_reason::kill);
-    throw;
-  }
+  for (const auto index : plan.spawn_order())
+    context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
 }
 
 /// The figures that everybody reads first stand at the top of the summary.
@@ -253,19 +279,22 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
     const auto model = text_key(*learner, "model");
     first[model] = first_weights(plan, *learner, resumed);
   }
-  for (const auto &[model, snapshot] : first) weights[model] = spawn_weights(system, snapshot);
-  const auto services = spawn_services(system, plan, paths, options, resumed != nullptr);
+  unfinished_start start;
+  for (const auto &[model, snapshot] : first)
+    weights[model] = start.add("weights", spawn_weights(system, snapshot));
+  const auto services = spawn_services(system, plan, paths, options, resumed != nullptr, start);
   open_journal(plan, services, resumed);
   spawn_context context{system,
                         plan,
                         services,
                         weights.at(plan.learned_model()),
-                        spawn_books(system, plan, services, resumed),
+                        start.add("ledger", spawn_books(system, plan, services, resumed)),
                         paths,
                         first,
                         weights,
                         resumed,
                         options.detached};
+  start.add_later(context.owned);
   context.own("journal", services.journal);
   context.own("recorder", services.recorder);
   for (const auto &[model, actor] : weights)
@@ -297,6 +326,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   caf::anon_send(context.ledger, subscribe_atom::value,
                  caf::actor_cast<loader_actor>(context.inboxes.at(plan.loader().name)),
                  direct == context.buffers.end() ? sample_sink() : sample_sink(direct->second));
+  start.finish();
   return services.supervisor;
 }
 

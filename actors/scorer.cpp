@@ -136,8 +136,9 @@ model_scorer_actor::behavior_type recompute_logprobs(judge_pointer self, const m
 
 }  // namespace
 
-scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, group_rule rule,
-                               std::vector<score_sink> sinks) {
+scorer_actor spawn_text_scorer(caf::actor_system &system, bool detached, const std::string &name,
+                               group_rule rule, std::vector<score_sink> sinks) {
+  if (detached) return system.spawn<caf::detached>(score_texts, name, std::move(rule), std::move(sinks));
   return system.spawn(score_texts, name, std::move(rule), std::move(sinks));
 }
 

@@ -13,8 +13,8 @@
 namespace slipstream {
 
 /// Scores every rollout of a group by a rule.
-scorer_actor spawn_text_scorer(caf::actor_system &system, const std::string &name, group_rule rule,
-                               std::vector<score_sink> sinks);
+scorer_actor spawn_text_scorer(caf::actor_system &system, bool detached, const std::string &name,
+                               group_rule rule, std::vector<score_sink> sinks);
 
 struct model_scorer_setup {
   compute_share share;

@@ -11,6 +11,7 @@
 #include "actors/commands/interrupts.hpp"
 #include "actors/nodes/worker.hpp"
 #include "models/error.hpp"
+#include "runtime/plumbing/resources.hpp"
 #include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
@@ -67,6 +68,7 @@ int node_command(const node_arguments &arguments) {
   registry kinds;
   register_builtin(kinds);
   catch_interrupts();
+  require_resources({24, 32, std::size_t{1} << 30U});
   if (arguments.tied) tie_to_input();
   return run_worker(kinds, options);
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@
 #include "models/files/json.hpp"
 #include "runtime/journal/resume.hpp"
 #include "runtime/nodes/launcher.hpp"
+#include "runtime/plumbing/resources.hpp"
 #include "runtime/plumbing/say.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/topology/resolved.hpp"
@@ -53,7 +55,18 @@ std::unique_ptr<node_launcher> launch_nodes(const topology &graph, run_options &
   return launcher;
 }
 
+/// A thread for each actor, and those of CAF, the links and the progress of a run; what files it keeps open,
+/// and what OpenBLAS and the heap set aside for each thread that computes.
+resource_needs needs_of(const preflight &stage) {
+  std::size_t actors = 0;
+  for (const auto &actor : stage.graph().actors)
+    actors += static_cast<std::size_t>(std::max<std::int64_t>(1, replica_count(actor)));
+  return {actors + (places_actors(stage.graph()) ? 16 : 8), places_actors(stage.graph()) ? 48U : 16U,
+          (actors * 192 + 512) << 20U};
+}
+
 nlohmann::json run_here_and_on_nodes(preflight &stage, const run_options &options) {
+  require_resources(needs_of(stage));
   const linked_system linked([&](caf::actor_system_config &config) { configure(config, stage.graph()); });
   return run_topology(*linked, stage, options);
 }

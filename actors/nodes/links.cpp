@@ -4,9 +4,11 @@
 #include <caf/io/all.hpp>
 #include <caf/openssl/all.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -36,16 +38,36 @@ struct linked_system::parts {
 linked_system::linked_system(const std::function<void(caf::actor_system_config &)> &configure)
     : parts_(std::make_shared<parts>(configure)) {}
 
+namespace {
+
+std::atomic<bool> left_behind{false};
+
+/// Whether `last` has gone within the time; it is let go by a thread of its own, for it may take for ever.
+bool ends_within(std::chrono::seconds limit, std::shared_ptr<void> last) {
+  const auto gone = std::make_shared<std::promise<void>>();
+  const auto done = gone->get_future();
+  const auto kept = new std::shared_ptr<void>(std::move(last));  // not deleted if there is no thread
+  std::thread([gone, kept] {
+    delete kept;
+    gone->set_value();
+  }).detach();
+  return done.wait_for(limit) == std::future_status::ready;
+}
+
+}  // namespace
+
 linked_system::~linked_system() {
   // a system waits for its logger, which the blocking actors of a thread leave behind there
   caf::logger::set_current_actor_system(nullptr);
-  const auto gone = std::make_shared<std::promise<void>>();
-  const auto done = gone->get_future();
-  std::thread([gone, last = std::exchange(parts_, nullptr)]() mutable {
-    last.reset();
-    gone->set_value();
-  }).detach();
-  done.wait_for(std::chrono::seconds(10));
+  try {
+    if (!ends_within(std::chrono::seconds(4), std::exchange(parts_, nullptr))) left_behind = true;
+  } catch (const std::system_error &) {  // no thread can be started
+    left_behind = true;
+  }
+}
+
+bool linked_system::any_left_behind() {
+  return left_behind;
 }
 
 caf::actor_system &linked_system::operator*() const {

@@ -60,7 +60,8 @@ struct link_options {
 void configure_links(caf::actor_system_config &config, const link_options &options);
 
 /// An actor system with links. CAF 0.17.6 never ends one while a peer that was connected to has not said a
-/// word (a stopped process, a port of something else): then it is left behind after some seconds.
+/// word (a stopped process, a port of something else), or while an actor is at work: then it is left behind
+/// after some seconds, and the process must end by leave_process.
 class linked_system {
  public:
   explicit linked_system(const std::function<void(caf::actor_system_config &)> &configure);
@@ -68,6 +69,8 @@ class linked_system {
   linked_system(const linked_system &) = delete;
   linked_system &operator=(const linked_system &) = delete;
   caf::actor_system &operator*() const;
+  /// Whether one was left behind: its threads go on, so destructors of statics must not run.
+  static bool any_left_behind();
 
  private:
   struct parts;

@@ -35,7 +35,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(slipstream::stream_news_ptr)
 namespace slipstream {
 namespace {
 
-constexpr std::chrono::milliseconds retry{250}, beat{100};
+constexpr std::chrono::milliseconds retry{250}, worker_beat{100};
 
 struct worker_state {
   static inline const char *name = "node";
@@ -247,7 +247,7 @@ int run_worker(const registry &kinds, const worker_options &options) {
   caf::error reason;
   bool ended = false, told = false;
   // not caf::after, which is a time of the wall clock: set back by an hour, it would wait for an hour
-  self->delayed_send(self, beat, tick_atom::value);
+  self->delayed_send(self, worker_beat, tick_atom::value);
   while (!ended)
     self->receive(
         [&](const caf::down_msg &down) {
@@ -259,7 +259,7 @@ int run_worker(const registry &kinds, const worker_options &options) {
             told = true;
             self->send(node, leave_atom::value);
           }
-          self->delayed_send(self, beat, tick_atom::value);
+          self->delayed_send(self, worker_beat, tick_atom::value);
         });
   if (reason == caf::sec::invalid_argument) throw input_error(failure_text(reason));
   if (reason && reason != caf::exit_reason::normal) throw run_error(failure_text(reason));

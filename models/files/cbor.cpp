@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int deepest = 64;
+constexpr int deepest_cbor = 64;
 
 // Looks at the nesting and keeps nothing.
 class depth_check : public json::json_sax_t {
@@ -21,10 +21,10 @@ class depth_check : public json::json_sax_t {
   bool number_float(json::number_float_t, const json::string_t &) override { return true; }
   bool string(json::string_t &) override { return true; }
   bool binary(json::binary_t &) override { return true; }
-  bool start_object(std::size_t) override { return ++depth_ <= deepest; }
+  bool start_object(std::size_t) override { return ++depth_ <= deepest_cbor; }
   bool key(json::string_t &) override { return true; }
   bool end_object() override { return depth_-- > 0; }
-  bool start_array(std::size_t) override { return ++depth_ <= deepest; }
+  bool start_array(std::size_t) override { return ++depth_ <= deepest_cbor; }
   bool end_array() override { return depth_-- > 0; }
   bool parse_error(std::size_t, const std::string &, const nlohmann::detail::exception &) override {
     return false;

@@ -24,10 +24,10 @@ struct named_type {
   at::ScalarType type;
 };
 constexpr std::array named_types{named_type{"F32", at::kFloat},     named_type{"F16", at::kHalf},
-                                  named_type{"BF16", at::kBFloat16}, named_type{"I64", at::kLong},
-                                  named_type{"I32", at::kInt},       named_type{"U8", at::kByte},
-                                  named_type{"F64", at::kDouble},    named_type{"I16", at::kShort},
-                                  named_type{"I8", at::kChar},       named_type{"BOOL", at::kBool}};
+                                 named_type{"BF16", at::kBFloat16}, named_type{"I64", at::kLong},
+                                 named_type{"I32", at::kInt},       named_type{"U8", at::kByte},
+                                 named_type{"F64", at::kDouble},    named_type{"I16", at::kShort},
+                                 named_type{"I8", at::kChar},       named_type{"BOOL", at::kBool}};
 
 constexpr std::uint64_t largest_header = 100'000'000;  // as the reference reader has it
 

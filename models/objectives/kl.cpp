@@ -9,7 +9,7 @@
 namespace slipstream {
 namespace {
 
-constexpr word<kl_estimator> names[] = {
+constexpr word<kl_estimator> estimators[] = {
     {"k1", kl_estimator::k1},
     {"k2", kl_estimator::k2},
     {"k3", kl_estimator::k3},
@@ -31,10 +31,10 @@ at::Tensor masked_difference(const at::Tensor &a, const at::Tensor &b, const at:
 }  // namespace
 
 kl_estimator parse_kl_estimator(std::string_view name) {
-  return find_word(names, "KL estimator", name);
+  return find_word(estimators, "KL estimator", name);
 }
 std::string_view to_string(kl_estimator how) {
-  return word_of(names, how);
+  return word_of(estimators, how);
 }
 
 at::Tensor kl_per_token(const at::Tensor &logp, const at::Tensor &reference, const at::Tensor &mask,

@@ -100,7 +100,7 @@ constexpr objective_needs anchored{.behaviour = true, .advantages = true};
 constexpr objective_needs recomputed{.proximal = true, .advantages = true};
 constexpr objective_needs both{.behaviour = true, .proximal = true, .advantages = true};
 
-constexpr objective_row rows[] = {
+constexpr objective_row all_objectives[] = {
     {"sft", tokens, {}, "offline", {}, sft, "cross entropy"},
     {"reinforce", tokens, on_policy, "none", {}, reinforce_row, "Williams 1992"},
     {"ppo", tokens, anchored, "behaviour_clip", {}, ppo, "arXiv:1707.06347"},
@@ -157,12 +157,12 @@ constexpr objective_row rows[] = {
 }  // namespace
 
 std::span<const objective_row> objective_rows() {
-  return rows;
+  return all_objectives;
 }
 
 const objective_row &find_objective(std::string_view name) {
   std::string known;
-  for (const auto &row : rows) {
+  for (const auto &row : all_objectives) {
     if (row.name == name) return row;
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }

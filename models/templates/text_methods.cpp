@@ -106,7 +106,7 @@ value replaced(const value &self, const arguments &given, budget &spending) {
   return spending.text(replaced(self.text(), args.text(0), args.text(1), args.integer(2, -1), spending));
 }
 
-value join(const value &self, const arguments &given, budget &spending) {
+value joined_by(const value &self, const arguments &given, budget &spending) {
   const bound args("join", given, {"iterable"}, 1);
   std::string made;
   bool first = true;
@@ -182,7 +182,7 @@ constexpr std::array text_method_rows{text_method_row{"strip", stripped<true, tr
                                       text_method_row{"title", method_changed<title>},
                                       text_method_row{"capitalize", method_changed<capitalized>},
                                       text_method_row{"swapcase", method_changed<swapped_case>},
-                                      text_method_row{"join", join},
+                                      text_method_row{"join", joined_by},
                                       text_method_row{"find", found<false, false>},
                                       text_method_row{"rfind", found<true, false>},
                                       text_method_row{"index", found<false, true>},

@@ -9,7 +9,7 @@ namespace slipstream {
 namespace {
 
 // Python's str.strip(), which Jinja's trim is: every Unicode whitespace character and four separators.
-constexpr std::array<std::string_view, 29> spaces{
+constexpr std::array<std::string_view, 29> unicode_spaces{
     " ",      "\t",           "\n",           "\v",           "\f",           "\r",
     "\x1c",   "\x1d",         "\x1e",         "\x1f",         "\xc2\x85",     "\xc2\xa0",
     "\u1680", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 29> spaces{
 std::string_view trimmed(std::string_view text) {
   for (bool again = true; again;) {
     again = false;
-    for (const std::string_view space : spaces) {
+    for (const std::string_view space : unicode_spaces) {
       if (text.starts_with(space)) text.remove_prefix(space.size()), again = true;
       if (text.ends_with(space)) text.remove_suffix(space.size()), again = true;
     }

@@ -34,8 +34,8 @@ void parts_of(const json &content, const char *list, const std::string &field, c
     parts_of(parts[i], list, field + "." + list + "[" + std::to_string(i) + "]", file, each);
 }
 
-void read_normalizer(const json &part, const std::string &field, const std::string &file,
-                     sentence_steps &steps) {
+void read_sentence_normalizer(const json &part, const std::string &field, const std::string &file,
+                              sentence_steps &steps) {
   const std::string type = type_of(part, field, file);
   constexpr std::pair<const char *, normal_form> forms[] = {{"NFC", normal_form::nfc},
                                                             {"NFD", normal_form::nfd},
@@ -148,7 +148,7 @@ sentence_steps read_sentence_steps(const json &content, const std::string &file)
   const auto with = [&](auto read) {
     return [&, read](const json &part, const std::string &field) { read(part, field, file, steps); };
   };
-  parts_of(member(content, "normalizer"), "normalizers", "normalizer", file, with(read_normalizer));
+  parts_of(member(content, "normalizer"), "normalizers", "normalizer", file, with(read_sentence_normalizer));
   parts_of(member(content, "pre_tokenizer"), "pretokenizers", "pre_tokenizer", file,
            with(read_pre_tokenizer));
   parts_of(member(content, "decoder"), "decoders", "decoder", file, with(read_decoder));

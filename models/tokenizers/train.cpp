@@ -21,7 +21,7 @@ struct counted_word {
   std::int64_t count;
 };
 
-std::uint64_t pair_of(symbol left, symbol right) {
+std::uint64_t symbol_pair(symbol left, symbol right) {
   return (static_cast<std::uint64_t>(left) << 32) | right;
 }
 symbol left_of(std::uint64_t pair) {
@@ -44,7 +44,7 @@ class pair_table {
       for (const char c : text) word.symbols.push_back(static_cast<unsigned char>(c));
       const auto index = static_cast<std::uint32_t>(words_.size());
       for (std::size_t i = 0; i + 1 < word.symbols.size(); ++i)
-        change(pair_of(word.symbols[i], word.symbols[i + 1]), word.count, index);
+        change(symbol_pair(word.symbols[i], word.symbols[i + 1]), word.count, index);
       words_.push_back(std::move(word));
     }
     for (const auto &[pair, state] : pairs_) heap_.push({state.count, pair});
@@ -105,14 +105,14 @@ class pair_table {
     counted_word &word = words_[index];
     std::vector<symbol> &symbols = word.symbols;
     const auto move_count = [&](symbol left, symbol right, std::int64_t by) {
-      const std::uint64_t changed = pair_of(left, right);
+      const std::uint64_t changed = symbol_pair(left, right);
       if (changed == pair) return;  // it is gone from the table
       change(changed, by, index);
       touched_.push_back(changed);
     };
     std::size_t out = 0;
     for (std::size_t i = 0; i < symbols.size(); ++i) {
-      const bool here = i + 1 < symbols.size() && pair_of(symbols[i], symbols[i + 1]) == pair;
+      const bool here = i + 1 < symbols.size() && symbol_pair(symbols[i], symbols[i + 1]) == pair;
       if (!here) {
         symbols[out++] = symbols[i];
         continue;

@@ -11,12 +11,8 @@ namespace slipstream {
 
 namespace {
 
-bool contains(const std::vector<std::string> &words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // "advantage.grpo" is spoken of as an advantage actor: any kind of the family does the step.
-std::string family(const std::string &kind) {
+std::string family_of(const std::string &kind) {
   return kind.substr(0, kind.find('.'));
 }
 
@@ -37,7 +33,7 @@ const kind_ports &ports_of(const actor_config &actor, const kind_table &kinds) {
 std::string mend_for(const kind_table &kinds, const kind_ports &giver, const kind_ports &taker) {
   auto between = bridge(kinds, giver.gives, taker.accepts);
   if (between.empty()) return fmt::format("Take from an actor that gives {}.", listed(taker.accepts, "or"));
-  for (auto &kind : between) kind = with_article(family(kind));
+  for (auto &kind : between) kind = with_article(family_of(kind));
   return fmt::format("Put {} actor between them.", listed(between));
 }
 
@@ -45,14 +41,14 @@ void check_edge(const actor_config &actor, const taken &edge, const topology &gr
                 const kind_table &kinds) {
   const auto &giver = ports_of(*graph.find_actor(edge.name), kinds);
   const auto &taker = ports_of(actor, kinds);
-  const auto kind = with_article(family(actor.kind));
+  const auto kind = with_article(family_of(actor.kind));
   if (taker.accepts.empty())
     fail_at(edge.at, fmt::format("[actors.{}] takes \"{}\", but {} takes nothing; remove takes", actor.name,
                                  edge.name, kind));
   if (giver.gives.empty())
     fail_at(edge.at,
             fmt::format("[actors.{}] takes \"{}\", but {} gives nothing; take from an actor that gives {}",
-                        actor.name, edge.name, with_article(family(graph.find_actor(edge.name)->kind)),
+                        actor.name, edge.name, with_article(family_of(graph.find_actor(edge.name)->kind)),
                         listed(taker.accepts, "or")));
   if (!contains(taker.accepts, giver.gives))
     fail_at(edge.at,
@@ -75,7 +71,7 @@ void check_inputs(const actor_config &actor, const topology &graph, const kind_t
   for (const auto &edge : actor.takes) check_edge(actor, edge, graph, kinds);
   if (actor.takes.empty() && !ports.accepts.empty() && !ports.may_take_nothing)
     fail_at(actor.at, fmt::format("[actors.{}] takes nothing, but {} takes {}; {}", actor.name,
-                                  with_article(family(actor.kind)), listed(ports.accepts, "or"),
+                                  with_article(family_of(actor.kind)), listed(ports.accepts, "or"),
                                   candidates(graph, kinds, ports.accepts)));
   for (const auto &need : ports.needs) {
     const bool comes = std::any_of(actor.takes.begin(), actor.takes.end(), [&](const taken &edge) {
@@ -84,7 +80,7 @@ void check_inputs(const actor_config &actor, const topology &graph, const kind_t
     if (!comes)
       fail_at(actor.takes.empty() ? actor.at : actor.takes.front().at,
               fmt::format("[actors.{}] gets no {}, which {} cannot do without; {}", actor.name, need,
-                          with_article(family(actor.kind)), candidates(graph, kinds, {need})));
+                          with_article(family_of(actor.kind)), candidates(graph, kinds, {need})));
   }
 }
 
@@ -130,8 +126,9 @@ void check_ports(const topology &graph, const kind_table &kinds) {
   for (const auto &actor : graph.actors) ports_of(actor, kinds);
   for (const auto &actor : graph.actors) check_inputs(actor, graph, kinds);
   for (const auto &actor : graph.actors) check_output(actor, graph, kinds);
-  const bool learns = std::any_of(graph.actors.begin(), graph.actors.end(),
-                                  [](const actor_config &actor) { return family(actor.kind) == "learner"; });
+  const bool learns = std::any_of(graph.actors.begin(), graph.actors.end(), [](const actor_config &actor) {
+    return family_of(actor.kind) == "learner";
+  });
   if (!learns)
     fail_at({graph.source.string(), 0, 0}, "no actor learns; add an actor with kind = \"learner\"");
 }

@@ -11,10 +11,6 @@ namespace slipstream {
 
 namespace {
 
-bool contains(const std::vector<std::string> &words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // " (1 or more)" for the message about a value outside its range.
 template <class Number>
 std::string range_text(Number least, Number most, Number lowest, Number highest) {

@@ -42,4 +42,8 @@ std::string listed(const std::vector<std::string> &words, std::string_view last)
   return words.size() == 1 ? text : fmt::format("{} {} {}", text, last, words.back());
 }
 
+bool contains(const std::vector<std::string> &words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 }  // namespace slipstream

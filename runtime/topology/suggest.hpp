@@ -15,4 +15,6 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string> &
 /// "a, b and c" ("a, b or c" with `last` = "or"); "none" for an empty list.
 std::string listed(const std::vector<std::string> &words, std::string_view last = "and");
 
+bool contains(const std::vector<std::string> &words, std::string_view word);
+
 }  // namespace slipstream

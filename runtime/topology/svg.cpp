@@ -76,12 +76,12 @@ std::vector<std::vector<std::size_t>> layers_of(const picture &drawing, const st
   return layers;
 }
 
-std::string second_line(const picture::box &box) {
+std::string detail_line(const picture::box &box) {
   return box.device.empty() || box.device == "cpu" ? box.kind : fmt::format("{} on {}", box.kind, box.device);
 }
 
 int width_of(const picture::box &box) {
-  return 24 + 8 * static_cast<int>(std::max(box.name.size(), second_line(box).size()));
+  return 24 + 8 * static_cast<int>(std::max(box.name.size(), detail_line(box).size()));
 }
 
 std::string draw_box(const picture::box &box, const placed &at) {
@@ -91,7 +91,7 @@ std::string draw_box(const picture::box &box, const placed &at) {
       "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"bold\">{}</text>\n"
       "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"#5a6b82\">{}</text>\n",
       at.x, at.y, at.width, box_height, middle, at.y + 19, escaped(box.name), middle, at.y + 35,
-      escaped(second_line(box)));
+      escaped(detail_line(box)));
 }
 
 // Forward arrows bend gently; feedback runs along the bottom, where no boxes are.

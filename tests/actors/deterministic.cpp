@@ -299,7 +299,8 @@ TEST_CASE("a recorder that cannot write says so, as its last word") {
   const test::scratch folder;
   virtual_time world;
   auto died = std::make_shared<std::string>();
-  const auto recorder = spawn_recorder(world.system(), {folder / "missing" / "metrics.jsonl", {}, {}, {}});
+  const auto recorder =
+      spawn_recorder(world.system(), false, {folder / "missing" / "metrics.jsonl", {}, {}, {}});
   world.own(world.system().spawn([=](caf::event_based_actor *self) {
     self->set_down_handler([=](const caf::down_msg &down) { *died = failure_text(down.reason); });
     self->monitor(recorder);
@@ -313,8 +314,8 @@ TEST_CASE("a recorder that cannot write says so, as its last word") {
 TEST_CASE("the recorder writes metrics and a trace, and adds up the time") {
   const test::scratch folder;
   virtual_time world;
-  const auto recorder =
-      world.own(spawn_recorder(world.system(), {folder / "metrics.jsonl", folder / "trace.json", {}, {}}));
+  const auto recorder = world.own(
+      spawn_recorder(world.system(), false, {folder / "metrics.jsonl", folder / "trace.json", {}, {}}));
   caf::anon_send(recorder, span{"learner", "train", 0, 1'000'000'000, 10});
   caf::anon_send(recorder, span{"sampler", "decode", 500'000'000, 2'000'000'000, 30});
   caf::anon_send(recorder, span{"heldout", "evaluate", 2'000'000'000, 9'000'000'000, 0});

@@ -1,4 +1,5 @@
-// The large headers of the tests, compiled once for each test program (Catch2, ATen and JSON take seconds a file).
+// The large headers of the tests, compiled once for each test program (Catch2, ATen and JSON take seconds a
+// file).
 #pragma once
 
 #include <ATen/ATen.h>

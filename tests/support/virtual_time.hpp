@@ -90,7 +90,7 @@ class virtual_time {
 inline run_services make_services(virtual_time &world) {
   run_services services;
   services.supervisor = world.own(spawn_supervisor(world.system()));
-  services.recorder = world.own(spawn_recorder(world.system(), {{}, {}, {}, services.supervisor}));
+  services.recorder = world.own(spawn_recorder(world.system(), false, {{}, {}, {}, services.supervisor}));
   services.slots = std::make_shared<compute_slots>(1);
   services.waits = std::make_shared<wait_table>();
   return services;
