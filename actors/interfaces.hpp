@@ -109,6 +109,7 @@ using supervisor_actor =
                      caf::reacts_to<report_atom, std::string, json_ptr>,  // an actor's result for the summary
                      caf::reacts_to<done_atom, std::string>,              // an actor has nothing left to do
                      caf::reacts_to<stop_atom>,                           // end the run cleanly
+                     caf::reacts_to<stop_atom, std::string>,              // end it as failed: why
                      caf::reacts_to<check_atom>,                          // the watchdog's beat
                      caf::replies_to<wait_atom>::with<json_ptr>>;  // the summary, once the run has ended
 

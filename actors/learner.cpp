@@ -44,6 +44,12 @@ bool is_enough(const learner_setup &setup, std::int64_t version) {
   return setup.updates > 0 && version >= setup.updates;
 }
 
+void keep_checkpoint(const learner_setup &setup) {
+  if (setup.checkpoints.empty()) return;
+  if (setup.run_folder) setup.run_folder->require_there();
+  write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
+}
+
 /// Writes the last checkpoint, tells the supervisor, and pulls no more.
 void finish(learner_pointer self) {
   auto &state = self->state;
@@ -53,7 +59,7 @@ void finish(learner_pointer self) {
     self->send(setup.weights,
                snapshot_ptr(std::make_shared<snapshot>(snapshot{
                    setup.core->version(), state.newest ? state.newest : setup.initial, setup.model, true})));
-  if (!setup.checkpoints.empty()) write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
+  keep_checkpoint(setup);
   self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
              std::make_shared<const nlohmann::json>(setup.core->summary()));
   self->send(setup.ledger, done_atom::value, setup.share.actor);
@@ -136,7 +142,7 @@ void publish(learner_pointer self, trained_version done) {
   before_checkpoint(self, [self] {
     if (self->state.stopping) return finish(self);
     const auto &own = self->state.setup;
-    if (!own.checkpoints.empty()) write_checkpoint(own.checkpoints, *own.core, own.text, own.base);
+    keep_checkpoint(own);
     pull(self);
   });
 }

@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/compute.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "runtime/run_folder/run_folder.hpp"
 #include "runtime/schedule/dials.hpp"
 
 namespace slipstream {
@@ -33,7 +35,8 @@ struct learner_setup {
   conductor dials{{}, {}};            ///< "publish_every" (versions), and what else changes over the run
   std::int64_t checkpoint_every = 0;  ///< versions; 0: only at the end
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
-  std::filesystem::path journal;      ///< folder of what its run decided
+  std::optional<folder_mark> run_folder{};  ///< which must be there when one is written
+  std::filesystem::path journal;            ///< folder of what its run decided
 };
 
 /// Pulls a batch, trains on it in slices of a micro-batch, publishes the next version; until `updates` are

@@ -88,7 +88,7 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
   const auto &graph = plan.graph();
   run_services services;
   services.journal = start.add("journal", spawn_journal(system, paths.journal, options.detached));
-  services.supervisor = start.add("supervisor", spawn_supervisor(system));
+  services.supervisor = start.add("supervisor", spawn_supervisor(system, options.detached));
   services.slots = std::make_shared<compute_slots>(run_cores(graph));
   services.waits = std::make_shared<wait_table>();
   services.deadline = std::chrono::seconds(2 * graph.run.stall_after + 5);  // the watchdog speaks first
@@ -147,11 +147,21 @@ std::shared_ptr<spdlog::logger> open_log(const run_paths &paths, const topology 
   return log;
 }
 
-json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
+bool tell_if_lost(caf::scoped_actor &self, const supervisor_actor &supervisor, const folder_mark &folder) {
+  try {
+    folder.require_there();
+    return false;
+  } catch (const run_error &problem) {
+    self->send(supervisor, stop_atom::value, std::string(problem.what()));
+    return true;
+  }
+}
+
+json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor, const folder_mark &folder,
                   const std::function<bool()> &interrupted) {
   caf::scoped_actor self{system};
   json_ptr result;
-  bool told = false;
+  bool told = false, lost = false;
   self->send(supervisor, wait_atom::value);
   // not caf::after, which is a time of the wall clock: set back by an hour, it would wait for an hour
   constexpr std::chrono::milliseconds beat{100};
@@ -170,6 +180,7 @@ json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor,
                       told = true;
                       self->send(supervisor, stop_atom::value);
                     }
+                    if (!lost) lost = tell_if_lost(self, supervisor, folder);
                     self->delayed_send(self, beat, tick_atom::value);
                   });
   }
@@ -332,10 +343,12 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
 
 nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const run_options &options) {
   const run_folder folder(plan.graph().run_folder(), options.resume);
+  const folder_mark mark(folder.paths());
   const bool exact_lag = plan.graph().schedule.lag == lag_rule::exactly;
-  const auto resumed =
-      options.resume ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag, in_lockstep(plan))
-                     : std::nullopt;
+  const auto resumed = options.resume
+                           ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag,
+                                               in_lockstep(plan), plan.graph().run.checkpoint_every)
+                           : std::nullopt;
   if (resumed)
     go_on(folder.paths(), plan, *resumed);
   else
@@ -354,7 +367,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   json_ptr result;
   try {
     const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
-    result = wait_for(system, supervisor, options.interrupted);
+    result = wait_for(system, supervisor, mark, options.interrupted);
     caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
   } catch (const interrupted_start &problem) {
     told.say(problem.what());
@@ -363,7 +376,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   }
   auto summary = summarise(plan, folder.paths(), *result);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
-  keep_summary(folder.paths().summary, summary);
+  if (mark.still_there()) keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
   log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),
             summary.contains("ledger") ? summary["ledger"].dump() : "unknown");

@@ -1,6 +1,7 @@
 #include "actors/scorer.hpp"
 
 #include <ATen/core/Tensor.h>
+#include <fmt/format.h>
 #include <caf/all.hpp>
 
 #include <utility>
@@ -16,15 +17,34 @@ struct text_scorer_state {
   static inline const char *name = "scorer";
 };
 
+/// Stands in the wait table as long as it lives.
+class open_wait {
+ public:
+  open_wait(std::shared_ptr<wait_table> waits, wait_entry entry)
+      : waits_(std::move(waits)), ticket_(waits_->open(std::move(entry))) {}
+  ~open_wait() { waits_->close(ticket_); }
+  open_wait(const open_wait &) = delete;
+  open_wait &operator=(const open_wait &) = delete;
+
+ private:
+  std::shared_ptr<wait_table> waits_;
+  std::uint64_t ticket_;
+};
+
 scorer_actor::behavior_type score_texts(scorer_actor::stateful_pointer<text_scorer_state> self,
                                         const std::string &name, const group_rule &rule,
-                                        const std::vector<score_sink> &sinks) {
+                                        const std::vector<score_sink> &sinks,
+                                        const std::shared_ptr<wait_table> &waits) {
   fail_with_text(self);
   return {[=](const group_ptr &group) {
     auto result = std::make_shared<group_scores>();
     result->group = group;
     result->scorer = name;
-    result->scores = rule(*group);
+    {  // a rule of a program's own may take its time, or for ever
+      const open_wait wait(
+          waits, {name, "its rule", fmt::format("the scores of prompt {}", group->source->id), now_ns(self)});
+      result->scores = rule(*group);
+    }
     for (const auto &sink : sinks) self->send(sink, group_scores_ptr(result));
   }};
 }
@@ -137,9 +157,12 @@ model_scorer_actor::behavior_type recompute_logprobs(judge_pointer self, const m
 }  // namespace
 
 scorer_actor spawn_text_scorer(caf::actor_system &system, bool detached, const std::string &name,
-                               group_rule rule, std::vector<score_sink> sinks) {
-  if (detached) return system.spawn<caf::detached>(score_texts, name, std::move(rule), std::move(sinks));
-  return system.spawn(score_texts, name, std::move(rule), std::move(sinks));
+                               group_rule rule, std::vector<score_sink> sinks,
+                               std::shared_ptr<wait_table> waits) {
+  if (detached)
+    return system.spawn<caf::detached>(score_texts, name, std::move(rule), std::move(sinks),
+                                       std::move(waits));
+  return system.spawn(score_texts, name, std::move(rule), std::move(sinks), std::move(waits));
 }
 
 caf::strong_actor_ptr spawn_reward_scorer(caf::actor_system &system, bool detached,

@@ -12,9 +12,11 @@
 
 namespace slipstream {
 
-/// Scores every rollout of a group by a rule.
+/// Scores every rollout of a group by a rule, on a thread of its own where `detached`: a rule may block. What
+/// it is at stands in `waits`.
 scorer_actor spawn_text_scorer(caf::actor_system &system, bool detached, const std::string &name,
-                               group_rule rule, std::vector<score_sink> sinks);
+                               group_rule rule, std::vector<score_sink> sinks,
+                               std::shared_ptr<wait_table> waits);
 
 struct model_scorer_setup {
   compute_share share;

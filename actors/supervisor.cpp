@@ -180,6 +180,7 @@ supervisor_actor::behavior_type supervisor_behavior(supervisor_pointer self) {
       },
       [self](done_atom, const std::string &name) { on_done(self, name); },
       [self](stop_atom) { stop(self); },
+      [self](stop_atom, const std::string &why) { fail(self, why, 1); },
       [self](check_atom) { check(self); },
       [self](wait_atom) -> caf::typed_response_promise<json_ptr> {
         auto promise = self->make_response_promise<json_ptr>();
@@ -194,7 +195,8 @@ supervisor_actor::behavior_type supervisor_behavior(supervisor_pointer self) {
 
 }  // namespace
 
-supervisor_actor spawn_supervisor(caf::actor_system &system) {
+supervisor_actor spawn_supervisor(caf::actor_system &system, bool detached) {
+  if (detached) return system.spawn<caf::detached>(supervisor_behavior);
   return system.spawn(supervisor_behavior);
 }
 

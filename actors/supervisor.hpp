@@ -33,6 +33,6 @@ struct supervised_run {
 /// long: then it says who waits for whom, and has nodes started again first. Answers wait with {"status":
 /// "finished" | "stopped" | "failed", "error", "exit_code", "reports": {actor: figures}, "ledger": {…},
 /// "record": {…}}.
-supervisor_actor spawn_supervisor(caf::actor_system &system);
+supervisor_actor spawn_supervisor(caf::actor_system &system, bool detached);
 
 }  // namespace slipstream

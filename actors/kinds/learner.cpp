@@ -331,7 +331,10 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
       setup.dials = restored_dials(std::move(setup.dials), context.resumed->history, context.paths.metrics);
   }
   setup.checkpoint_every = graph.run.checkpoint_every;
-  if (!context.paths.checkpoints.empty()) setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;
+  if (!context.paths.checkpoints.empty()) {
+    setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;
+    setup.run_folder.emplace(context.paths);
+  }
   setup.journal = context.paths.journal;
   context.learners[name] = spawn_learner(context.system, context.detached, setup);
   context.own(name, context.learners.at(name));

@@ -32,8 +32,9 @@ actor_kind rule_kind(const std::string &name, const std::string &summary, rule_r
     plan.spawn = [rule, name = config.name](spawn_context &context) {
       return spawn_judges(context, *context.plan.graph().find_actor(name), port_name<score_sink>::value,
                           [&](const std::string &label, const figure_sinks &sinks) {
-                            return context.own(label, spawn_text_scorer(context.system, context.detached,
-                                                                        name, rule, sinks.scores));
+                            return context.own(label,
+                                               spawn_text_scorer(context.system, context.detached, name, rule,
+                                                                 sinks.scores, context.services.waits));
                           });
     };
     plan.offline = [rule](preflight &) {

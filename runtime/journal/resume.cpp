@@ -43,6 +43,8 @@ std::int64_t oldest_needed(const run_history &history) {
   return oldest;
 }
 
+constexpr auto most_versions = std::numeric_limits<std::int64_t>::max();
+
 // The newest whole one of at most `most`; none: the initial weights.
 std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std::int64_t most) {
   std::pair<fs::path, std::int64_t> newest{{}, 0};
@@ -71,6 +73,15 @@ void refuse_checkpoints(const run_paths &paths, const std::vector<learner_place>
                         "); put the journal back, or begin a run of another name with from = \"run:NAME\"");
 }
 
+// A journal without the checkpoints that it led to: to begin anew would throw away what was trained.
+[[noreturn]] void refuse_journal(const run_paths &paths, const fs::path &checkpoints, std::int64_t updates) {
+  throw input_error(
+      fmt::format("{}: error: there is no checkpoint, but the journal ({}) tells of {} updates; put the "
+                  "checkpoints back, or "
+                  "begin a run of another name",
+                  checkpoints.string(), paths.journal.string(), updates));
+}
+
 // Puts `names` back to the newest version of at most `most` that all of them have a checkpoint of.
 void go_back(resume_point &point, learner_versions &versions, const run_paths &paths,
              const std::vector<learner_place> &learners, const std::set<std::string> &names,
@@ -92,7 +103,8 @@ void go_back(resume_point &point, learner_versions &versions, const run_paths &p
 
 std::optional<resume_point> find_resume_point(const run_paths &paths,
                                               const std::vector<learner_place> &learners, bool exact_lag,
-                                              const std::set<std::string> &together) {
+                                              const std::set<std::string> &together,
+                                              std::int64_t checkpoint_every) {
   if (!holds_journal(paths.journal)) {
     refuse_checkpoints(paths, learners);
     return {};
@@ -100,13 +112,20 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
   resume_point point;
   learner_versions versions;
   for (const auto &each : learners) {
-    const auto last = checkpoints_of(paths, learners, each.learner) / "last";
-    if (!fs::is_directory(last)) continue;
-    point.checkpoints[each.learner] = fs::canonical(last);
-    versions[each.learner] = version_of(point.checkpoints.at(each.learner));
+    const auto folder = checkpoints_of(paths, learners, each.learner);
+    if (fs::is_directory(folder / "last")) {
+      point.checkpoints[each.learner] = fs::canonical(folder / "last");
+      versions[each.learner] = version_of(point.checkpoints.at(each.learner));
+    } else if (const auto [newest, version] = newest_checkpoint(folder, most_versions); version > 0) {
+      point.checkpoints[each.learner] = newest;  // the link to it is lost
+      versions[each.learner] = version;
+    }
   }
   point.history = read_history(paths.journal, versions);
   if (point.history.opened.name.empty()) return {};  // killed before the first record
+  for (const auto &each : point.history.learners)
+    if (checkpoint_every > 0 && !point.checkpoints.contains(each.name) && each.consumed > checkpoint_every)
+      refuse_journal(paths, checkpoints_of(paths, learners, each.name), each.consumed - 1);
   auto back = together;
   auto most = std::numeric_limits<std::int64_t>::max();
   for (const auto &name : together) most = std::min(most, versions[name]);

@@ -31,7 +31,8 @@ struct resume_point {
 std::optional<resume_point> find_resume_point(const run_paths &paths,
                                               const std::vector<learner_place> &learners,
                                               bool exact_lag = false,
-                                              const std::set<std::string> &together = {});
+                                              const std::set<std::string> &together = {},
+                                              std::int64_t checkpoint_every = 0);
 
 /// Throws input_error naming the first difference when the folder's topology is not `resolved`.
 void require_same_topology(const run_paths &paths, const std::string &resolved);

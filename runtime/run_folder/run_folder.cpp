@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -87,6 +88,13 @@ void check_writable(const fs::path &folder) {
                        existing.string(), std::error_code(errno, std::generic_category()).message()));
 }
 
+// Device and number of a file; zeros where there is none.
+std::pair<std::uintmax_t, std::uintmax_t> file_number(const fs::path &file) {
+  struct stat found = {};
+  if (::stat(file.c_str(), &found) != 0) return {};
+  return {found.st_dev, found.st_ino};
+}
+
 }  // namespace
 
 run_paths::run_paths(const fs::path &run_folder)
@@ -103,6 +111,21 @@ run_paths::run_paths(const fs::path &run_folder)
 run_paths::learner_files run_paths::of(const std::string &learner) const {
   if (learner.empty()) return {metrics, checkpoints};
   return {folder / ("metrics." + learner + ".jsonl"), checkpoints / learner};
+}
+
+folder_mark::folder_mark(const run_paths &paths)
+    : folder_(paths.folder), lock_(paths.lock), file_(file_number(lock_)) {}
+
+bool folder_mark::still_there() const {
+  return file_number(lock_) == file_;
+}
+
+void folder_mark::require_there() const {
+  if (!still_there())
+    throw run_error(
+        folder_.string() +
+        ": the run's folder was removed, or another put in its place, while the run wrote it; nothing "
+        "more is written there");
 }
 
 bool holds_finished_run(const fs::path &folder) {

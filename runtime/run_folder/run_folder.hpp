@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "runtime/topology/document.hpp"
 
@@ -27,6 +29,19 @@ void check_run_folder(const std::filesystem::path &folder, bool resume = false);
 
 /// Whether a run has ended in the folder, its summary written and its status "finished".
 bool holds_finished_run(const std::filesystem::path &folder);
+
+/// Knows a run's folder again by its lock file, in case somebody removes it or puts another in its place.
+class folder_mark {
+ public:
+  explicit folder_mark(const run_paths &paths);
+  bool still_there() const;
+  /// Throws run_error that says so when it is not.
+  void require_there() const;
+
+ private:
+  std::filesystem::path folder_, lock_;
+  std::pair<std::uintmax_t, std::uintmax_t> file_;  ///< device and number of the lock file
+};
 
 /// A run's folder while the run writes it. The lock is the kernel's (flock): it ends with the process,
 /// however that ends; the lock file holds the process id for people to read.

@@ -1,7 +1,7 @@
 """The program in shells and folders as they are: closed and full outputs, files that change under a run.
 
 python3 shells.py PROGRAM"""
-import json, os, re, signal, subprocess, sys, tempfile, time
+import json, os, re, shutil, signal, subprocess, sys, tempfile, time
 from pathlib import Path
 
 PROGRAM = str(Path(sys.argv[1]).resolve())
@@ -53,14 +53,18 @@ class Place:
                               capture_output=True, text=True, timeout=120)
         return done.returncode, done.stdout, done.stderr
 
-    def killed(self):
-        """Kills the run once it has a checkpoint and an evaluation, and has gone on."""
-        run = subprocess.Popen([PROGRAM, "run", "x.toml"], cwd=self.folder, stderr=subprocess.DEVNULL,
+    def begin(self, *more):
+        """A run that has a checkpoint and an evaluation, and has gone on."""
+        run = subprocess.Popen([PROGRAM, "run", "x.toml", *more], cwd=self.folder, stderr=subprocess.PIPE,
                                stdout=subprocess.DEVNULL)
         metrics = self.folder / "runs/x/metrics.jsonl"
         while not metrics.exists() or len(metrics.read_text().splitlines()) < 25:
             assert run.poll() is None, "the run has ended before it could be killed"
             time.sleep(0.01)
+        return run
+
+    def killed(self):
+        run = self.begin()
         run.send_signal(signal.SIGKILL)
         run.wait()
         return self.folder / "runs/x"
@@ -109,14 +113,44 @@ def changes(place):
     code, _, err = place.shell("$S run x.toml --resume")
     require(code == 2 and "model.safetensors: error: holds other bytes" in err, "a flipped bit is found", code, err)
     weights.write_bytes(whole)
+    checkpoints = folder / "checkpoints"
+    checkpoints.rename(folder / "away")
+    code, _, err = place.shell("$S run x.toml --resume")
+    require(code == 2 and "checkpoints: error: there is no checkpoint, but the journal" in err,
+            "checkpoints that are missing are named", code, err)
+    require(not checkpoints.exists() or not any(checkpoints.iterdir()), "and nothing begins anew")
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    (folder / "away").rename(checkpoints)
+    (checkpoints / "last").unlink()
     code, _, err = place.shell("$S run x.toml --resume")
     summary = json.loads((folder / "summary.json").read_text())
     require(code == 0 and [each["version"] for each in summary["eval_history"]["heldout"]] == [10, 20, 30, 40],
             "the run goes on, and its evaluations are all there", code, err, summary.get("eval_history"))
 
 
+def lost_folder(place):
+    """The folder of a run that is under way goes, and another run takes its name."""
+    for replaced in (False, True):
+        shutil.rmtree(place.folder / "runs", ignore_errors=True)
+        run = place.begin("--set", "run.updates=1000000")
+        (place.folder / "runs/x").rename(place.folder / f"elsewhere-{replaced}")
+        code, err = None, ""
+        if replaced:
+            code, _, err = place.shell("$S run x.toml")
+        ended, said = run.wait(), run.stderr.read().decode()
+        require(ended == 1 and "the run's folder was removed" in said, "a run whose folder is lost ends and says so", ended, said)
+        if replaced:
+            require(code == 0, "the other run is none the wiser", code, err)
+            lines = (place.folder / "runs/x/metrics.jsonl").read_text().splitlines()
+            require([json.loads(line)["update"] for line in lines] == list(range(1, 41)), "and its figures are its own")
+            code, out, _ = place.shell("$S ledger runs/x --json")
+            require(code == 0 and json.loads(out)["closes"], "and its books close", out)
+        else:
+            require(not (place.folder / "runs/x").exists(), "nothing is made where it was")
+
+
 def main():
-    for part in (outputs, changes):
+    for part in (outputs, changes, lost_folder):
         with tempfile.TemporaryDirectory() as folder:
             part(Place(folder))
 

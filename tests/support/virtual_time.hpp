@@ -89,7 +89,7 @@ class virtual_time {
 /// The parts that every run has, without files.
 inline run_services make_services(virtual_time &world) {
   run_services services;
-  services.supervisor = world.own(spawn_supervisor(world.system()));
+  services.supervisor = world.own(spawn_supervisor(world.system(), false));
   services.recorder = world.own(spawn_recorder(world.system(), false, {{}, {}, {}, services.supervisor}));
   services.slots = std::make_shared<compute_slots>(1);
   services.waits = std::make_shared<wait_table>();
