@@ -1,17 +1,71 @@
 // main() of a fuzzer without libFuzzer: runs it over the files given (and those in folders), and with
-// --seconds N also over copies that are changed at random, for so long. --memory MB bounds what the process
-// may ask for.
-#include <sys/resource.h>
+// --seconds N also over copies that are changed at random, for so long (--seed: other ones). An input that
+// takes over 20 s, or more memory than 64 MB and ten times itself, ends the program; it lies in the file
+// last-input then.
+#include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <new>
 #include <random>
 #include <vector>
 
 #include "tests/fuzz/fuzz.hpp"
+
+// What the reader asks for is counted, in place of the allocator of the whole process (a sanitizer keeps its
+// own).
+namespace {
+
+std::atomic<std::size_t> in_use{0}, most{0};
+
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"  // of operators that are inlined
+namespace {
+
+void *counted(void *memory) {
+  if (!memory) throw std::bad_alloc();
+  const auto now = in_use += ::malloc_usable_size(memory);
+  for (auto seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {
+  }
+  return memory;
+}
+
+}  // namespace
+
+void *operator new(std::size_t size) {
+  return counted(std::malloc(size));
+}
+
+void *operator new(std::size_t size, std::align_val_t alignment) {
+  const auto step = static_cast<std::size_t>(alignment);
+  return counted(std::aligned_alloc(step, (size + step - 1) / step * step));
+}
+
+void operator delete(void *memory) noexcept {
+  in_use -= ::malloc_usable_size(memory);
+  std::free(memory);
+}
+
+void operator delete(void *memory, std::size_t) noexcept {
+  operator delete(memory);
+}
+
+void operator delete(void *memory, std::align_val_t) noexcept {
+  operator delete(memory);
+}
+
+void operator delete(void *memory, std::size_t, std::align_val_t) noexcept {
+  operator delete(memory);
+}
+#endif
 
 namespace {
 
@@ -75,33 +129,45 @@ bytes changed(bytes input, const std::vector<bytes> &others, std::mt19937_64 &ra
   return input;
 }
 
+void attempt(const bytes &input) {
+  const std::size_t before = in_use;
+  most = before;
+  ::alarm(20);
+  LLVMFuzzerTestOneInput(input.data(), input.size());
+  ::alarm(0);
+  const std::size_t asked = most - before, allowed = (std::size_t{64} << 20U) + 10 * input.size();
+  if (asked > allowed) {
+    std::fprintf(stderr, "an input of %zu bytes asked for %zu\n", input.size(), asked);
+    std::abort();
+  }
+}
+
 }  // namespace
 
 int main(int argc, char **argv) {
   std::vector<fs::path> places;
   double seconds = 0;
+  std::uint64_t seed = 1;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
       seconds = std::strtod(argv[++i], nullptr);
-    } else if (std::strcmp(argv[i], "--memory") == 0 && i + 1 < argc) {
-      const auto most = static_cast<rlim_t>(std::strtoull(argv[++i], nullptr, 10)) << 20;
-      const rlimit limit{most, most};
-      ::setrlimit(RLIMIT_DATA, &limit);
+    } else if (std::strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+      seed = std::strtoull(argv[++i], nullptr, 10);
     } else {
       places.emplace_back(argv[i]);
     }
   }
   auto inputs = read_all(places);
   if (inputs.empty()) inputs.emplace_back();
-  for (const auto &input : inputs) LLVMFuzzerTestOneInput(input.data(), input.size());
-  std::mt19937_64 random(1);
+  for (const auto &input : inputs) attempt(input);
+  std::mt19937_64 random(seed);
   std::size_t runs = inputs.size();
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   for (; std::chrono::steady_clock::now() < end; ++runs) {
     const auto input = changed(inputs[random() % inputs.size()], inputs, random);
     std::ofstream("last-input", std::ios::binary)  // what to look at when this one ends the program
         .write(reinterpret_cast<const char *>(input.data()), std::ssize(input));
-    LLVMFuzzerTestOneInput(input.data(), input.size());
+    attempt(input);
   }
   std::printf("%zu inputs\n", runs);
   return 0;

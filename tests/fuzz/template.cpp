@@ -1,12 +1,11 @@
 // Arbitrary bytes as a chat template, rendered with one dialogue: it renders or throws input_error, within
-// its limits. With -fsanitize=fuzzer a fuzzer; with -DREPLAY a program that tries the files that it is given.
+// its limits.
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "models/error.hpp"
 #include "models/templates/template.hpp"
+#include "tests/fuzz/fuzz.hpp"
 
 namespace {
 
@@ -38,13 +37,3 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   }
   return 0;
 }
-
-#ifdef REPLAY
-int main(int count, char **files) {
-  for (int i = 1; i < count; ++i) {
-    std::ifstream file(files[i], std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t *>(content.data()), content.size());
-  }
-}
-#endif
