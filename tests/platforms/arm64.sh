@@ -49,7 +49,8 @@ CMAKE
 command=${1:-test}
 shift || true
 step "Configuring"
-cmake -S . -B "$place/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+cmake -S . -B "$place/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON \
+  "-DCMAKE_CXX_COMPILER_LAUNCHER=env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache" \
   -DCMAKE_TOOLCHAIN_FILE="$place/toolchain.cmake" >"$place/configure.log" 2>&1 || { cat "$place/configure.log" >&2; exit 1; }
 step "Building"
 cmake --build "$place/build" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}" --target slipstream_program tests_models tests_runtime
