@@ -262,7 +262,9 @@ TEST_CASE("a front that ran out of descriptors takes connections again") {
   open_front front(std::move(options));
   const auto client = identity_in(folder.path(), "a");
   std::vector<std::unique_ptr<talker>> crowd;
+  const auto before = open_descriptors();
   for (int i = 0; i < 8; ++i) crowd.push_back(std::make_unique<talker>(front.place(), half_hello));
+  REQUIRE(eventually([&] { return open_descriptors() == before + 16; }));
   const int reserve = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   {
     const few_descriptors limit(reserve);  // all below it are taken
