@@ -128,7 +128,7 @@ struct front::parts : std::enable_shared_from_this<parts> {
       error_code failed;
       auto socket = co_await acceptor.async_accept(asio::redirect_error(use_awaitable, failed));
       if (closed) co_return;
-      if (!failed) begin(std::move(socket));
+      if (!failed) failed = begin(std::move(socket));
       // of descriptors or of memory: what strangers hold is needed more by those who are known
       if (out_of_something(failed)) spare("out of descriptors");
       if (!failed && ++at_once < accepted_at_once) continue;
@@ -147,10 +147,10 @@ struct front::parts : std::enable_shared_from_this<parts> {
     here.at(number)->close(why);
   }
 
-  void begin(tcp::socket socket) {
+  error_code begin(tcp::socket socket) try {
     error_code failed;
     const auto from = socket.remote_endpoint(failed);
-    if (failed) return;  // it has gone already
+    if (failed) return {};  // it has gone already
     socket.set_option(tcp::no_delay(true), failed);
     const auto who = std::make_shared<stranger>(std::move(socket), ++numbers);
     here[who->number] = who;
@@ -161,6 +161,9 @@ struct front::parts : std::enable_shared_from_this<parts> {
     });
     asio::co_spawn(
         context, [self = shared_from_this(), who] { return self->meet(self, who); }, asio::detached);
+    return {};
+  } catch (const std::bad_alloc &) {
+    return asio::error::no_memory;
   }
 
   task<void> meet(std::shared_ptr<parts>, stranger_ptr who) {
