@@ -1,137 +1,44 @@
 // The one door of a process: who is let in, who has to go, and what it costs.
 #include <dirent.h>
+#include <malloc.h>
+#include <openssl/ssl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/use_future.hpp>
-#include <boost/asio/write.hpp>
-#include <future>
-#include <mutex>
+#include <algorithm>
 #include <thread>
 
-#include "models/error.hpp"
 #include "runtime/wire/certificates.hpp"
-#include "runtime/wire/dial.hpp"
-#include "runtime/wire/front.hpp"
 #include "runtime/wire/strangers.hpp"
+#include "tests/support/open_front.hpp"
 #include "tests/support/scratch.hpp"
-#include "tests/support/test.hpp"
 #include "tests/support/wire_ends.hpp"
-#include "tests/support/wire_proxy.hpp"
+// Last: it takes Catch2's macros back from LibTorch.
+#include "tests/support/test.hpp"
 
 using namespace slipstream;
 using namespace slipstream::test;
 using namespace std::chrono_literals;
-namespace asio = boost::asio;
-
 namespace {
-
-wire_security files_of(const std::filesystem::path &folder, const std::string &name) {
-  return {folder / (name + ".pem"), folder / (name + ".key"), folder / "ca.pem", {}};
-}
-
-std::shared_ptr<wire::tls_identity> identity_in(const std::filesystem::path &folder,
-                                                const std::string &name) {
-  return wire::identity_of(files_of(folder, name), "test");
-}
-
-/// A front that greets whom it lets in, with a thread.
-class open_front {
- public:
-  explicit open_front(wire::front_options options) : work_(asio::make_work_guard(io_)) {
-    options.listen = anywhere;
-    front_ = std::make_unique<wire::front>(
-        io_, std::move(options),
-        [this](wire::known_stream stream) {
-          ++taken;
-          std::visit([](auto &one) { greet(one); }, stream);
-          streams_.push_back(std::move(stream));
-        },
-        [this](const std::string &why) {
-          const std::lock_guard lock(mutex_);
-          refusals_.push_back(why);
-        });
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~open_front() {
-    io_.stop();
-    thread_.join();
-  }
-  endpoint place() const { return {"127.0.0.1", front_->port()}; }
-  std::vector<std::string> refusals() {
-    const std::lock_guard lock(mutex_);
-    return refusals_;
-  }
-  std::atomic<int> taken = 0;
-
- private:
-  static void greet(asio::ip::tcp::socket &socket) { asio::write(socket, asio::buffer("welcome", 7)); }
-  static void greet(std::unique_ptr<asio::ssl::stream<asio::ip::tcp::socket>> &stream) {
-    asio::write(*stream, asio::buffer("welcome", 7));
-  }
-  asio::io_context io_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::unique_ptr<wire::front> front_;
-  std::vector<wire::known_stream> streams_;
-  std::mutex mutex_;
-  std::vector<std::string> refusals_;
-  std::thread thread_;
-};
-
-/// What the front says to us; "error: …" where it does not let us in.
-std::string knock(const endpoint &place, std::shared_ptr<wire::tls_identity> identity,
-                  const std::string &words = "") {
-  asio::io_context io;
-  const auto work = [&]() -> asio::awaitable<std::string> {
-    auto got = co_await wire::dial(io, place, std::move(identity), words, 20s);
-    co_return got.said;
-  };
-  auto said = asio::co_spawn(io, work(), asio::use_future);
-  io.run();
-  try {
-    return said.get();
-  } catch (const run_error &problem) {
-    return std::string("error: ") + problem.what();
-  }
-}
-
-/// A peer that says these bytes, and then waits.
-class talker {
- public:
-  explicit talker(const endpoint &place, const std::string &bytes) : socket_(connected_socket(place)) {
-    const timeval patience{30, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  }
-  ~talker() { ::close(socket_); }
-  talker(const talker &) = delete;
-  talker &operator=(const talker &) = delete;
-  /// Waits until the other side closes.
-  bool closed() const {
-    char bytes[256];  // it may say why
-    ssize_t got;
-    do {
-      got = ::recv(socket_, bytes, sizeof bytes, 0);
-    } while (got > 0);
-    return got == 0 || (got < 0 && errno == ECONNRESET);
-  }
-  bool open() const {
-    char byte;
-    return ::recv(socket_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
-  }
-
- private:
-  int socket_;
-};
 
 /// A client's first record, but for its end.
 const std::string half_hello = std::string("\x16\x03\x01\x01\x00", 5) + std::string(100, 'x');
+
+/// The whole of it.
+std::string whole_hello() {
+  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+  SSL *client = SSL_new(context);
+  SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+  SSL_connect(client);
+  std::string hello(4096, '\0');
+  hello.resize(static_cast<std::size_t>(BIO_read(SSL_get_wbio(client), hello.data(), 4096)));
+  SSL_free(client);
+  SSL_CTX_free(context);
+  return hello;
+}
 
 std::size_t open_descriptors() {
   std::size_t count = 0;
@@ -251,6 +158,28 @@ TEST_CASE("there are only so many strangers at once; those who know each other g
   CHECK(crowd.back()->open());
   CHECK(open_descriptors() == before + 200 + 16);
   CHECK(knock(front.place(), identity_in(folder.path(), "a")) == "welcome");
+}
+
+TEST_CASE("a stranger in the middle of a handshake costs less than 64 KB") {
+  const scratch folder;
+  make_certificates(folder.path(), {"learner"});
+  wire::front_options options;
+  options.identity = identity_in(folder.path(), "learner");
+  options.handshake = 60s;
+  options.handshakes = 1e6;
+  open_front front(std::move(options));
+  const auto hello = whole_hello();
+  std::vector<std::unique_ptr<talker>> crowd;
+  const auto one_more = [&] {
+    crowd.push_back(std::make_unique<talker>(front.place(), hello));
+    CHECK(crowd.back()->hears());
+  };
+  one_more();
+  const auto before = ::mallinfo2().uordblks;
+  for (int i = 0; i < 50; ++i) one_more();
+  const auto each = (::mallinfo2().uordblks - before) / 50;
+  CAPTURE(each);
+  CHECK(each < 64 << 10);
 }
 
 TEST_CASE("a front that ran out of descriptors takes connections again") {

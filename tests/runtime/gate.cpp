@@ -10,9 +10,10 @@
 #include "runtime/wire/gate.hpp"
 #include "runtime/wire/pump.hpp"
 #include "tests/support/scratch.hpp"
-#include "tests/support/test.hpp"
 #include "tests/support/wire_ends.hpp"
 #include "tests/support/wire_proxy.hpp"
+// Last: it takes Catch2's macros back from LibTorch.
+#include "tests/support/test.hpp"
 
 using namespace slipstream;
 using namespace slipstream::test;

@@ -56,12 +56,18 @@ class Crowd:
         self.again, self.handshakes = Bucket(AGAIN), Bucket(handshakes)
         self.selector = selectors.DefaultSelector()
         self.figures = collections.Counter()
-        self.waiting = collections.deque()
+        self.waiting = {True: collections.deque(), False: collections.deque()}  # who comes to shake hands, and the others
         addresses = itertools.cycle(ADDRESSES)
         for port, count in ports:
             for number in range(count):
-                self.waiting.append(Stranger(KINDS[number % len(KINDS)], port, next(addresses)))
-        self.most = len(self.waiting)
+                self.wait(Stranger(KINDS[number % len(KINDS)], port, next(addresses)))
+        self.most = self.absent()
+
+    def wait(self, one):
+        self.waiting[one.kind == "handshake"].append(one)
+
+    def absent(self):
+        return sum(map(len, self.waiting.values()))
 
     def connect(self, one):
         one.socket = socket.socket()
@@ -84,7 +90,7 @@ class Crowd:
         one.socket.close()
         one.socket = one.tls = None
         self.figures["turned away"] += 1
-        self.waiting.append(one)
+        self.wait(one)
 
     def connected(self, one):
         self.selector.modify(one.socket, selectors.EVENT_READ, one)
@@ -122,26 +128,21 @@ class Crowd:
             self.leave(one)
 
     def run(self):
-        first = self.most
+        first = len(self.waiting[False])
         while True:
-            for _ in range(len(self.waiting)):
-                one = self.waiting.popleft()
-                if one.kind == "handshake" and not self.handshakes.take():
-                    self.waiting.append(one)
-                elif first <= 0 and not self.again.take():
-                    self.waiting.append(one)
-                    break
-                else:
-                    first -= 1
-                    self.connect(one)
+            while self.waiting[True] and self.handshakes.take():
+                self.connect(self.waiting[True].popleft())
+            while self.waiting[False] and (first > 0 or self.again.take()):
+                first -= 1
+                self.connect(self.waiting[False].popleft())
             for key, mask in self.selector.select(0.02):
                 self.event(key.data, mask)
-            here = self.most - len(self.waiting)
+            here = self.most - self.absent()
             self.figures["most at once"] = max(self.figures["most at once"], here)
 
 
 def main(certificate, key, handshakes, *ports):
-    os.nice(19)  # strangers are elsewhere; here they must not take the run's cores
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # strangers are elsewhere; they take nobody's core
     crowd = Crowd(certificate, key, float(handshakes), [tuple(map(int, port.split("="))) for port in ports])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
