@@ -1,8 +1,8 @@
-# Debian's CAF 0.17 ships no CMake package. Defines CAF::core, CAF::io and CAF::openssl, the names that
+# Debian's CAF 0.17 ships no CMake package. Defines CAF::core and CAF::io, the names that
 # upstream uses from 0.18 on.
 include(FindPackageHandleStandardArgs)
 find_path(CAF_INCLUDE_DIR caf/config.hpp)
-foreach(component core io openssl)
+foreach(component core io)
   find_library(CAF_${component}_LIBRARY caf_${component})
   if(CAF_${component}_LIBRARY)
     set(CAF_${component}_FOUND TRUE)
@@ -10,7 +10,7 @@ foreach(component core io openssl)
 endforeach()
 find_package_handle_standard_args(CAF REQUIRED_VARS CAF_INCLUDE_DIR CAF_core_LIBRARY HANDLE_COMPONENTS)
 find_package(Threads REQUIRED)
-foreach(component core io openssl)
+foreach(component core io)
   if(CAF_${component}_FOUND AND NOT TARGET CAF::${component})
     add_library(CAF::${component} UNKNOWN IMPORTED)
     set_target_properties(CAF::${component} PROPERTIES IMPORTED_LOCATION "${CAF_${component}_LIBRARY}"
@@ -21,4 +21,4 @@ foreach(component core io openssl)
     endif()
   endif()
 endforeach()
-mark_as_advanced(CAF_INCLUDE_DIR CAF_core_LIBRARY CAF_io_LIBRARY CAF_openssl_LIBRARY)
+mark_as_advanced(CAF_INCLUDE_DIR CAF_core_LIBRARY CAF_io_LIBRARY)

@@ -1,7 +1,7 @@
 # Everything comes from the packages that cmake/packages.txt names; LibTorch, perhaps, from a Python wheel.
 include(${CMAKE_CURRENT_LIST_DIR}/torch.cmake)
 
-find_package(CAF REQUIRED COMPONENTS core io openssl)
+find_package(CAF REQUIRED COMPONENTS core io)
 find_package(nlohmann_json REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(fmt REQUIRED)

@@ -23,6 +23,18 @@ endpoint checked_place(const std::string &text, const std::string &option, const
   return place;
 }
 
+/// Files that somebody is renewing are unsound for a moment, in which a node that is started again must not
+/// end for good.
+void check_files(const wire_security &security) {
+  constexpr int looks = 20;
+  for (int look = 1;; ++look) try {
+      return check_security(security, "slipstream node");
+    } catch (const input_error &) {
+      if (look == looks) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+}
+
 std::int64_t milliseconds(double seconds) {
   return std::llround(seconds * 1000);
 }
@@ -54,7 +66,7 @@ int node_command(const node_arguments &arguments) {
   worker_options options;
   options.name = arguments.name;
   options.link.security = {arguments.certificate, arguments.key, arguments.authority, {}};
-  check_security(options.link.security, "slipstream node");
+  check_files(options.link.security);
   if (!arguments.join.empty())
     options.join = checked_place(arguments.join, "--join", options.link.security);
   else

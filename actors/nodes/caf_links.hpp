@@ -1,6 +1,6 @@
 #pragma once
 
-#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
 #include <caf/io/doorman.hpp>
 #include <caf/io/scribe.hpp>
 
@@ -10,19 +10,24 @@
 
 // Connections for CAF's broker. CAF 0.17.6 has means of its own to make them (caf::io::connect,
 // caf::openssl), which do not bear bad networks: a connect may block for two minutes, one whose handshakes
-// take longer than a heartbeat is ended by the broker, and a failed TLS handshake leaves errors in OpenSSL's
-// queue that end the next healthy connection of the process.
+// take longer than a heartbeat is ended by the broker, certificates are read anew for each connection, and a
+// port that has run out of descriptors throws in CAF's only thread. Nor do they bear strangers: CAF believes
+// what it reads. So CAF gets descriptors of local sockets, whose other ends are a gate's
+// (runtime/wire/gate.hpp).
 namespace slipstream {
 
 /// Each step of a connect (TCP, TLS, the first word of the other side) may take that long.
 inline constexpr std::chrono::seconds dial_step{3};
 
-/// Blocks until there is a connection, over TLS with the system's certificates unless `plain`, and until the
-/// other side has said something: whoever listens speaks first, and CAF's broker ends a connection that has
-/// said nothing by the next heartbeat. Throws run_error when there is none, which says why.
-caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place, bool plain);
+/// Gives the system of this configuration a gate. Throws input_error where the certificates are unsound.
+void load_gate(caf::actor_system_config &config, const wire_security &security);
 
-/// Listens with TLS; null where the port cannot be had.
-caf::io::doorman_ptr open_secured(caf::actor_system &system, const endpoint &place);
+/// Blocks until there is a connection and the other side has said something: whoever listens speaks first,
+/// and CAF's broker ends a connection that has said nothing by the next heartbeat. Throws run_error when
+/// there is none, which says why.
+caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place);
+
+/// Listens. Throws run_error where the port cannot be had.
+caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &place);
 
 }  // namespace slipstream

@@ -146,8 +146,7 @@ void look_for(host_pointer self, const std::string &name) {
   if (now_ns(self) < node.look_again_ns) return;
   node.connecting = true;
   const auto place = parse_endpoint(node.config.address, "address");
-  self->request(dialer(self->system(), place, self->state.setup.plain), longest_dial,
-                caf::connect_atom::value)
+  self->request(dialer(self->system(), place), longest_dial, caf::connect_atom::value)
       .then(
           [self, name](const caf::strong_actor_ptr &found) {
             auto &here = self->state.nodes.at(name);

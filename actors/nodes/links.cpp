@@ -2,7 +2,6 @@
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
-#include <caf/openssl/all.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -21,11 +20,7 @@ void configure_links(caf::actor_system_config &config, const link_options &optio
   config.load<caf::io::middleman>();
   config.set("middleman.heartbeat-interval", caf::timespan(std::chrono::milliseconds(options.heartbeat_ms)));
   config.set("middleman.connection-timeout", caf::timespan(std::chrono::milliseconds(options.timeout_ms)));
-  if (options.security.plain()) return;
-  config.load<caf::openssl::manager>();
-  config.openssl_certificate = options.security.certificate;
-  config.openssl_key = options.security.key;
-  config.openssl_cafile = options.security.authority;
+  load_gate(config, options.security);
 }
 
 struct linked_system::parts {
@@ -87,9 +82,9 @@ void give_up(caf::event_based_actor *self, dialed answer, const std::string &why
   self->quit();
 }
 
-void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &place, bool plain) {
+void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &place) {
   self->request(broker_of(self->system()), dial_step, caf::connect_atom::value,
-                connect_link(self->system(), place, plain), place.port)
+                connect_link(self->system(), place), place.port)
       .then(
           [self, answer](const caf::node_id &, const caf::strong_actor_ptr &found,
                          const std::set<std::string> &) mutable {
@@ -97,17 +92,16 @@ void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &plac
             self->quit();
           },
           [self, answer](const caf::error &) {
-            give_up(self, answer,
-                    "it ends the connection: both sides need certificates of one authority, in date");
+            give_up(self, answer, "it ends the connection: is it a slipstream of this version?");
           });
 }
 
-caf::behavior dial(caf::event_based_actor *self, const endpoint &place, bool plain) {
+caf::behavior dial(caf::event_based_actor *self, const endpoint &place) {
   fail_with_text(self);
   return {[=](caf::connect_atom) {
     auto answer = self->make_response_promise<caf::strong_actor_ptr>();
     try {
-      hand_over(self, answer, place, plain);
+      hand_over(self, answer, place);
     } catch (const std::exception &problem) {
       give_up(self, answer, problem.what());
     }
@@ -117,22 +111,15 @@ caf::behavior dial(caf::event_based_actor *self, const endpoint &place, bool pla
 
 }  // namespace
 
-caf::actor dialer(caf::actor_system &system, const endpoint &place, bool plain) {
-  return system.spawn<caf::detached>(dial, place, plain);  // it blocks
+caf::actor dialer(caf::actor_system &system, const endpoint &place) {
+  return system.spawn<caf::detached>(dial, place);  // it blocks
 }
 
-endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain) {
-  endpoint found{place.host, 0};
-  if (plain) {
-    if (const auto port = caf::io::publish(whom, place.port, place.host.c_str(), true)) found.port = *port;
-  } else if (auto doorman = open_secured(whom.home_system(), place)) {
-    found.port = doorman->port();
-    caf::anon_send(broker_of(whom.home_system()), caf::publish_atom::value, std::move(doorman), found.port,
-                   caf::actor_cast<caf::strong_actor_ptr>(whom), std::set<std::string>());
-  }
-  if (found.port == 0)
-    throw run_error(to_string(place) +
-                    ": error: no port can be opened here for nodes (is another program using it?)");
+endpoint open_port(const caf::actor &whom, const endpoint &place) {
+  auto doorman = open_links(whom.home_system(), place);
+  const endpoint found{place.host, doorman->port()};
+  caf::anon_send(broker_of(whom.home_system()), caf::publish_atom::value, std::move(doorman), found.port,
+                 caf::actor_cast<caf::strong_actor_ptr>(whom), std::set<std::string>());
   return found;
 }
 

@@ -56,7 +56,8 @@ struct link_options {
   std::int64_t heartbeat_ms = 500, timeout_ms = 5000;
 };
 
-/// Readies a program's configuration for links, before its actor_system exists.
+/// Readies a program's configuration for links, before its actor_system exists. Throws input_error where the
+/// certificates are unsound.
 void configure_links(caf::actor_system_config &config, const link_options &options);
 
 /// An actor system with links. CAF 0.17.6 never ends one while a peer that was connected to has not said a
@@ -79,11 +80,11 @@ class linked_system {
 
 /// A one-time actor: answers caf::connect_atom with the actor (caf::strong_actor_ptr, null: none) that is
 /// published at the place, or with an error whose text says why there is no link, within `longest_dial`.
-caf::actor dialer(caf::actor_system &system, const endpoint &place, bool plain);
+caf::actor dialer(caf::actor_system &system, const endpoint &place);
 inline constexpr std::chrono::seconds longest_dial = 5 * dial_step;
 
 /// Publishes `whom`; answers with the place, its port found. Throws run_error when the port cannot be had.
-endpoint open_port(const caf::actor &whom, const endpoint &place, bool plain);
+endpoint open_port(const caf::actor &whom, const endpoint &place);
 
 /// Sends a frame, in pieces where it is long.
 template <class Self>

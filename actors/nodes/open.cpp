@@ -73,13 +73,12 @@ endpoint open_nodes(spawn_context &context, const std::function<void(const std::
   std::stable_sort(setup.chaos.begin(), setup.chaos.end(),
                    [](const auto &a, const auto &b) { return a.update < b.update; });
   const auto listen = parse_endpoint(setup.nodes.listen, "[nodes] listen");
-  const bool plain = setup.plain;
   context.nodes = spawn_node_host(context.system, setup);
   context.own("nodes", context.nodes);
   if (!plan.graph().chaos.events.empty())
     caf::anon_send(context.weights, subscribe_atom::value,
                    caf::actor_cast<weights_sink>(caf::actor_cast<caf::strong_actor_ptr>(context.nodes)));
-  auto join = open_port(context.nodes, listen, plain);
+  auto join = open_port(context.nodes, listen);
   if (is_any(join.host)) join.host = own_name();
   tell("a node joins at " + to_string(join));
   return join;

@@ -52,10 +52,6 @@ struct worker_state {
 
 using worker_pointer = caf::stateful_actor<worker_state> *;
 
-bool is_plain(const worker_state &state) {
-  return state.options.link.security.plain();
-}
-
 /// Ends what was placed here; the run, if it comes back, places it anew.
 void close_session(worker_pointer self) {
   auto &state = self->state;
@@ -101,8 +97,7 @@ void look_for_run(worker_pointer self) {
   auto &state = self->state;
   if (state.run || state.connecting || !state.options.join) return;
   state.connecting = true;
-  self->request(dialer(self->system(), *state.options.join, is_plain(state)), longest_dial,
-                caf::connect_atom::value)
+  self->request(dialer(self->system(), *state.options.join), longest_dial, caf::connect_atom::value)
       .then(
           [self](const caf::strong_actor_ptr &found) {
             self->state.connecting = false;
@@ -241,7 +236,7 @@ int run_worker(const registry &kinds, const worker_options &options) {
   const auto node = system.spawn(worker_behavior, &kinds, options);
   self->monitor(node);
   if (options.listen) {
-    const auto place = open_port(node, *options.listen, options.link.security.plain());
+    const auto place = open_port(node, *options.listen);
     options.say(fmt::format("node \"{}\" listens at {}", options.name, to_string(place)));
   }
   caf::error reason;

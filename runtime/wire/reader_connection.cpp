@@ -43,7 +43,6 @@ task<void> reader_connection::run() {
   bool refused = false;
   const auto self = shared_from_this();
   try {
-    co_await stream_.handshake(asio::ssl::stream_base::server);
     co_await greet();
     asio::co_spawn(
         stream_.executor(), [self] { return self->write(); }, asio::detached);

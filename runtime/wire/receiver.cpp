@@ -9,8 +9,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "models/error.hpp"
+#include "runtime/wire/owner.hpp"
 #include "runtime/wire/parent_connection.hpp"
-#include "runtime/wire/tls.hpp"
 
 namespace slipstream::wire {
 
@@ -38,10 +38,9 @@ receiver::receiver(asio::io_context &context, const weight_client_options &optio
       relay_(relay),
       machine_(machine_id()) {
   if (options.models.empty()) throw input_error("weights: error: a receiver needs a model");
-  check_security(options.security, "weights");
+  identity_ = identity_of(options.security, "weights");
   check_parents(options.parents, options.security);
   check_spool(options.spool, "weights");
-  tls_ = tls_context(options.security);
   for (const auto &[name, elements] : options.models)
     models_.emplace(name, incoming(elements, options.limits.max_elements, relay != nullptr, options.spool));
   returns_ = std::make_shared<slot_returns>([this] {
@@ -103,7 +102,8 @@ task<void> receiver::reach(endpoint place, connection_ptr &connection, welcome_t
   const auto found =
       co_await resolver.async_resolve(place.host, std::to_string(place.port), asio::use_awaitable);
   wire_stream::socket_variant socket{tcp_protocol::socket(context_)};
-  if (tls_) socket = std::make_unique<secured_socket>(tcp_protocol::socket(context_), *tls_);
+  const auto certificates = identity_ ? identity_->context() : nullptr;
+  if (certificates) socket = std::make_unique<secured_socket>(tcp_protocol::socket(context_), *certificates);
   connection = std::make_shared<parent_connection>(*this, std::move(socket), connection_number_++);
   connection->watch();
   auto &tcp = connection->stream().tcp();
@@ -111,6 +111,8 @@ task<void> receiver::reach(endpoint place, connection_ptr &connection, welcome_t
   tcp.set_option(tcp_protocol::no_delay(true));
   co_await connection->stream().handshake(asio::ssl::stream_base::client);
   welcome = co_await connection->greet();
+  if (!certificates && !same_user(tcp))
+    throw wire_error("a process of another user listens there, and there are no certificates");
 }
 
 /// Goes over to the local socket of a server on this machine. False: it cannot be reached, as from another

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -60,7 +59,7 @@ class receiver {
   std::function<void(weight_version)> arrived_;
   std::function<void(const std::string &)> failed_;
   sender *relay_;
-  std::shared_ptr<boost::asio::ssl::context> tls_;
+  std::shared_ptr<tls_identity> identity_;
   unique_id machine_;
   std::map<std::string, incoming> models_;
   std::shared_ptr<slot_returns> returns_;

@@ -1,8 +1,5 @@
 #include "runtime/wire/sender.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -11,8 +8,8 @@
 #include <cstdio>
 
 #include "models/error.hpp"
+#include "runtime/wire/owner.hpp"
 #include "runtime/wire/reader_connection.hpp"
-#include "runtime/wire/tls.hpp"
 
 namespace slipstream::wire {
 
@@ -33,90 +30,66 @@ std::string hexadecimal(const unique_id &id) {
   return text;
 }
 
-bool same_user(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
-}
-
 }  // namespace
 
 sender::sender(asio::io_context &context, const endpoint &place, const wire_security &security,
                const wire_limits &limits)
-    : context_(context),
-      address_(place),
-      limits_(limits),
-      acceptor_(context),
-      token_(random_id()),
-      machine_(machine_id()) {
+    : context_(context), address_(place), limits_(limits), token_(random_id()), machine_(machine_id()) {
   const std::string what = "weights at " + to_string(place);
-  check_security(security, what);
+  auto identity = identity_of(security, what);
   check_place(place, security, what);
-  tls_ = tls_context(security);
-  listen(place);
+  listen(std::move(identity));
   if (limits.shared_memory && machine_ != unique_id{}) listen_locally();
 }
 
 sender::~sender() = default;
 
-void sender::listen(const endpoint &place) {
+void sender::listen(std::shared_ptr<tls_identity> identity) {
+  front_options options;
+  options.listen = address_;
+  options.identity = std::move(identity);
+  options.strangers = std::min(options.strangers, static_cast<std::size_t>(limits_.max_connections));
+  options.handshake = limits_.handshake;
   try {
-    tcp_protocol::resolver resolver(context_);
-    const auto found =
-        resolver.resolve(place.host, std::to_string(place.port),
-                         tcp_protocol::resolver::passive | tcp_protocol::resolver::numeric_service);
-    const tcp_protocol::endpoint address = found.begin()->endpoint();
-    acceptor_.open(address.protocol());
-    acceptor_.set_option(tcp_protocol::acceptor::reuse_address(true));
-    acceptor_.bind(address);
-    acceptor_.listen();
-    address_.port = acceptor_.local_endpoint().port();
+    front_ = std::make_unique<front>(
+        context_, std::move(options),
+        [this](known_stream stream) { std::visit([this](auto &known) { begin(std::move(known)); }, stream); },
+        [this](const std::string &) { count([](tallies &all) { ++all.refused; }); });
   } catch (const boost::system::system_error &problem) {
-    throw run_error("error: weights cannot be served at " + to_string(place) + ": " +
+    throw run_error("error: weights cannot be served at " + to_string(address_) + ": " +
                     problem.code().message());
   }
-  asio::co_spawn(context_, accept(acceptor_), asio::detached);
+  address_.port = front_->port();
 }
 
 void sender::listen_locally() {
   local_name_ = "slipstream-weights-" + hexadecimal(random_id());
   local_acceptor_ = std::make_unique<local_protocol::acceptor>(
       context_, local_protocol::endpoint(std::string(1, '\0') + local_name_));
-  asio::co_spawn(context_, accept(*local_acceptor_), asio::detached);
+  asio::co_spawn(context_, accept_locally(), asio::detached);
 }
 
-template <class Acceptor>
-task<void> sender::accept(Acceptor &acceptor) {
+task<void> sender::accept_locally() {
+  auto &acceptor = *local_acceptor_;
   for (;;) {
     error_code failed;
     auto socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, failed));
     if (failed == asio::error::operation_aborted || !acceptor.is_open()) co_return;
-    if (failed) {  // too many descriptors, or a peer that has gone already: others will come
-      asio::steady_timer pause(context_, std::chrono::milliseconds(20));
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+    if (!failed && same_local_user(socket.native_handle())) {
+      begin(std::move(socket));
       continue;
     }
-    begin(std::move(socket));
+    if (!failed) count([](tallies &all) { ++all.refused; });
+    asio::steady_timer pause(context_, std::chrono::milliseconds(20));  // out of descriptors, or a stranger
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, failed));
   }
 }
 
+/// Somebody who may be here; who it is it says next.
 void sender::begin(wire_stream::socket_variant socket) {
-  if (auto *local = std::get_if<local_protocol::socket>(&socket);
-      local && !same_user(local->native_handle())) {
-    count([](tallies &all) { ++all.refused; });
-    return;
-  }
   if (connections_.size() >= static_cast<std::size_t>(limits_.max_connections)) {
     count([](tallies &all) { ++all.refused; });
     return;
-  }
-  if (auto *plain = std::get_if<tcp_protocol::socket>(&socket)) {
-    error_code ignored;
-    plain->set_option(tcp_protocol::no_delay(true), ignored);
-    if (tls_) {
-      auto secured = std::make_unique<secured_socket>(std::move(*plain), *tls_);
-      socket = std::move(secured);
-    }
   }
   auto connection = std::make_shared<reader_connection>(*this, std::move(socket), next_reader_++);
   connections_.insert(connection);
@@ -163,7 +136,7 @@ void sender::wake() {
 
 void sender::close(const std::string &why) {
   error_code ignored;
-  acceptor_.close(ignored);
+  front_->close();
   if (local_acceptor_) local_acceptor_->close(ignored);
   for (const auto &connection : connections_) connection->close(why);
 }

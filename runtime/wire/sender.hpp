@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <deque>
 #include <map>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "runtime/wire/front.hpp"
 #include "runtime/wire/shared_memory.hpp"
 #include "runtime/wire/stream.hpp"
 #include "runtime/wire/version_source.hpp"
@@ -50,10 +50,9 @@ class sender {
     std::size_t connections = 0, held = 0;
   };
 
-  void listen(const endpoint &place);
+  void listen(std::shared_ptr<tls_identity> identity);
   void listen_locally();
-  template <class Acceptor>
-  task<void> accept(Acceptor &acceptor);
+  task<void> accept_locally();
   void begin(wire_stream::socket_variant socket);
   void ended(reader_connection *who);
   std::shared_ptr<const chunk_table> table_of(const std::string &model, const unique_id &origin,
@@ -68,8 +67,7 @@ class sender {
   boost::asio::io_context &context_;
   endpoint address_;
   wire_limits limits_;
-  std::shared_ptr<boost::asio::ssl::context> tls_;
-  tcp_protocol::acceptor acceptor_;
+  std::unique_ptr<front> front_;
   std::unique_ptr<local_protocol::acceptor> local_acceptor_;
   std::string local_name_;
   unique_id token_, machine_;

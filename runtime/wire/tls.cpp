@@ -10,12 +10,20 @@ namespace slipstream::wire {
 
 namespace ssl = boost::asio::ssl;
 
+namespace {
+
+constexpr long longest_certificates = 1 << 14;  ///< what a stranger may have us read of his
+
+}  // namespace
+
 std::shared_ptr<ssl::context> tls_context(const wire_security &security) {
   if (security.plain()) return nullptr;
   auto context = std::make_shared<ssl::context>(ssl::context::tls);
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_3_VERSION);
   SSL_CTX_set_session_cache_mode(context->native_handle(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context->native_handle(), 0);
+  SSL_CTX_set_max_cert_list(context->native_handle(), longest_certificates);
+  SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
   context->use_certificate_chain_file(security.certificate);
   context->use_private_key_file(security.key, ssl::context::pem);
   context->load_verify_file(security.authority);

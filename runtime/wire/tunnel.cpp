@@ -22,6 +22,9 @@
 #include <vector>
 
 #include "models/error.hpp"
+#include "runtime/wire/front.hpp"
+#include "runtime/wire/pump.hpp"
+#include "runtime/wire/stream.hpp"
 #include "runtime/wire/tls.hpp"
 
 namespace slipstream {
@@ -33,38 +36,27 @@ using asio::ip::tcp;
 template <class T>
 using task = asio::awaitable<T>;
 
-constexpr std::chrono::seconds handshake_limit{10};
+constexpr std::chrono::seconds first_words_limit{10};  ///< of a connection, in each of its steps
 constexpr std::size_t longest_read = std::size_t{1} << 18;
-constexpr std::size_t most_links = 4096;  ///< whoever knocks more often is not heard
+constexpr std::size_t most_links = 4096;  ///< whoever connects more often is not heard
 
-/// One connection: its plain end here, and the secured one that leads to the other process.
+using secured_ptr = std::unique_ptr<wire::secured_socket>;
+
+/// One connection while it is made: its plain end here, and the secured one that leads to the other process.
 struct tunnel_link {
-  tunnel_link(asio::io_context &io, asio::ssl::context &context)
-      : plain(io), secured(io, context), timer(io) {}
+  explicit tunnel_link(asio::io_context &io) : plain(io), timer(io) {}
   void close() {
     boost::system::error_code ignored;
     timer.cancel();
     plain.close(ignored);
-    secured.lowest_layer().close(ignored);
+    if (secured) secured->lowest_layer().close(ignored);
   }
   tcp::socket plain;
-  asio::ssl::stream<tcp::socket> secured;
+  secured_ptr secured;
   asio::steady_timer timer;
+  std::shared_ptr<void> counted;
 };
 using link_ptr = std::shared_ptr<tunnel_link>;
-
-template <class From, class To>
-task<void> pump(link_ptr link, From &from, To &to) {
-  try {
-    std::vector<char> buffer(longest_read);
-    for (;;) {
-      const auto size = co_await from.async_read_some(asio::buffer(buffer), use_awaitable);
-      co_await asio::async_write(to, asio::buffer(buffer.data(), size), use_awaitable);
-    }
-  } catch (const boost::system::system_error &) {  // an end of one side is an end of the other
-    link->close();
-  }
-}
 
 /// What a connection begins with, once it is secured.
 std::array<std::uint8_t, 4> head_of(std::uint32_t number) {
@@ -87,12 +79,11 @@ std::string text_of(const boost::system::system_error &problem) {
 
 struct tls_tunnel::parts {
   explicit parts(const wire_security &security)
-      : context(wire::tls_context(security)), incoming(io), work(asio::make_work_guard(io)) {}
+      : identity(wire::identity_of(security, "tunnels")), work(asio::make_work_guard(io)) {}
 
   link_ptr fresh() {
-    std::erase_if(links, [](const auto &each) { return each.expired(); });
-    auto link = std::make_shared<tunnel_link>(io, *context);
-    links.push_back(link);
+    auto link = std::make_shared<tunnel_link>(io);
+    link->counted = one;
     return link;
   }
 
@@ -109,7 +100,7 @@ struct tls_tunnel::parts {
 
   /// Whoever takes longer than this for its first words is left.
   void limit(const link_ptr &link) {
-    link->timer.expires_after(handshake_limit);
+    link->timer.expires_after(first_words_limit);
     link->timer.async_wait([link](const boost::system::error_code &cancelled) {
       if (!cancelled) link->close();
     });
@@ -119,17 +110,16 @@ struct tls_tunnel::parts {
     link->timer.cancel();
     boost::system::error_code ignored;
     link->plain.set_option(tcp::no_delay(true), ignored);
-    link->secured.lowest_layer().set_option(tcp::no_delay(true), ignored);
-    asio::co_spawn(io, pump(link, link->plain, link->secured), asio::detached);
-    asio::co_spawn(io, pump(link, link->secured, link->plain), asio::detached);
+    link->secured->lowest_layer().set_option(tcp::no_delay(true), ignored);
+    wire::join_streams(std::move(link->plain), std::move(link->secured), longest_read,
+                       std::move(link->counted));
   }
 
   task<void> take_in(link_ptr link) {
     try {
       limit(link);
-      co_await link->secured.async_handshake(asio::ssl::stream_base::server, use_awaitable);
       std::array<std::uint8_t, 4> head{};
-      co_await asio::async_read(link->secured, asio::buffer(head), use_awaitable);
+      co_await asio::async_read(*link->secured, asio::buffer(head), use_awaitable);
       const auto to = place_of(number_in(head));
       if (to.port == 0) co_return link->close();
       co_await link->plain.async_connect({asio::ip::make_address(to.host), to.port}, use_awaitable);
@@ -142,13 +132,15 @@ struct tls_tunnel::parts {
 
   task<void> lead_out(link_ptr link, endpoint to, std::uint32_t number) {
     try {
+      const auto certificates = identity->context();
+      link->secured = std::make_unique<wire::secured_socket>(tcp::socket(io), *certificates);
       limit(link);
       tcp::resolver resolver(io);
       const auto found = co_await resolver.async_resolve(to.host, std::to_string(to.port), use_awaitable);
-      co_await asio::async_connect(link->secured.lowest_layer(), found, use_awaitable);
-      co_await link->secured.async_handshake(asio::ssl::stream_base::client, use_awaitable);
+      co_await asio::async_connect(link->secured->lowest_layer(), found, use_awaitable);
+      co_await link->secured->async_handshake(asio::ssl::stream_base::client, use_awaitable);
       const auto head = head_of(number);
-      co_await asio::async_write(link->secured, asio::buffer(head), use_awaitable);
+      co_await asio::async_write(*link->secured, asio::buffer(head), use_awaitable);
       start(link);
     } catch (const boost::system::system_error &failed) {
       note(to_string(to) + ": " + text_of(failed));
@@ -156,17 +148,19 @@ struct tls_tunnel::parts {
     }
   }
 
-  task<void> take_others() {
-    try {
-      for (;;) {
-        auto link = fresh();
-        co_await incoming.async_accept(link->secured.lowest_layer(), use_awaitable);
-        if (links.size() <= most_links) asio::co_spawn(io, take_in(std::move(link)), asio::detached);
-      }
-    } catch (const boost::system::system_error &failed) {
-      if (failed.code() != asio::error::operation_aborted)
-        note("no more connections are taken: " + text_of(failed));
-    }
+  void listen(const std::string &host) {
+    wire::front_options options;
+    options.listen = {host, 0};
+    options.identity = identity;
+    front = std::make_unique<wire::front>(
+        io, std::move(options),
+        [this](wire::known_stream stream) {
+          auto link = fresh();
+          link->secured = std::move(std::get<secured_ptr>(stream));
+          if (one.use_count() <= static_cast<long>(most_links))
+            asio::co_spawn(io, take_in(std::move(link)), asio::detached);
+        },
+        [this](const std::string &why) { note("a connection from another process: " + why); });
   }
 
   task<void> take_own(std::shared_ptr<tcp::acceptor> here, endpoint to, std::uint32_t number) {
@@ -182,9 +176,9 @@ struct tls_tunnel::parts {
   }
 
   asio::io_context io{1};
-  std::shared_ptr<asio::ssl::context> context;
-  tcp::acceptor incoming;
-  std::vector<std::weak_ptr<tunnel_link>> links;  ///< of the thread alone
+  std::shared_ptr<wire::tls_identity> identity;
+  std::unique_ptr<wire::front> front;
+  std::shared_ptr<int> one = std::make_shared<int>();  ///< every connection has a share of it
   asio::executor_work_guard<asio::io_context::executor_type> work;
   mutable std::mutex mutex;  ///< of the two below
   std::map<std::uint32_t, endpoint> inside;
@@ -197,16 +191,11 @@ tls_tunnel::tls_tunnel(const wire_security &security, const std::string &host) {
   parts_ = std::make_shared<parts>(security);
   auto &self = *parts_;
   try {
-    tcp::resolver resolver(self.io);
-    const tcp::endpoint place = *resolver.resolve(host, "0").begin();
-    self.incoming.open(place.protocol());
-    self.incoming.bind(place);
-    self.incoming.listen();
+    self.listen(host);
   } catch (const boost::system::system_error &failed) {
     throw run_error(
         host + ": error: no port can be opened here for the ranks of a learner: " + failed.code().message());
   }
-  asio::co_spawn(self.io, self.take_others(), asio::detached);
   self.thread = std::thread([parts = parts_.get()] { parts->io.run(); });
 }
 
@@ -216,7 +205,7 @@ tls_tunnel::~tls_tunnel() {
 }
 
 std::uint16_t tls_tunnel::port() const {
-  return parts_->incoming.local_endpoint().port();
+  return parts_->front->port();
 }
 
 void tls_tunnel::lead_in(std::uint32_t number, const endpoint &local) {

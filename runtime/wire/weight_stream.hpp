@@ -26,7 +26,7 @@ struct wire_limits {
   wire_type transit = wire_type::float32;             ///< of a server; a relay passes on what it gets
   std::int64_t chunk_bytes = 1 << 20;                 ///< on the wire; a multiple of 4,096, at most 16 MiB
   std::int64_t max_elements = std::int64_t{1} << 36;  ///< of a model whose size the client does not know
-  int max_connections = 64;   ///< of a server, those that have not said who they are included
+  int max_connections = 64;   ///< of a server; beside them it bears as many strangers, 64 at most
   bool shared_memory = true;  ///< between processes of one machine
   std::chrono::milliseconds handshake{5'000};   ///< from connected to joined
   std::chrono::milliseconds silence{10'000};    ///< without a byte from the other side, or to it

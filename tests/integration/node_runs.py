@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -153,6 +154,12 @@ def join_address(run, folder):
     log = folder / "log.txt"
     until(lambda: log.exists() and "joins at" in log.read_text(), run)
     return log.read_text().split("joins at ")[1].split()[0]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def longer(text):

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -17,8 +18,8 @@ import tempfile
 import time
 
 import runs
-from node_runs import (Place, alive, begun, check_run, checks, environment, join_address, lines_of, orphaned, processes,
-                       program, spans_of, started, until, wait_for_end)
+from node_runs import (Place, alive, begun, check_run, checks, environment, free_port, join_address, lines_of, orphaned,
+                       processes, program, spans_of, started, until, wait_for_end)
 
 runs.updates = 150  # long enough to meet mishaps
 
@@ -184,12 +185,6 @@ delay_weights = 0.04
     check_run(place, "chaos", 1)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def by_hand(place):
     """Nodes that listen; a run that is killed and resumed finds them again; Ctrl-C lets one leave."""
     ports = [free_port(), free_port()]
@@ -249,6 +244,25 @@ def messages(place):
         checks.check("stranger: the run ends well", wait_for_end(run) == 0, run.said())
 
 
+def renewed(run, folder, pki):
+    """Certificates that are unsound for a while, and then others: nobody ends, and who comes anew is let in."""
+    def kill_one(what):
+        victim = processes(folder)["sampler-1"]
+        os.kill(victim, signal.SIGKILL)
+        checks.check(what, until(lambda: processes(folder).get("sampler-1", victim) != victim, run), run.said())
+
+    checks.check("renewed: begins", begun(run, folder), run.said())
+    whole = (pki / "run.pem").read_bytes()
+    (pki / "run.pem").write_bytes(whole[:100])
+    kill_one("renewed: a node comes back while the run's certificate is half there")
+    checks.check("renewed: which the run says", run.said().count("the certificates that were read before stay") == 1,
+                 run.said())
+    for name in ("run.pem", "run.key"):
+        (pki / name).unlink()
+    subprocess.run([program.path, "certs", "--to", pki, "run"], check=True, capture_output=True, env=environment)
+    kill_one("renewed: a node comes back when the run has another one")
+
+
 def certificates(place):
     """The same between hosts: TLS both ways. Junk and strangers are turned away, and the run does not notice."""
     made = subprocess.run([program.path, "certs", "--to", str(place.folder / "pki"), "run", "a", "b"],
@@ -270,8 +284,10 @@ def certificates(place):
                 s.sendall(junk)
         with started("node", "--name", "b", "--join", join, "--patience", 2) as node:
             checks.check("secret: plain text is not let in", wait_for_end(node) == 1, node.said())
+        renewed(run, folder, pki)
         checks.check("secret: ends well", wait_for_end(run) == 0, run.said())
-        checks.check("secret: and nobody else lost a link by it", "is gone" not in run.said(), run.said())
+        lost = re.findall(r"\(process \d+\) is gone", run.said())
+        checks.check("secret: and nobody else lost a link by it", len(lost) == 2, run.said())
     check_run(place, "secret", long=True)
 
 

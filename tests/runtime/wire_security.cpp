@@ -101,6 +101,25 @@ TEST_CASE("a secured client does not take plain weights") {
   CHECK(reader.versions().empty());
 }
 
+TEST_CASE("strangers who say half a greeting and wait do not keep a node from its weights") {
+  const scratch folder;
+  make_certificates(folder.path(), {"learner", "a"});
+  auto limits = stream_limits();
+  limits.handshake = std::chrono::minutes(10);
+  weight_server server(anywhere, of_node(folder.path(), "learner"), limits);
+  server.publish({"policy", 1, weights(1000, 1)});
+  std::vector<int> strangers;
+  for (int i = 0; i < 200; ++i) {
+    strangers.push_back(connected_socket(server.address()));
+    REQUIRE(::send(strangers.back(), "\x16\x03\x01\x01", 4, MSG_NOSIGNAL) == 4);
+  }
+  auto options = secured(server.address(), of_node(folder.path(), "a"));
+  options.limits.patience = std::chrono::seconds(30);
+  receiving_end reader(options);
+  CHECK(reader.wait(1).flat.defined());
+  for (const int socket : strangers) ::close(socket);
+}
+
 TEST_CASE("without certificates nothing leaves this machine") {
   CHECK_THROWS_WITH(weight_server({"0.0.0.0", 0}),
                     Contains("0.0.0.0:0 is not on this machine") && Contains("slipstream certs"));

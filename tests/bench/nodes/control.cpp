@@ -65,7 +65,7 @@ caf::behavior ask_often(caf::stateful_actor<asking_state> *self, const caf::acto
 caf::actor find_run(caf::actor_system &system, const endpoint &place) {
   caf::scoped_actor self{system};
   caf::actor result;
-  self->request(dialer(system, place, true), longest_dial, caf::connect_atom::value)
+  self->request(dialer(system, place), longest_dial, caf::connect_atom::value)
       .receive([&](const caf::strong_actor_ptr &found) { result = caf::actor_cast<caf::actor>(found); },
                [](const caf::error &) {});
   if (!result) throw run_error("no run at " + to_string(place));
@@ -94,7 +94,7 @@ struct trips {
 
 int control_run(const arguments &chosen) {
   const linked_system linked(configure_ends);
-  const auto place = open_port((*linked).spawn(answer), {"127.0.0.1", 0}, true);
+  const auto place = open_port((*linked).spawn(answer), {"127.0.0.1", 0});
   tell(to_string(place));
   return serve(chosen);
 }

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <boost/asio/ssl/context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "runtime/wire/endpoint.hpp"
+
+namespace slipstream::wire {
+
+/// What a process proves itself by, and judges others by: three files, read once. Files that change are taken
+/// over when they are sound together (certificates that were renewed); until then what was read stays, and
+/// one line on standard error says why. Any thread.
+class tls_identity {
+ public:
+  using context_ptr = std::shared_ptr<boost::asio::ssl::context>;
+
+  /// Throws input_error like check_security, with a line that begins with `what`.
+  tls_identity(wire_security security, const std::string &what,
+               std::chrono::milliseconds look_every = std::chrono::seconds(1));
+
+  /// For the next connection, which has to keep it until its handshake is over.
+  context_ptr context();
+
+ private:
+  struct stamp {
+    bool there = false;
+    ino_t number = 0;
+    off_t size = 0;
+    std::int64_t written_ns = 0, changed_ns = 0;
+    bool operator==(const stamp &) const = default;
+  };
+  using stamps = std::array<stamp, 3>;
+
+  stamps look() const;
+  void renew(const stamps &seen);
+
+  const wire_security security_;
+  const std::chrono::milliseconds look_every_;
+  std::mutex mutex_;
+  context_ptr context_;
+  stamps taken_, refused_;  ///< of the files as they were read, and as they were found unsound
+  std::chrono::steady_clock::time_point looked_;
+};
+
+/// The one of these files: who asks for them first in this process reads them, the others share it for as
+/// long as anybody has it. Null for plain security. Throws like the constructor, when it reads them.
+std::shared_ptr<tls_identity> identity_of(const wire_security &security, const std::string &what);
+
+}  // namespace slipstream::wire
