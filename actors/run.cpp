@@ -305,7 +305,8 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
                         weights,
                         resumed,
                         options.detached};
-  start.add_later(context.owned);
+  unfinished_start further;  // it goes before the list does
+  further.add_later(context.owned);
   context.own("journal", services.journal);
   context.own("recorder", services.recorder);
   for (const auto &[model, actor] : weights)
@@ -338,6 +339,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
                  caf::actor_cast<loader_actor>(context.inboxes.at(plan.loader().name)),
                  direct == context.buffers.end() ? sample_sink() : sample_sink(direct->second));
   start.finish();
+  further.finish();
   return services.supervisor;
 }
 
