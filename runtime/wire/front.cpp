@@ -19,6 +19,7 @@
 
 #include "models/error.hpp"
 #include "runtime/wire/frames.hpp"
+#include "runtime/wire/handshake.hpp"
 #include "runtime/wire/owner.hpp"
 #include "runtime/wire/strangers.hpp"
 #include "runtime/wire/stream.hpp"
@@ -59,7 +60,6 @@ struct stranger {
   }
   tcp::socket socket;
   std::unique_ptr<secured_socket> secured;
-  tls_identity::context_ptr context;
   asio::steady_timer deadline;
   wake_up turn;
   const std::uint64_t number;
@@ -229,9 +229,8 @@ struct front::parts : std::enable_shared_from_this<parts> {
   task<void> prove(stranger &who) {
     std::string words(options.first_words.size(), '\0');
     if (options.identity) {
-      who.context = options.identity->context();
-      who.secured = std::make_unique<secured_socket>(std::move(who.socket), *who.context);
-      co_await who.secured->async_handshake(asio::ssl::stream_base::server, use_awaitable);
+      const auto certificates = options.identity->context();
+      who.secured = co_await accept_secured(who.socket, *certificates);
       if (!words.empty()) co_await asio::async_read(*who.secured, asio::buffer(words), use_awaitable);
     } else {
       if (!same_user(who.socket)) throw wire_error("it is of another user, and there are no certificates");

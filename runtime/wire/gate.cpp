@@ -126,12 +126,12 @@ struct link_gate::parts {
   }
 
   const std::shared_ptr<tls_identity> identity;
+  std::mutex mutex;  ///< of the count, which the last connections need while the context ends
+  std::condition_variable fewer;
+  int links = 0;
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::list<front> fronts;  ///< of the thread
-  std::mutex mutex;
-  std::condition_variable fewer;
-  int links = 0;
   std::thread thread;
 };
 
