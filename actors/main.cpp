@@ -28,7 +28,7 @@ namespace {
 void refuse_small_address_space(int, char **, char **) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  constexpr std::size_t wanted = std::size_t{256} << 20U;
+  constexpr std::size_t wanted = std::size_t{640} << 20U;
   void *room = ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room != MAP_FAILED) {
     ::munmap(room, wanted);
