@@ -20,7 +20,7 @@ from node_runs import Place, checks, environment, free_port, lines_of, processes
 
 runs.updates = 1_000_000  # it is interrupted
 STRANGERS = pathlib.Path(__file__).resolve().parent.parent / "support" / "strangers.py"
-CROWD, AT_WEIGHTS, HANDSHAKES = 1000, 200, 50
+CROWD, AT_WEIGHTS, HANDSHAKES = 1060, 200, 50
 
 
 def make_certificates(folder, *names):
