@@ -43,8 +43,11 @@ example read_completion(const row_reader &row) {
     return result;
   }
   result.turns = question_turns(row, "prompt");
-  auto answers = is_dialogue(row, "completion") ? row.messages("completion")
-                                                : dialogue{{"assistant", row.text("completion")}};
+  dialogue answers;
+  if (is_dialogue(row, "completion"))
+    answers = row.messages("completion");
+  else
+    answers.push_back({"assistant", row.text("completion")});
   if (answers.back().role != "assistant")
     row.fail(fmt::format("{} must end with the assistant's turn, not with \"{}\"", row.named("completion"),
                          answers.back().role));
