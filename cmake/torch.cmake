@@ -37,6 +37,10 @@ if(NOT TARGET torch_libraries)                # an installed package may be foun
   add_library(torch_libraries INTERFACE IMPORTED)
   target_link_libraries(torch_libraries INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
   target_include_directories(torch_libraries SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND Torch_VERSION VERSION_LESS 2)
+    # Its light headers use a list of a type that they only declare; Clang refuses that in C++20.
+    target_compile_options(torch_libraries INTERFACE "SHELL:-include ATen/core/ivalue.h")
+  endif()
 endif()
 
 # Ranks of a learner: c10d's Gloo on the CPU, its NCCL on GPUs. SLIPSTREAM_ABSENT names the sources that are left out:

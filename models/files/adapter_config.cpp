@@ -57,7 +57,9 @@ constexpr std::array fixed_fields{
 
 // A field of a later PEFT that says something may change the numbers.
 void refuse_unknown(const json &config, const fs::path &file) {
-  for (const auto &[name, value] : config.items()) {
+  for (const auto &field : config.items()) {
+    const std::string &name = field.key();
+    const json &value = field.value();
     const bool known = std::any_of(fixed_fields.begin(), fixed_fields.end(),
                                    [&](const auto &row) { return row.name == name; }) ||
                        std::find(other_fields.begin(), other_fields.end(), name) != other_fields.end();

@@ -32,7 +32,9 @@ SLIPSTREAM_INLINE void adamw_body(T *__restrict p, const T *__restrict g, T *__r
   const T one_beta1 = static_cast<T>(1 - f.beta1), one_beta2 = static_cast<T>(1 - f.beta2);
   const T rate = static_cast<T>(f.rate), correction = static_cast<T>(f.root_correction);
   const T eps = static_cast<T>(f.eps), lost = static_cast<T>(1 - f.keep), keep = T(1) - lost;
+#ifndef __clang__
 #pragma GCC ivdep
+#endif
   for (std::int64_t i = 0; i < n; ++i) {
     const T gradient = g[i] * scale;
     const T first = beta1 * m[i] + one_beta1 * gradient;

@@ -44,7 +44,9 @@ void bpe_model::read_vocabulary(const json &content, const std::string &file) {
   if (!content.is_object() || content.empty()) refuse_field(file, "model.vocab", "must be a table of tokens");
   std::vector<bool> taken;
   vocabulary_.reserve(content.size());
-  for (const auto &[text, id] : content.items()) {
+  for (const auto &entry : content.items()) {
+    const std::string &text = entry.key();
+    const json &id = entry.value();
     const auto fail = [&](const char *what) { refuse_field(file, "model.vocab", shown(json(text)) + what); };
     if (!id.is_number_unsigned()) fail(" must have a whole number as id");
     if (id > highest_id(content.size())) fail(" has an id far beyond the number of tokens");

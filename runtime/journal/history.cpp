@@ -6,14 +6,10 @@
 #include <cstring>
 
 #include "models/error.hpp"
+#include "runtime/journal/overloaded.hpp"
 
 namespace slipstream {
 namespace {
-
-template <class... Fs>
-struct overloaded : Fs... {
-  using Fs::operator()...;
-};
 
 template <class T>
 void append(std::vector<T> &to, const std::vector<T> &more) {

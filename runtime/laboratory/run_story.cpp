@@ -3,15 +3,11 @@
 #include <algorithm>
 
 #include "models/error.hpp"
+#include "runtime/journal/overloaded.hpp"
 #include "runtime/learning/batch_figures.hpp"
 
 namespace slipstream {
 namespace {
-
-template <class... Fs>
-struct overloaded : Fs... {
-  using Fs::operator()...;
-};
 
 answer_story tell(const sample &entry) {
   answer_story answer;
