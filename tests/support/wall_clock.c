@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,8 +25,10 @@ __attribute__((constructor)) static void begin(void) {
   real_timedwait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
   const char *name = getenv("WALL_CLOCK");
   const int file = name ? open(name, O_RDWR | O_CLOEXEC) : -1;
-  void *memory = file < 0 ? MAP_FAILED : mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (memory != MAP_FAILED) shared = memory;
+  /* Not by mmap(): Debian 13's LibTorch comes with UCX, which writes a jump to itself over the beginning of mmap while it
+     puts a hook there, and asks for the time meanwhile. */
+  const long memory = file < 0 ? -1 : syscall(SYS_mmap, NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory != -1) shared = (volatile int64_t *)memory;
   if (file >= 0) close(file);
   real_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 }
