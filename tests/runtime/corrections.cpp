@@ -117,7 +117,7 @@ TEST_CASE("what is taken over the whole batch does not change with the micro-bat
       made.push_back(train(core, a_batch()));
     }
     for (const std::size_t other : {1u, 2u}) {
-      CHECK(difference(made[0], made[other]) < 1e-6);
+      CHECK(difference(made[0], made[other]) < 4e-6);  // MKL sums other shapes in other orders
       for (const char *name : {"loss", "step_scale", "ess", "weight_p05", "weight_p95"}) {
         CAPTURE(name);
         CHECK(made[0].metrics[name].get<double>() ==
