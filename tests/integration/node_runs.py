@@ -43,7 +43,6 @@ def text_of(place, name, staleness, on_nodes, with_reference=False, a="", b="", 
             long=False, changes=()):
     """The small topology of runs.py, its sampler (and a reference) on nodes or not. `changes`: pairs of texts."""
     text = topology(place, name, "max_staleness = %d\n" % staleness)
-    text = text.replace('name = "%s"\n' % name, 'name = "%s"\nnumerics = "exact"\n' % name)
     if with_reference:
         text = text.replace("[actors.prompts]", fixed_model + "[actors.prompts]")
         text = text.replace("[actors.near]", reference + (placed if on_nodes else "") + "[actors.near]")

@@ -25,7 +25,7 @@ def text_of(place, name, ranks, node="", zero=0, keys="", a="", b="", timeout=3,
             rank_timeout=20):
     """The small topology of runs.py with so many ranks, on nodes or not; long answers where it has to be met midway."""
     text = runs.topology(place, name, "max_staleness = 0\n", checkpoint_every=3)
-    text = text.replace('name = "%s"\n' % name, 'name = "%s"\nnumerics = "exact"\nthreads = 4\n' % name)
+    text = text.replace('name = "%s"\n' % name, 'name = "%s"\nthreads = 4\n' % name)
     text = text.replace("learning_rate = 1e-2", "learning_rate = 1e-3")
     if updates:
         text = text.replace("updates = %d" % runs.updates, "updates = %d" % updates)

@@ -31,6 +31,7 @@ def write_prompts(place):
 def topology(place, name, schedule, checkpoint_every=9, runs=None):
     return f"""[run]
 name = "{name}"
+numerics = "exact"
 seed = 3
 updates = {updates}
 folder = "{runs or place / "runs"}"
