@@ -80,6 +80,8 @@ mv "$root/slipstream.new" "$root/slipstream"
 # a mirror of sid that lags behind is as good as a current one here
 echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/elsewhere"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+# as an installer does: a machine knows itself by its name
+grep -qsw "$(hostname)" "$root/etc/hosts" || printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(hostname)" >>"$root/etc/hosts"
 cp tests/platforms/inside.sh "$root/inside.sh"
 
 step "In $base${wheel:+ with torch $wheel}: $*"
