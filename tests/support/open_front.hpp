@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <unistd.h>
+#include <filesystem>
 
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
