@@ -8,6 +8,7 @@ import pathlib
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,14 @@ def make_certificates(folder, *names):
 
 def files(pki, name):
     return ["--certificate", pki / (name + ".pem"), "--key", pki / (name + ".key"), "--authority", pki / "ca.pem"]
+
+
+def knows_its_name():
+    """Nodes are told the machine's name where a run listens at any address."""
+    try:
+        return bool(socket.getaddrinfo(socket.gethostname(), None))
+    except OSError:
+        return False
 
 
 def write(place, pki, join, weights):
@@ -153,6 +162,9 @@ def flooded(place):
 
 
 if __name__ == "__main__":
+    if not knows_its_name():
+        print("Skipped: this machine's name has no address")
+        sys.exit(77)
     enough = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, enough[1]), enough[1]))
     with tempfile.TemporaryDirectory() as folder:
