@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
   slipstream::open_standard_descriptors();
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error with a text, not a death
   slipstream::set_thread_environment(argv);
-  slipstream::install_last_words("setting the program up");
+  slipstream::install_last_words();
   CLI::App app("Slipstream: asynchronous RLHF and supervised fine-tuning on actors", "slipstream");
   app.require_subcommand(1);
   app.set_version_flag("--version", slipstream::version_text, "what this program is made of");

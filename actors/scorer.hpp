@@ -12,8 +12,8 @@
 
 namespace slipstream {
 
-/// Scores every rollout of a group by a rule, on a thread of its own where `detached`: a rule may block. What
-/// it is at stands in `waits`.
+/// Scores every rollout of a group by a rule. With `detached` it has a thread of its own, because a rule may
+/// block. While the rule runs, an entry of `waits` names the prompt.
 scorer_actor spawn_text_scorer(caf::actor_system &system, bool detached, const std::string &name,
                                group_rule rule, std::vector<score_sink> sinks,
                                std::shared_ptr<wait_table> waits);

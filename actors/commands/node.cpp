@@ -23,8 +23,8 @@ endpoint checked_place(const std::string &text, const std::string &option, const
   return place;
 }
 
-/// Files that somebody is renewing are unsound for a moment, in which a node that is started again must not
-/// end for good.
+/// While certificates are being replaced, their files contradict each other for a moment. A node that starts
+/// in that moment tries again for 2 s before it gives up.
 void check_files(const wire_security &security) {
   constexpr int looks = 20;
   for (int look = 1;; ++look) try {

@@ -58,7 +58,7 @@ struct arrivals {
   }
 };
 
-/// What CAF's doorman_impl is, for connections that come through a gate.
+/// A CAF doorman like doorman_impl, whose new connections are the descriptors that a gate hands over.
 class gate_doorman : public caf::io::doorman {
  public:
   gate_doorman(default_multiplexer &multiplexer, const wire::link_gate::door &door)

@@ -52,7 +52,7 @@ bool ends_within(std::chrono::seconds limit, std::shared_ptr<void> last) {
 }  // namespace
 
 linked_system::~linked_system() {
-  // a system waits for its logger, which the blocking actors of a thread leave behind there
+  // Blocking actors leave CAF's logger set in their thread, and the actor system would wait for it.
   caf::logger::set_current_actor_system(nullptr);
   try {
     if (!ends_within(std::chrono::seconds(4), std::exchange(parts_, nullptr))) left_behind = true;

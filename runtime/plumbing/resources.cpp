@@ -89,8 +89,6 @@ void put(const char *text) {
   (void)!::write(STDERR_FILENO, text, std::strlen(text));
 }
 
-const char *unfinished = "";
-
 void tell(const std::exception &problem) {
   if (dynamic_cast<const std::bad_alloc *>(&problem))
     return put(
@@ -113,8 +111,8 @@ void tell(const std::exception &problem) {
       put("an exception of unknown type");
     }
   } else {
-    put(unfinished);
-    put(" failed, most likely for want of threads or memory (ulimit -u, -v, the container's limits)");
+    put("the process cannot go on, most likely for want of threads or memory (ulimit -u, -v, the container's "
+        "limits)");
   }
   put("\n");
   ::_exit(1);
@@ -128,8 +126,7 @@ void require_resources(const resource_needs &needs) {
   require_threads(needs.threads);
 }
 
-void install_last_words(const char *while_doing) {
-  unfinished = while_doing;
+void install_last_words() {
   std::set_terminate(say_last_words);
 }
 

@@ -5,7 +5,7 @@
 
 namespace slipstream {
 
-/// What a run takes from its process beside the memory of its tensors.
+/// Resources that a run needs in addition to the memory of its tensors.
 struct resource_needs {
   std::size_t threads = 0, descriptors = 0;
   std::size_t address_space = 0;  ///< bytes
@@ -15,8 +15,8 @@ struct resource_needs {
 /// or aborts. Throws run_error that names the limit which is too low, what is needed and what there is.
 void require_resources(const resource_needs &needs);
 
-/// From now on a thread that ends by an exception, and a call of std::terminate, end the process with one
-/// line that says why, and exit code 1; `while_doing` says what for when there is no exception.
-void install_last_words(const char *while_doing);
+/// Installs a std::terminate handler: an uncaught exception of any thread then ends the process with exit
+/// code 1 and one line that says why, instead of an abort.
+void install_last_words();
 
 }  // namespace slipstream

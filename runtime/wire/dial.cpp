@@ -74,7 +74,7 @@ task<dialled> dial(asio::io_context &context, endpoint place, std::shared_ptr<tl
     clock->begin([resolver] { resolver->cancel(); });
     const auto found =
         co_await resolver->async_resolve(place.host, std::to_string(place.port), use_awaitable);
-    // on the heap: the timer may outlive this coroutine
+    // It is on the heap because the timer may call its handler after this coroutine has ended.
     const auto socket = std::make_shared<tcp::socket>(context);
     clock->begin([socket] { socket->close(); });
     co_await asio::async_connect(*socket, found, use_awaitable);

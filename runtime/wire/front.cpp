@@ -191,7 +191,7 @@ struct front::parts : std::enable_shared_from_this<parts> {
     give_turns();
   }
 
-  /// Waits until all that it begins with is here: nobody gets a turn for half of it.
+  /// Waits until the first message is here as a whole, so that no handshake begins on a part of one.
   task<void> spoken(stranger &who) {
     asio::steady_timer pause(context);
     for (auto wait = breath; !who.closed; wait = std::min<std::chrono::milliseconds>(wait * 2, 320ms)) {

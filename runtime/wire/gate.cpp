@@ -100,7 +100,7 @@ struct link_gate::parts {
   explicit parts(const wire_security &security)
       : identity(identity_of(security, "links")), work(asio::make_work_guard(io)) {}
 
-  /// Counts who is on the way; with the last one of it the gate may end.
+  /// A token that counts one open connection; the gate can end once all tokens are released.
   std::shared_ptr<void> counted() {
     const std::lock_guard lock(mutex);
     ++links;

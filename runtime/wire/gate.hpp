@@ -30,8 +30,8 @@ class link_gate {
   /// Listens no longer.
   void close();
 
-  /// Blocks until there is a connection and its other side has said something, each step of it for no longer
-  /// than `step`. The descriptor is the caller's. Throws run_error, which says why there is none.
+  /// Connects, and blocks until the other side has sent its first bytes; each step may take `step`. The
+  /// caller owns the descriptor. Throws run_error with the reason when no connection can be made.
   int dial(const endpoint &place, std::chrono::milliseconds step);
 
  private:

@@ -25,7 +25,7 @@ class tls_identity {
   tls_identity(wire_security security, const std::string &what,
                std::chrono::milliseconds look_every = std::chrono::seconds(1));
 
-  /// For the next connection, which has to keep it until its handshake is over.
+  /// The context for one new connection, which must hold it until its handshake is complete.
   context_ptr context();
 
  private:

@@ -12,7 +12,7 @@ bool same_user(const boost::asio::ip::tcp::endpoint &theirs, const boost::asio::
 /// The same of a connected socket.
 bool same_user(const boost::asio::ip::tcp::socket &socket);
 
-/// The same of a connected local (Unix) socket, by its credentials.
+/// Whether the process at the other end of a connected Unix socket is of our user (SO_PEERCRED).
 bool same_local_user(int socket);
 
 }  // namespace slipstream::wire

@@ -9,9 +9,9 @@
 
 namespace slipstream::wire {
 
-/// Who has connected and not yet proved who it is: whose turn it is to do so, and who has to go when there
-/// are too many. Addresses take turns, so that whoever knocks often is in the way of its own address first.
-/// Knows neither sockets nor clocks.
+/// The connections that are not authenticated yet: which one may begin its handshake next, and which one is
+/// closed when there are too many. Addresses take turns, so an address with many connections delays its own
+/// first. A plain value: it uses neither sockets nor clocks.
 class strangers {
  public:
   using time = std::chrono::steady_clock::time_point;

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A rule of a program's own that does not come back until it is let go.
+/// A user-defined rule that blocks until the test releases it.
 struct stuck_rule {
   std::promise<void> let_go{};
   std::shared_future<void> gone = let_go.get_future().share();

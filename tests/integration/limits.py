@@ -2,49 +2,14 @@
 
 python3 limits.py PROGRAM [--all]
 --all tries every 50 MB of address space, and every number of threads and descriptors up to what a run needs."""
-import json, os, resource, subprocess, sys, tempfile, time
+import os, resource, subprocess, sys, tempfile, time
 from pathlib import Path
+
+import runs
 
 PROGRAM = str(Path(sys.argv[1]).resolve())
 ALL = "--all" in sys.argv
-TOPOLOGY = """[run]
-name = "x"
-folder = "runs"
-updates = 3
-[schedule]
-batch = 8
-max_staleness = 1
-[models.policy]
-architecture = "llama"
-alphabet = "0123456789="
-hidden_size = 16
-intermediate_size = 24
-layers = 1
-heads = 2
-max_positions = 24
-[actors.prompts]
-kind = "loader"
-dataset = "data.jsonl"
-[actors.sampler]
-kind = "sampler"
-takes = "prompts"
-model = "policy"
-group = 4
-slots = 8
-max_new_tokens = 5
-[actors.near]
-kind = "scorer.edit_similarity"
-takes = "sampler"
-[actors.advantage]
-kind = "advantage.grpo"
-takes = "near"
-[actors.learner]
-kind = "learner"
-takes = "advantage"
-model = "policy"
-loss = "decoupled_ppo"
-learning_rate = 1e-2
-"""
+runs.updates = 3
 SOMEBODY = 54321  # a user without processes: the limit on threads counts those of a user, and spares root
 
 
@@ -52,8 +17,8 @@ def attempt(kind, limit):
     """Runs under one limit; what it did, and how long it took."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         place = Path(folder)
-        (place / "x.toml").write_text(TOPOLOGY)
-        (place / "data.jsonl").write_text("".join(json.dumps({"prompt": f"{i}=", "answer": str(i)}) + "\n" for i in range(20)))
+        (place / "x.toml").write_text(runs.topology(place, "x", "max_staleness = 1"))
+        runs.write_prompts(place)
         os.chmod(folder, 0o777)
 
         def restrict():

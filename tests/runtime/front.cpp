@@ -16,7 +16,7 @@
 #include "tests/support/open_front.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/wire_ends.hpp"
-// Last: it takes Catch2's macros back from LibTorch.
+// Included last: it restores Catch2's macros, which LibTorch redefines.
 #include "tests/support/test.hpp"
 
 using namespace slipstream;

@@ -10,7 +10,7 @@
 #include "runtime/wire/frames.hpp"
 #include "tests/support/wire_ends.hpp"
 #include "tests/support/wire_proxy.hpp"
-// Last: it takes Catch2's macros back from LibTorch.
+// Included last: it restores Catch2's macros, which LibTorch redefines.
 #include "tests/support/test.hpp"
 
 // What a peer may send that is no part of the protocol, or a part at the wrong time.

@@ -6,7 +6,7 @@
 
 #include "tests/support/wire_ends.hpp"
 #include "tests/support/wire_proxy.hpp"
-// Last: it takes Catch2's macros back from LibTorch.
+// Included last: it restores Catch2's macros, which LibTorch redefines.
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
