@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "runtime/journal/overloaded.hpp"
 #include "runtime/journal/story.hpp"
 #include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/checkpoints.hpp"
@@ -18,133 +20,52 @@ namespace {
 struct learner_state {
   static inline const char *name = "learner";
   learner_setup setup;
-  std::int64_t published = 0;      ///< the newest version that went out
-  std::int64_t publish_every = 1;  ///< versions
-  bool stopping = false;
-  bool finished = false;
-  bool pulling = false;
-  bool on_disk = false;                          ///< all that the batch under way is made of
-  std::shared_ptr<trained_version> held_back;    ///< what it made, until then
-  std::vector<dial_turn> turns;                  ///< that the version just made calls for
-  std::shared_ptr<const transformer> newest;     ///< of a learner without a number of updates
-  std::map<std::string, std::int64_t> judges;    ///< newest version of each other learned model heard of
+  std::optional<learner_machine> machine;
+  batch_ptr batch;                               ///< to be trained on next
+  std::vector<sample_group_ptr> demonstrations;  ///< those of that batch
   std::map<std::int64_t, snapshot_ptr> targets;  ///< versions of the target from the one on that is due
-  batch_ptr early;                               ///< a batch that something is waited for with
+  trained_version made;                          ///< by the newest batch, until its figures are written
+  std::shared_ptr<const transformer> newest;     ///< weights, until they are out or nobody wants them
   loader_actor loader;                           ///< of demonstrations
-  std::vector<sample_group_ptr> shown;           ///< those of the batch that is begun next
 };
 
 using learner_pointer = learner_actor::stateful_pointer<learner_state>;
 
-void pull(learner_pointer self);
-void flush(learner_pointer self, const std::function<void()> &then);
-void begin(learner_pointer self, batch_ptr batch);
-
-bool is_enough(const learner_setup &setup, std::int64_t version) {
-  return setup.updates > 0 && version >= setup.updates;
-}
+void carry_out(learner_pointer self, learner_machine::decisions decisions);
 
 void keep_checkpoint(const learner_setup &setup) {
   if (setup.checkpoints.empty()) return;
-  if (setup.run_folder) setup.run_folder->require_there();
-  write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
-}
-
-/// Writes the last checkpoint, tells the supervisor, and pulls no more.
-void finish(learner_pointer self) {
-  auto &state = self->state;
-  const auto &setup = state.setup;
-  state.finished = true;
-  if (setup.updates == 0)  // only now is it known which version is the last
-    self->send(setup.weights,
-               snapshot_ptr(std::make_shared<snapshot>(snapshot{
-                   setup.core->version(), state.newest ? state.newest : setup.initial, setup.model, true})));
-  keep_checkpoint(setup);
-  self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
-             std::make_shared<const nlohmann::json>(setup.core->summary()));
-  self->send(setup.ledger, done_atom::value, setup.share.actor);
-  self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
-}
-
-conductor::figures figures_of(const nlohmann::json &metrics) {
-  conductor::figures figures;
-  for (const auto &[name, value] : metrics.items())
-    if (value.is_number()) figures.emplace(name, value.get<double>());
-  return figures;
-}
-
-/// Turns the schedule's numbers by what the update showed; durable before the version is, so that a run that
-/// goes on from it goes on with them.
-void turn_dials(learner_pointer self, trained_version &done) {
-  auto &state = self->state;
-  auto &setup = state.setup;
-  state.turns = setup.dials.observe(done.version, figures_of(done.metrics));
-  for (const auto &turn : state.turns)
-    note(self, setup.share.services, dial_turned{turn.dial, turn.version, turn.value, turn.cause});
-  for (const auto &[name, value] : setup.dials.changing()) done.metrics[name] = value;
-}
-
-void tell_turns(learner_pointer self) {
-  const auto &setup = self->state.setup;
-  for (const auto &turn : std::exchange(self->state.turns, {})) {
-    if (turn.dial == "lead") self->send(setup.ledger, turn_atom::value, turn.value);
-    if (turn.dial == "window") self->send(setup.buffer, turn_atom::value, turn.value);
-  }
-}
-
-/// Word to the books: the groups made a version, or were given up with the places they had.
-void tell_ledger(learner_pointer self, trained_version &done) {
-  const auto &setup = self->state.setup;
-  const auto list = [](std::vector<std::uint64_t> ids) {
-    return ids_ptr(std::make_shared<const std::vector<std::uint64_t>>(std::move(ids)));
+  const auto require_folder = [&] {
+    if (setup.run_folder) setup.run_folder->require_there();
   };
-  if (!done.braked.empty())
-    self->send(setup.ledger, brake_atom::value, setup.share.actor, list(std::exchange(done.ids, {})),
-               "brake: " + done.braked);
-  self->send(setup.ledger, trained_atom::value, setup.share.actor, list(std::move(done.ids)), done.version);
-}
-
-/// What a replay is compared with. It belongs before the next batch, and nobody waits for it.
-void note_version(learner_pointer self, std::int64_t version) {
-  const auto &setup = self->state.setup;
-  if (!setup.share.services.journal) return;
-  note(self, setup.share.services,
-       version_made{setup.share.actor, version, fingerprint(setup.core->model())});
-}
-
-/// `then`, once the newest version's fingerprint is on the disk: who goes on from its checkpoint makes none.
-void before_checkpoint(learner_pointer self, const std::function<void()> &then) {
-  const auto &setup = self->state.setup;
-  if (setup.checkpoints.empty() || !setup.share.services.journal) return then();
-  flush(self, then);
-}
-
-/// The new version goes out, then its figures and the books.
-void publish(learner_pointer self, trained_version done) {
-  auto &state = self->state;
-  const auto &setup = state.setup;
-  if (done.version - state.published >= state.publish_every || done.version <= setup.consumed_before ||
-      done.version == setup.updates) {
-    state.published = done.version;
-    self->send(setup.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
-                                  done.version, done.weights, setup.model, done.version == setup.updates})));
+  require_folder();
+  try {
+    write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
+  } catch (const run_error &) {
+    require_folder();  // a folder that was removed meanwhile is the better reason
+    throw;
   }
-  if (setup.updates == 0) state.newest = done.weights;
-  state.publish_every = setup.dials.value("publish_every");
-  tell_turns(self);
-  note_version(self, done.version);
-  tell_ledger(self, done);
-  self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
-             std::make_shared<const nlohmann::json>(std::move(done.metrics)));
-  if (is_enough(setup, done.version) || state.stopping)
-    return before_checkpoint(self, [self] { finish(self); });
-  if (setup.checkpoint_every == 0 || done.version % setup.checkpoint_every != 0) return pull(self);
-  before_checkpoint(self, [self] {
-    if (self->state.stopping) return finish(self);
-    const auto &own = self->state.setup;
-    keep_checkpoint(own);
-    pull(self);
-  });
+}
+
+void pull(learner_pointer self, std::int64_t version) {
+  const auto &setup = self->state.setup;
+  const auto on_batch = [self](const batch_ptr &batch) {
+    self->state.batch = batch;
+    carry_out(self, self->state.machine->batch_came(batch != nullptr));
+  };
+  ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
+                 pull_atom::value, setup.share.actor, version);
+}
+
+void ask_demonstrations(learner_pointer self, std::vector<std::uint64_t> ids) {
+  const auto &setup = self->state.setup;
+  const auto on_reply = [self](const drawn_batch_ptr &lines) {
+    for (const auto &line : *lines) self->state.demonstrations.push_back(line.samples);
+    carry_out(self, self->state.machine->demonstrations_came());
+  };
+  ask<drawn_batch_ptr>(self, setup.share.services, self->state.loader,
+                       {setup.share.actor, "demonstrations", "loader"}, on_reply, draw_atom::value,
+                       ids_ptr(std::make_shared<std::vector<std::uint64_t>>(std::move(ids))));
 }
 
 void flush(learner_pointer self, const std::function<void()> &then) {
@@ -153,46 +74,6 @@ void flush(learner_pointer self, const std::function<void()> &then) {
       self, services, services.journal,
       {self->state.setup.share.actor, "the journal to be on the disk", "journal"},
       [then](flush_atom) { then(); }, flush_atom::value);
-}
-
-/// What the batch is made of goes to the disk while it is trained on.
-void secure_batch(learner_pointer self) {
-  auto &state = self->state;
-  state.on_disk = !state.setup.share.services.journal;
-  if (state.on_disk) return;
-  flush(self, [self] {
-    self->state.on_disk = true;
-    if (const auto done = std::exchange(self->state.held_back, nullptr)) publish(self, std::move(*done));
-  });
-}
-
-/// After the last slice of a batch: what it was made of, and what it decided, is on the disk before anybody
-/// sees what it made.
-void complete(learner_pointer self) {
-  auto &state = self->state;
-  const auto &setup = state.setup;
-  auto done = std::make_shared<trained_version>(setup.core->complete(now_ns(self)));
-  if (!done->braked.empty())
-    note(self, setup.share.services, batch_braked{done->version, done->braked, setup.share.actor});
-  turn_dials(self, *done);
-  const bool decided = !done->braked.empty() || !state.turns.empty();
-  if (decided && setup.share.services.journal)
-    return flush(self, [self, done] { publish(self, std::move(*done)); });
-  if (!state.on_disk) return void(state.held_back = std::move(done));
-  publish(self, std::move(*done));
-}
-
-void step(learner_pointer self) {
-  bool more = true;
-  compute(self, self->state.setup.share, "train", [&] {
-    const auto before = self->state.setup.core->tokens();
-    more = self->state.setup.core->slice();
-    return self->state.setup.core->tokens() - before;
-  });
-  if (more)
-    self->send(self, step_atom::value);
-  else
-    complete(self);
 }
 
 /// The run ends with what the journal says of the prompt, once all of it can be read there.
@@ -205,98 +86,137 @@ void tell_story(learner_pointer self, const staleness_error &broken) {
   });
 }
 
-/// A version's demonstrations are draws that its number alone decides, so a run that goes on has the same.
-void ask_for_demonstrations(learner_pointer self) {
-  auto &state = self->state;
-  const auto &setup = state.setup;
-  auto ids = std::make_shared<std::vector<std::uint64_t>>();
-  const auto first = setup.core->version() * setup.demonstrations;
-  for (std::int64_t i = 0; i < setup.demonstrations; ++i)
-    ids->push_back(static_cast<std::uint64_t>(first + i));
-  const auto on_reply = [self](const drawn_batch_ptr &lines) {
-    for (const auto &line : *lines) self->state.shown.push_back(line.samples);
-    begin(self, std::exchange(self->state.early, nullptr));
-  };
-  ask<drawn_batch_ptr>(self, setup.share.services, state.loader,
-                       {setup.share.actor, "demonstrations", "loader"}, on_reply, draw_atom::value,
-                       ids_ptr(ids));
-}
-
-/// Gives the trainer the version of the target that a batch is judged by. False when it is not there yet: its
-/// learner has made it before it could be given this batch, so the wait ends.
-bool set_target(learner_state &state) {
-  if (state.setup.target.empty()) return true;
-  const auto due = state.targets.find(state.setup.core->version());
-  if (due == state.targets.end()) return false;
-  state.setup.core->target(due->second->model);
-  state.targets.erase(state.targets.begin(), due);
-  return true;
-}
-
-/// Begins with a batch, once all is there that belongs to it.
-void begin(learner_pointer self, batch_ptr batch) {
+void train(learner_pointer self, const learner_decisions::train &now) {
   auto &state = self->state;
   auto &core = *state.setup.core;
-  const bool incomplete = state.setup.demonstrations > 0 && state.shown.empty();
-  if (!set_target(state) || incomplete) {
-    state.early = std::move(batch);
-    if (incomplete && state.loader) ask_for_demonstrations(self);
-    return;
+  if (now.target) {
+    core.target(state.targets.at(*now.target)->model);
+    state.targets.erase(state.targets.begin(), state.targets.upper_bound(*now.target));
   }
-  // what was consumed before the run was interrupted was checked then; the judges have moved on since
-  const bool again = core.version() < state.setup.consumed_before;
   try {
-    core.begin(*batch, now_ns(self), again ? decltype(state.judges){} : state.judges,
-               std::exchange(state.shown, {}));
+    core.begin(*std::exchange(state.batch, nullptr), now_ns(self), now.judges,
+               std::exchange(state.demonstrations, {}));
   } catch (const staleness_error &broken) {
     return tell_story(self, broken);
   }
-  secure_batch(self);
   self->send(self, step_atom::value);
 }
 
-void pull(learner_pointer self) {
-  const auto &setup = self->state.setup;
-  const auto on_batch = [self](const batch_ptr &batch) {
-    self->state.pulling = false;
-    if (!batch) return before_checkpoint(self, [self] { finish(self); });
-    begin(self, batch);
-  };
-  self->state.pulling = true;
-  ask<batch_ptr>(self, setup.share.services, setup.buffer, {setup.share.actor, "a batch", "buffer"}, on_batch,
-                 pull_atom::value, setup.share.actor, setup.core->version());
+void step(learner_pointer self) {
+  auto &state = self->state;
+  auto &core = *state.setup.core;
+  bool more = true;
+  compute(self, state.setup.share, "train", [&] {
+    const auto before = core.tokens();
+    more = core.slice();
+    return core.tokens() - before;
+  });
+  if (more) return self->send(self, step_atom::value);
+  state.made = core.complete(now_ns(self));
+  state.newest = std::move(state.made.weights);
+  update_outcome outcome{state.made.ids, state.made.braked};
+  for (const auto &[name, value] : state.made.metrics.items())
+    if (value.is_number()) outcome.figures.emplace(name, value.get<double>());
+  carry_out(self, state.machine->trained(std::move(outcome)));
 }
 
-void hear(learner_pointer self, const snapshot_ptr &published) {
+void publish(learner_pointer self, const learner_decisions::publish &out) {
+  const auto &setup = self->state.setup;
+  const auto &weights = self->state.newest ? self->state.newest : setup.initial;
+  self->send(setup.weights,
+             snapshot_ptr(std::make_shared<snapshot>(snapshot{out.version, weights, setup.model, out.last})));
+}
+
+/// What a replay is compared with. Nobody waits for it.
+void note_weights(learner_pointer self, std::int64_t version) {
+  const auto &setup = self->state.setup;
+  if (!setup.share.services.journal) return;
+  note(self, setup.share.services,
+       version_made{setup.share.actor, version, fingerprint(setup.core->model())});
+}
+
+void report_update(learner_pointer self, const std::map<std::string, std::int64_t> &schedule) {
+  const auto &setup = self->state.setup;
+  if (setup.rules.updates > 0) self->state.newest.reset();  // the trainer uses its memory again
+  auto metrics = std::exchange(self->state.made.metrics, {});
+  for (const auto &[name, value] : schedule) metrics[name] = value;
+  self->send(setup.share.services.recorder, update_atom::value, setup.share.actor,
+             std::make_shared<const nlohmann::json>(std::move(metrics)));
+}
+
+void report_end(learner_pointer self) {
+  const auto &setup = self->state.setup;
+  self->send(setup.share.services.supervisor, report_atom::value, setup.share.actor,
+             std::make_shared<const nlohmann::json>(setup.core->summary()));
+  self->send(setup.ledger, done_atom::value, setup.share.actor);
+  self->send(setup.share.services.supervisor, done_atom::value, setup.share.actor);
+}
+
+ids_ptr shared(std::vector<std::uint64_t> ids) {
+  return std::make_shared<const std::vector<std::uint64_t>>(std::move(ids));
+}
+
+void carry_out(learner_pointer self, learner_machine::decisions decisions) {
+  namespace to = learner_decisions;
+  const auto &setup = self->state.setup;
+  const auto &actor = setup.share.actor;
+  for (auto &decision : decisions)
+    std::visit(
+        overloaded{
+            [&](to::pull &wanted) { pull(self, wanted.version); },
+            [&](to::cancel_pull &) { self->send(setup.buffer, stop_atom::value, actor); },
+            [&](to::ask_demonstrations &asked) { ask_demonstrations(self, std::move(asked.ids)); },
+            [&](to::train &now) { train(self, now); },
+            [&](to::note_event &noted) { note(self, setup.share.services, std::move(noted.event)); },
+            [&](to::note_version &made) { note_weights(self, made.version); },
+            [&](to::flush &wanted) {
+              flush(self, [self, why = wanted.why] { carry_out(self, self->state.machine->flushed(why)); });
+            },
+            [&](to::publish &out) { publish(self, out); },
+            [&](to::set_lead &lead) { self->send(setup.ledger, turn_atom::value, lead.versions); },
+            [&](to::set_window &window) { self->send(setup.buffer, turn_atom::value, window.groups); },
+            [&](to::leave_untrained &left) {
+              self->send(setup.ledger, brake_atom::value, actor, shared(std::move(left.ids)), left.reason);
+            },
+            [&](to::report_trained &done) {
+              self->send(setup.ledger, trained_atom::value, actor, shared(std::move(done.ids)), done.version);
+            },
+            [&](to::report_update &figures) { report_update(self, figures.schedule); },
+            [&](to::write_checkpoint &) { keep_checkpoint(setup); },
+            [&](to::finish &) { report_end(self); },
+        },
+        decision);
+}
+
+void hear_judge(learner_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
-  state.judges[published->name] = published->version;
-  if (published->name != state.setup.target) return;
-  state.targets[published->version] = published;
-  if (state.early) begin(self, std::exchange(state.early, nullptr));
+  if (published->name == state.setup.rules.target) state.targets[published->version] = published;
+  carry_out(self, state.machine->judge_came(published->name, published->version));
+}
+
+learner_rules complete_rules(const learner_setup &setup) {
+  auto rules = setup.rules;
+  rules.name = setup.share.actor;
+  rules.version = setup.core->version();
+  rules.keeps_journal = static_cast<bool>(setup.share.services.journal);
+  rules.keeps_checkpoints = !setup.checkpoints.empty();
+  return rules;
 }
 
 learner_actor::behavior_type learner_behavior(learner_pointer self, const learner_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
+  self->state.machine.emplace(complete_rules(setup));
   for (const auto &judge : setup.judges)
     self->send(judge, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
-  self->state.published = setup.core->version();
-  self->state.publish_every = self->state.setup.dials.value("publish_every");
-  if (is_enough(setup, setup.core->version()))
-    finish(self);  // a resumed run that was trained to its end
-  else
-    pull(self);
+  carry_out(self, self->state.machine->begin());
   return {
       [self](step_atom) { step(self); },
-      [self](stop_atom) {
-        auto &state = self->state;
-        state.stopping = true;  // a batch under way is finished first
-        if (state.pulling) self->send(state.setup.buffer, stop_atom::value, state.setup.share.actor);
-      },
-      [self](const snapshot_ptr &published) { hear(self, published); },
+      [self](stop_atom) { carry_out(self, self->state.machine->stop()); },
+      [self](const snapshot_ptr &published) { hear_judge(self, published); },
       [self](subscribe_atom, const loader_actor &loader) {
         self->state.loader = loader;
-        if (self->state.early) ask_for_demonstrations(self);
+        carry_out(self, self->state.machine->loader_ready());
       },
   };
 }

@@ -244,14 +244,17 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
   auto books = open_books(plan);
   auto paths = make_paths(plan, resumed);
   const auto follows = plan.samples_own_policy();
-  if (!resumed) return spawn_ledger(system, std::move(books), follows, services, {}, std::move(paths));
+  if (!resumed)
+    return spawn_ledger(system, ledger_machine(std::move(books), follows, {}, std::move(paths)), services);
   const auto &history = resumed->history;
   books = restored_books(std::move(books), plan.graph().schedule.batch, history);
   if (const auto lead = history.dials.find("lead"); lead != history.dials.end()) books.set_lead(lead->second);
-  return spawn_ledger(
-      system, std::move(books), follows, services,
-      {history.version(), waiting_again(history), begun_again(history), model_versions_again(history)},
-      std::move(paths));
+  return spawn_ledger(system,
+                      ledger_machine(std::move(books), follows,
+                                     {history.version(), waiting_again(history), begun_again(history),
+                                      model_versions_again(history)},
+                                     std::move(paths)),
+                      services);
 }
 
 /// What a journal says first: which run begins, or where it goes on.

@@ -4,7 +4,10 @@
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "actors/stall.hpp"
 
@@ -22,6 +25,7 @@ struct supervisor_state {
   bool restarted = false;  ///< nodes, since something moved
   std::int64_t last_progress_ns = 0;
   std::vector<caf::typed_response_promise<json_ptr>> waiting;
+  std::vector<std::function<void()>> early;  ///< came from parts of the run before the run itself did
 };
 
 using supervisor_pointer = supervisor_actor::stateful_pointer<supervisor_state>;
@@ -135,12 +139,22 @@ void begin(supervisor_pointer self, const supervised_run_ptr &run) {
   state.last_progress_ns = now_ns(self);
   for (const auto &[name, actor] : run->actors) self->monitor(caf::actor_cast<caf::actor_addr>(actor));
   self->delayed_send(self, std::chrono::seconds(1), check_atom::value);
+  for (const auto &happen : std::exchange(state.early, {})) happen();
+}
+
+/// A learner that has nothing to train, or a person at the keyboard, may be faster than the thread that
+/// spawns the run and then says of what it consists.
+void once_begun(supervisor_pointer self, std::function<void()> happen) {
+  if (self->state.run)
+    happen();
+  else
+    self->state.early.push_back(std::move(happen));
 }
 
 /// Ends early: nothing more is drawn, and once the learner is done nobody else is waited for.
 void stop(supervisor_pointer self) {
   auto &state = self->state;
-  if (!state.run || state.ending) return;
+  if (state.ending) return;
   state.result["exit_code"] = 130;
   std::set<std::string> learners;
   const auto tell = [&](const std::string &name, const learner_actor &learner) {
@@ -178,9 +192,9 @@ supervisor_actor::behavior_type supervisor_behavior(supervisor_pointer self) {
         self->state.last_progress_ns = now_ns(self);
         self->state.restarted = false;
       },
-      [self](done_atom, const std::string &name) { on_done(self, name); },
-      [self](stop_atom) { stop(self); },
-      [self](stop_atom, const std::string &why) { fail(self, why, 1); },
+      [self](done_atom, const std::string &name) { once_begun(self, [=] { on_done(self, name); }); },
+      [self](stop_atom) { once_begun(self, [self] { stop(self); }); },
+      [self](stop_atom, const std::string &why) { once_begun(self, [=] { fail(self, why, 1); }); },
       [self](check_atom) { check(self); },
       [self](wait_atom) -> caf::typed_response_promise<json_ptr> {
         auto promise = self->make_response_promise<json_ptr>();

@@ -29,44 +29,13 @@ struct snapshot {
 };
 using snapshot_ptr = std::shared_ptr<const snapshot>;
 
-/// A prompt admitted for sampling.
-struct work {
-  example_ptr source;
-  std::vector<std::int64_t> prompt_tokens;
-  std::int64_t min_version = 0;
-  std::map<std::string, std::int64_t> model_versions{};  ///< as in rollout_group
-  begun_samples begun{};                                 ///< what an earlier part of the run made of it
-};
-using work_ptr = std::shared_ptr<const work>;
-
-/// What a loader draws: the prompt for samplers, or the finished training data for learners.
-struct drawn {
-  example_ptr source;
-  std::vector<std::int64_t> prompt_tokens;
-  sample_group_ptr samples;  ///< null when a sampler comes next
-};
 using drawn_batch_ptr = std::shared_ptr<const std::vector<drawn>>;
-
-/// A prompt just drawn, as the buffers hear of it.
-struct draw_notice {
-  std::uint64_t id = 0;
-  std::int64_t min_version = 0;
-};
-using draws_ptr = std::shared_ptr<const std::vector<draw_notice>>;
-
-using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;  ///< null: there is no more
 using group_scores_ptr = std::shared_ptr<const group_scores>;
 using group_values_ptr = std::shared_ptr<const group_values>;
 using group_logprobs_ptr = std::shared_ptr<const group_logprobs>;
 using ledger_totals_ptr = std::shared_ptr<const ledger_totals>;
 using json_ptr = std::shared_ptr<const nlohmann::json>;
 using journal_event_ptr = std::shared_ptr<const journal_event>;
-/// Prompts that a sampler ran and will not finish, with what the journal has of them (null: nothing), by
-/// draw.
-struct lost_work {
-  std::map<std::uint64_t, begun_samples> prompts;
-  std::string cause;
-};
 using lost_work_ptr = std::shared_ptr<const lost_work>;
 using ids_ptr = std::shared_ptr<const std::vector<std::uint64_t>>;
 

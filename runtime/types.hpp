@@ -98,4 +98,38 @@ struct sample_group {
 };
 using sample_group_ptr = std::shared_ptr<const sample_group>;
 
+/// A prompt admitted for sampling.
+struct work {
+  example_ptr source;
+  std::vector<std::int64_t> prompt_tokens;
+  std::int64_t min_version = 0;
+  std::map<std::string, std::int64_t> model_versions{};  ///< as in rollout_group
+  begun_samples begun{};                                 ///< what an earlier part of the run made of it
+};
+using work_ptr = std::shared_ptr<const work>;
+
+/// What a loader draws: the prompt for samplers, or the finished training data for learners.
+struct drawn {
+  example_ptr source;
+  std::vector<std::int64_t> prompt_tokens;
+  sample_group_ptr samples;  ///< null when a sampler comes next
+};
+
+/// A prompt just drawn, as the buffers hear of it.
+struct draw_notice {
+  std::uint64_t id = 0;
+  std::int64_t min_version = 0;
+};
+using draws_ptr = std::shared_ptr<const std::vector<draw_notice>>;
+
+/// What a learner is given to train on; null: there is no more.
+using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;
+
+/// Prompts that a sampler ran and will not finish, by id, with what the journal has of their answers (null:
+/// nothing).
+struct lost_work {
+  std::map<std::uint64_t, begun_samples> prompts;
+  std::string cause;
+};
+
 }  // namespace slipstream

@@ -272,19 +272,20 @@ buffer_actor path_buffer(spawn_context &context, const actor_config &learner) {
   std::map<std::string, shared_batches::place> learners;
   for (const auto &each : plan.learner_places())
     if (each.path == path) learners[each.learner] = {};
-  buffer_setup setup{shared_batches(main ? plan.buffer() : plan.side_buffer(), learners)};
+  buffer_setup setup{{shared_batches(main ? plan.buffer() : plan.side_buffer(), learners)}};
   setup.ledger = context.ledger;
   setup.services = context.services;
-  setup.path = path;
-  setup.group = plan.group();
-  if (main) setup.least = (schedule.batch_least + setup.group - 1) / setup.group;
+  auto &rules = setup.rules;
+  rules.path = path;
+  rules.group = plan.group();
+  if (main) rules.least = (schedule.batch_least + rules.group - 1) / rules.group;
   setup.patience = std::chrono::nanoseconds(static_cast<std::int64_t>(schedule.batch_after * 1e9));
   if (context.resumed) {
     const auto &history = context.resumed->history;
-    setup.groups = restored_buffer(main ? plan.buffer() : plan.side_buffer(), history, path);
-    setup.heard_before = heard_before(history, path);
+    rules.groups = restored_buffer(main ? plan.buffer() : plan.side_buffer(), history, path);
+    rules.heard_before = heard_before(history, path);
     if (main)
-      setup.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
+      rules.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
   }
   buffer = spawn_buffer(context.system, std::move(setup));
   context.own(main ? "buffer" : "buffer." + path, buffer);
@@ -311,7 +312,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
     if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
   setup.core = std::make_shared<trainer>(options, *setup.initial);
   if (setup.core->needs_target())
-    setup.target = plan.learned_model(), setup.judges.push_back(context.weights);
+    setup.rules.target = plan.learned_model(), setup.judges.push_back(context.weights);
   if (context.resumed && context.resumed->checkpoints.contains(name))
     resume_from(context.resumed->checkpoints.at(name), *setup.core);
   const auto &described = plan.models().describe(setup.model);
@@ -320,17 +321,18 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.buffer = path_buffer(context, self);
   setup.ledger = context.ledger;
   setup.weights = context.weights_of(setup.model);
-  setup.demonstrations = options.sft_batch;
+  setup.rules.demonstrations = options.sft_batch;
   // who has a pace of its own goes on until the main learner is done
-  setup.updates = plan.in_step(self) ? graph.run.updates : 0;
+  setup.rules.updates = plan.in_step(self) ? graph.run.updates : 0;
   // the others publish every version: what must wait for one may not wait longer
-  setup.dials = main ? plan.dials() : conductor({{"publish_every", dial_spec::constant(1)}}, {});
+  if (main) setup.rules.dials = plan.dials();
   if (context.resumed) {
-    setup.consumed_before = context.resumed->history.learner(name).consumed;
+    setup.rules.consumed_before = context.resumed->history.learner(name).consumed;
     if (main)
-      setup.dials = restored_dials(std::move(setup.dials), context.resumed->history, context.paths.metrics);
+      setup.rules.dials =
+          restored_dials(std::move(setup.rules.dials), context.resumed->history, context.paths.metrics);
   }
-  setup.checkpoint_every = graph.run.checkpoint_every;
+  setup.rules.checkpoint_every = graph.run.checkpoint_every;
   if (!context.paths.checkpoints.empty()) {
     setup.checkpoints = context.paths.of(main ? "" : name).checkpoints;
     setup.run_folder.emplace(context.paths);

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "models/error.hpp"
 
 namespace slipstream {
 namespace {
@@ -84,6 +87,25 @@ void conductor::steer(std::vector<dial_turn> &turns, const std::string &name, st
   turn(turns, name, version, value, fmt::format("{} {:.4g}, target {:g}", dial.signal, mean, dial.target));
 }
 
+void conductor::ask_for(const std::string &name, std::int64_t value) {
+  const auto found = dials_.find(name);
+  if (found == dials_.end()) throw input_error("the schedule has no number \"" + name + "\"");
+  const auto &dial = found->second;
+  if (value < dial.least || value > dial.most)
+    throw input_error(fmt::format("{} = {} is outside of what the topology lets it be, {} to {}", name, value,
+                                  dial.least, dial.most));
+  asked_[name] = value;
+}
+
+void conductor::write_state(state_text &text) const {
+  for (const auto &[name, value] : values_) text << value;
+  text.end();
+  for (const auto &[name, value] : asked_) text << name << value;
+  text.end();
+  for (const auto &[name, read] : readings_) text << name << fmt::format("{}", read.sum) << read.count;
+  text.end();
+}
+
 std::vector<dial_turn> conductor::observe(std::int64_t version, const figures &update) {
   std::vector<dial_turn> turns;
   for (const auto &[name, dial] : dials_) {
@@ -97,6 +119,8 @@ std::vector<dial_turn> conductor::observe(std::int64_t version, const figures &u
     }
     if (version % dial.every == 0) steer(turns, name, version);
   }
+  for (const auto &[name, value] : std::exchange(asked_, {}))
+    turn(turns, name, version, value, "set by hand");
   for (const auto &brake : brakes_) {
     if (brake.act != brake_action::shrink || !values_.contains("lead") || !out_of_bounds(brake, update))
       continue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/schedule/rules.hpp"
+#include "runtime/schedule/state_text.hpp"
 
 namespace slipstream {
 
@@ -31,10 +32,14 @@ class conductor {
   std::map<std::string, std::int64_t> changing() const;
   /// What `version`, just made, changes.
   std::vector<dial_turn> observe(std::int64_t version, const figures &update);
+  /// Sets a dial by hand, from the next version on. Throws input_error for a dial that is not there and for a
+  /// value that the topology does not let it have.
+  void ask_for(const std::string &dial, std::int64_t value);
   /// Goes on from an earlier part of the run: the values in force, and the figures of updates that a
   /// controller has not acted on yet.
   void restore(const std::map<std::string, std::int64_t> &values);
   void remember(std::int64_t version, const figures &update);
+  void write_state(state_text &text) const;
 
  private:
   struct reading {
@@ -48,7 +53,8 @@ class conductor {
   std::map<std::string, dial_spec> dials_;
   std::vector<brake_spec> brakes_;
   std::map<std::string, std::int64_t> values_;
-  std::map<std::string, reading> readings_;  // of controllers, since their last turn
+  std::map<std::string, std::int64_t> asked_;  // by hand, not yet in force
+  std::map<std::string, reading> readings_;    // of controllers, since their last turn
 };
 
 /// A ramp's value at a version.

@@ -160,4 +160,13 @@ const ledger_totals &ledger::totals() const {
   return totals_;
 }
 
+void ledger::write_state(state_text &text) const {
+  text << rule_.lead() << forfeited_ << excused_ << totals_.trained << totals_.dropped_total();
+  const std::map<std::uint64_t, rollout_state> states(in_flight_.begin(), in_flight_.end());
+  for (const auto &[id, state] : states)
+    text << static_cast<std::int64_t>(id) << static_cast<std::int64_t>(state)
+         << excused_in_flight_.contains(id) << interrupted_.contains(id);
+  text.end();
+}
+
 }  // namespace slipstream

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "runtime/schedule/admission.hpp"
+#include "runtime/schedule/state_text.hpp"
 
 namespace slipstream {
 
@@ -72,6 +73,7 @@ class ledger {
   const std::unordered_map<std::uint64_t, rollout_state> &in_flight() const { return in_flight_; }
   /// Throws run_error when the sums do not close (a defect, never a user's mistake).
   const ledger_totals &totals() const;
+  void write_state(state_text &text) const;
 
  private:
   std::int64_t counted() const { return totals_.drawn - totals_.dropped_total() + forfeited_ - excused_; }

@@ -40,4 +40,12 @@ std::vector<sample_group_ptr> order_buffer::take_short(std::int64_t version) {
   return pool_.take(choose(version).take);
 }
 
+void order_buffer::write_state(state_text &text) const {
+  text << settings_.window;
+  for (const auto &[id, group] : pool_.in_flight())
+    text << static_cast<std::int64_t>(id) << group.min_version << group.oldest << group.ready()
+         << pool_.overtaken_by(id);
+  text.end().all(pool_.by_arrival()).all(pool_.consumed_ids());
+}
+
 }  // namespace slipstream

@@ -6,6 +6,7 @@
 
 #include "runtime/schedule/group_pool.hpp"
 #include "runtime/schedule/orders.hpp"
+#include "runtime/schedule/state_text.hpp"
 
 namespace slipstream {
 
@@ -37,6 +38,7 @@ class order_buffer {
 
   const group_pool &pool() const { return pool_; }
   std::int64_t places() const { return pool_.places(); }
+  void write_state(state_text &text) const;
 
  private:
   batch_choice choose(std::int64_t version) const;

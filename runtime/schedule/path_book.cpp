@@ -125,4 +125,13 @@ void path_book::settle(std::uint64_t id, outcome &result) {
   open_.erase(id);
 }
 
+void path_book::write_state(state_text &text) const {
+  for (const auto &learner : learners_) text << learner.retired;
+  for (const auto &[id, group] : open_) {
+    text << static_cast<std::int64_t>(id) << group.booked;
+    text.all(group.paths).all(group.steps);
+  }
+  text.end();
+}
+
 }  // namespace slipstream

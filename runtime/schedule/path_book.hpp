@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/schedule/state_text.hpp"
+
 namespace slipstream {
 
 /// A learner and the path it learns from: the actor that gives it samples. Learners of one path train on the
@@ -50,6 +52,7 @@ class path_book {
   bool is_main(const std::string &learner) const { return learner == learners_.front().name; }
   /// Whether news of all groups comes down one path only.
   bool single_path() const { return paths_.size() == 1; }
+  void write_state(state_text &text) const;
 
  private:
   enum class step : std::uint8_t { none, trained, skipped };

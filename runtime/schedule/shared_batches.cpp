@@ -46,4 +46,16 @@ void shared_batches::keep(std::vector<sample_group_ptr> groups) {
   composed_.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(groups)));
 }
 
+void shared_batches::write_state(state_text &text) const {
+  text << first_;
+  for (const auto &[name, place] : learners_) text << name << place.version << place.consumed;
+  text.end();
+  for (const auto &each : composed_) {
+    for (const auto &group : *each)
+      text << static_cast<std::int64_t>(group->id) << oldest_version(*group, -1);
+    text.end();
+  }
+  groups_.write_state(text);
+}
+
 }  // namespace slipstream

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/schedule/order_buffer.hpp"
+#include "runtime/schedule/state_text.hpp"
 
 namespace slipstream {
 
@@ -53,6 +54,7 @@ class shared_batches {
   const order_buffer &groups() const { return groups_; }
   /// Batches kept for slower learners.
   std::int64_t held() const { return static_cast<std::int64_t>(composed_.size()); }
+  void write_state(state_text &text) const;
 
  private:
   void keep(std::vector<sample_group_ptr> groups);

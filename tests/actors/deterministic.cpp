@@ -64,7 +64,8 @@ using id_list = std::vector<std::uint64_t>;
 
 struct ledger_world {
   explicit ledger_world(std::int64_t batch, std::int64_t lead, bool version_follows = true)
-      : books(world.own(spawn_ledger(world.system(), ledger(admission(batch, lead), 1, 100), version_follows,
+      : books(world.own(spawn_ledger(world.system(),
+                                     ledger_machine(ledger(admission(batch, lead), 1, 100), version_follows),
                                      test::make_services(world)))) {
     caf::anon_send(books, subscribe_atom::value, make_loader(world, drawn), sample_sink());
   }
@@ -172,10 +173,11 @@ TEST_CASE("a buffer answers a pull with a whole batch only, and tells the ledger
   virtual_time world;
   auto drawn = std::make_shared<std::uint64_t>(0);
   const auto services = test::make_services(world);
-  const auto books = world.own(spawn_ledger(world.system(), ledger(admission(4, 1), 2, 100), true, services));
+  const auto books = world.own(
+      spawn_ledger(world.system(), ledger_machine(ledger(admission(4, 1), 2, 100), true), services));
   auto log = std::make_shared<std::vector<work_ptr>>();
   const auto buffer = world.own(
-      spawn_buffer(world.system(), {order_buffer(order_rows()[0], {}, 2), books, services, "", {}, 2}));
+      spawn_buffer(world.system(), {{order_buffer(order_rows()[0], {}, 2), "", {}, 2}, books, services}));
   caf::anon_send(books, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));
   caf::anon_send(books, subscribe_atom::value, make_loader(world, drawn), sample_sink());
   caf::anon_send(books, credit_atom::value, make_work_log(world, log), std::int64_t{10}, std::int64_t{0});

@@ -40,8 +40,8 @@ loader_actor counting_loader(virtual_time &world) {
 struct two_samplers {
   virtual_time world;
   run_services services = test::make_services(world);
-  ledger_actor books =
-      world.own(spawn_ledger(world.system(), ledger(admission(4, 1), 2, 100), true, services));
+  ledger_actor books = world.own(
+      spawn_ledger(world.system(), ledger_machine(ledger(admission(4, 1), 2, 100), true), services));
   prompts_got first = std::make_shared<std::vector<work_ptr>>();
   prompts_got second = std::make_shared<std::vector<work_ptr>>();
   work_sink a = noting(world, first), b = noting(world, second);

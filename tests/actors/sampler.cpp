@@ -56,10 +56,12 @@ struct sampling {
     });
     weights = world.own(spawn_weights(world.system(), published(0)));
     ledger empty(admission(group, lead), group, 100);
-    books = world.own(
-        history ? spawn_ledger(world.system(), restored_books(empty, group, *history), true, services,
-                               {history->version(), waiting_again(*history), begun_again(*history)})
-                : spawn_ledger(world.system(), empty, true, services));
+    books = world.own(history ? spawn_ledger(world.system(),
+                                             ledger_machine(restored_books(empty, group, *history), true,
+                                                            {history->version(), waiting_again(*history),
+                                                             begun_again(*history)}),
+                                             services)
+                              : spawn_ledger(world.system(), ledger_machine(empty, true), services));
     next = history ? history->next_id() : 0;
     sampler = world.own(spawn(lead, exact_lag, places));
     caf::anon_send(books, subscribe_atom::value, make_loader(), sample_sink());

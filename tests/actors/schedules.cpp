@@ -32,9 +32,9 @@ struct loop {
     services = test::make_services(world);
     ledger empty(admission(batch, plan.contract.lead.first), 1, batch * updates,
                  {schedule.max_running, schedule.max_in_flight});
-    books = world.own(spawn_ledger(world.system(), std::move(empty), true, services));
-    buffer_setup setup{order_buffer(plan.order, plan.buffer, batch), books, services};
-    setup.least = schedule.batch_least;
+    books = world.own(spawn_ledger(world.system(), ledger_machine(std::move(empty), true), services));
+    buffer_setup setup{{order_buffer(plan.order, plan.buffer, batch)}, books, services};
+    setup.rules.least = schedule.batch_least;
     setup.patience = std::chrono::milliseconds(static_cast<std::int64_t>(schedule.batch_after * 1000));
     buffer = world.own(spawn_buffer(world.system(), std::move(setup)));
     caf::anon_send(books, subscribe_atom::value, caf::actor_cast<draw_sink>(buffer));

@@ -17,10 +17,10 @@ namespace {
 struct small_run {
   virtual_time world;
   run_services services = test::make_services(world);
-  ledger_actor books =
-      world.own(spawn_ledger(world.system(), ledger(admission(2, 0), 1, 100), true, services));
+  ledger_actor books = world.own(
+      spawn_ledger(world.system(), ledger_machine(ledger(admission(2, 0), 1, 100), true), services));
   buffer_actor buffer =
-      world.own(spawn_buffer(world.system(), {order_buffer(order_rows()[0], {}, 2), books, services}));
+      world.own(spawn_buffer(world.system(), {{order_buffer(order_rows()[0], {}, 2)}, books, services}));
   std::shared_ptr<supervised_run> parts = std::make_shared<supervised_run>();
   std::shared_ptr<test::answer<json_ptr>> ended;
 
@@ -94,6 +94,23 @@ TEST_CASE("the watchdog ends a run in which nothing moves and says who waits for
   CHECK(run.result()["error"] == "nothing has moved for 10 s; learner waits 19.0 s for a batch from buffer");
   CHECK(run.result()["ledger"]["drawn"] == 0);
   CHECK(run.result()["record"]["seconds"] == 0);
+}
+
+TEST_CASE("parts of a run may be done, or stop it, before the supervisor knows of what it consists") {
+  small_run done, stopped, lost;
+  caf::anon_send(done.services.supervisor, done_atom::value, std::string("learner"));
+  done.world.settle();
+  done.begin(10, 1h);
+  CHECK(done.result()["status"] == "finished");
+  caf::anon_send(stopped.services.supervisor, stop_atom::value);
+  stopped.world.settle();
+  stopped.begin(10, 1h);
+  CHECK(stopped.result()["status"] == "stopped");
+  CHECK(stopped.result()["exit_code"] == 130);
+  caf::anon_send(lost.services.supervisor, stop_atom::value, std::string("the folder is gone"));
+  lost.world.settle();
+  lost.begin(10, 1h);
+  CHECK(lost.result()["error"] == "the folder is gone");
 }
 
 TEST_CASE("nodes are started again before a run in which nothing moves is ended") {

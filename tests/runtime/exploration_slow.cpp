@@ -11,7 +11,7 @@ namespace {
 constexpr auto drop = late_rule::drop;
 
 schedule_rules turning(schedule_rules rules, std::int64_t least, std::int64_t most) {
-  rules.lead = ramp(most, least, 0, 9);  // the explorer turns it to any of its values at any version
+  rules.lead = any_of(least, most, most);
   return rules;
 }
 
@@ -28,7 +28,7 @@ const auto accepted = rules_of("completion", 2, 1, late_rule::accept);
 
 std::vector<configuration> configurations() {
   auto wide = windowed(2, 2, 1);
-  wide.window = ramp(1, 3, 0, 9);
+  wide.window = any_of(1, 3, 1);
   auto capped = rules_of("strict", 2, 1);
   capped.max_in_flight = 3;
   capped.max_running = 1;
@@ -71,6 +71,24 @@ std::vector<configuration> configurations() {
       {"strict, S 1, short, mail", or_short(rules_of("strict", 2, 1)), {1, 0, 0, 0}, 1, 2, 1, 1, false},
       {"completion, wait, S 1, mail", completion(1, 1), {1, 0, 0, 0}, 1, 2, 1, 1, false},
       {"completion, drop, S 1, mail", completion(1, 1, drop), {0, 0, 1, 0}, 1, 2, 1, 1, false},
+      // several learners, in step with the first one or on a path of their own
+      with_critic({"strict, S 1", rules_of("strict", 2, 1), {1, 0, 1, 0}, 1, 2}),
+      with_critic({"strict, S 1, short", or_short(rules_of("strict", 2, 1)), {0, 0, 1, 0}, 1, 2}),
+      with_critic({"windowed, S 2, W 2, batch 1", windowed(1, 2, 2), {1, 0, 1, 0}, 1, 4}),
+      with_critic({"completion, wait, S 1", completion(1, 1), {0, 0, 1, 0}, 1, 2, 2, 1, true, false}),
+      with_critic({"completion, drop, S 1", completion(1, 1, drop), {0, 0, 1, 0}, 1, 2, 2, 1, true, false}),
+      with_critic({"strict, S 1, mail", rules_of("strict", 1, 1), {0, 0, 1, 0}, 1, 3, 1, 1, false}),
+      with_reward_model({"strict, S 1, batch 1", rules_of("strict", 1, 1), {1, 0, 1, 0}, 1, 3, 1}),
+      with_reward_model(
+          {"strict, S 1, batch 1, short path", or_short(rules_of("strict", 2, 1)), {}, 1, 2, 1}),
+      with_reward_model(
+          {"windowed, S 2, W 2, batch 1", windowed(1, 2, 2), {0, 0, 1, 0}, 1, 3, 1, 2, true, false}),
+      with_reward_model(
+          {"completion, wait, S 1", leading(rules_of("completion", 1, 1), 1), {0, 0, 1, 0}, 1, 3, 1}),
+      with_reward_model(
+          {"completion, drop, S 1", leading(rules_of("completion", 1, 1, drop), 1), {0, 0, 1, 0}, 1, 3, 1}),
+      with_critic(
+          with_reward_model({"strict, S 1, batch 1", rules_of("strict", 1, 1), {0, 0, 1, 0}, 1, 2, 1})),
   };
 }
 

@@ -44,6 +44,12 @@ class chance {
     result.samplers = static_cast<std::size_t>(between(1, 4));
     result.slots = between(1, 4);
     result.steps = between(1, 4);
+    if (one_in(4)) result.learners.push_back({"critic", "path"});
+    if (one_in(5)) {
+      result.learners.push_back({"reward model", "pairs"});
+      if (result.rules.max_in_flight > 0)  // as check asks for where learners keep a pace of their own
+        result.rules.max_in_flight = std::max(result.rules.max_in_flight, 2 * result.rules.batch);
+    }
     return result;
   }
 
@@ -105,9 +111,11 @@ std::string kind_of(const schedule_rules &rules) {
 /// How many versions may go by from a prompt's draw to its training at most, as docs/contract.md says.
 std::optional<std::int64_t> longest_wait(const model_setup &setup, const virtual_costs &costs) {
   const auto late_after = setup.contract.late_after;
-  if (setup.rules.order != "completion") return setup.rules.max_staleness;
+  const bool may_be_short = setup.rules.batch_least > 0;
+  if (setup.rules.order != "completion") return (may_be_short ? 2 : 1) * setup.rules.max_staleness;
   if (setup.rules.when_late == late_rule::wait) return 2 * late_after;
   if (costs.lifetime > 0) return {};  // what is reissued again and again is late again and again
+  if (may_be_short) return {};        // versions go on with fewer groups than a prompt counted on at its draw
   return late_after + setup.contract.lead.most + 1;
 }
 

@@ -132,13 +132,23 @@ class explorer {
   // without it.
   void check_end(place at, const std::string &came_by) {
     auto &model = at.model;
-    while (model.mail_for_ledger()) model.handle_ledger_mail();
+    read_all_mail(model);
     const auto &totals = model.books().totals();
+    if (model.paths().size() > 1) return;  // what one path's learners trained on, another's may not have
     const auto places = model.setup().rules.batch * model.setup().updates;
     if (totals.trained + model.books().forfeited() != places)
       fail("the places of the batches do not add up, after " + came_by);
     if (totals.in_flight() > 0 && model.short_batches() == 0)
       fail("a prompt was left behind, after " + came_by);
+  }
+
+  static void read_all_mail(schedule_model &model) {
+    for (bool any = true; any;) {
+      any = model.mail_for_ledger();
+      if (any) model.handle_ledger_mail();
+      for (std::size_t path = 0; path < model.paths().size(); ++path)
+        for (; model.mail_for_buffer(path); any = true) model.handle_buffer_mail(path);
+    }
   }
 
   std::vector<move> moves_of(const place &at) const {
@@ -148,7 +158,9 @@ class explorer {
     };
     const auto &model = at.model;
     if (model.mail_for_ledger()) add("ledger reads", [](place &p) { p.model.handle_ledger_mail(); });
-    if (model.mail_for_buffer()) add("buffer reads", [](place &p) { p.model.handle_buffer_mail(); });
+    for (std::size_t path = 0; path < model.paths().size(); ++path)
+      if (model.mail_for_buffer(path))
+        add("buffer reads", [=](place &p) { p.model.handle_buffer_mail(path); });
     if (model.loader_asked()) add("loader answers", [](place &p) { p.model.loader_answers(); });
     for (const auto sampler : model.able_samplers())
       add("start " + std::to_string(sampler), [=](place &p) { p.model.start(sampler); });
@@ -157,34 +169,39 @@ class explorer {
       for (const auto &[id, begun] : sampler.running)
         add("finish " + std::to_string(id), [i, id = id](place &p) { p.model.finish(i, id); });
       if (!sampler.coming.empty()) add("receive " + std::to_string(i), [=](place &p) { p.model.receive(i); });
-      if (at.left.deaths > 0 && !sampler.running.empty())
+      if (at.left.deaths > 0 && !(sampler.running.empty() && sampler.given.empty()))
         add("die " + std::to_string(i), [=](place &p) { p.model.die(i), --p.left.deaths; });
     }
-    for (const auto &[id, group] : model.unscored()) {
-      add("score " + std::to_string(id), [id = id](place &p) { p.model.score(id); });
+    for (const auto &[which, group] : model.unscored()) {
+      const auto name = std::to_string(which.id) + " of " + model.paths()[which.path];
+      add("score " + name, [which = which](place &p) { p.model.score(which); });
       if (at.left.rejects > 0)
-        add("reject " + std::to_string(id), [id = id](place &p) { p.model.reject(id), --p.left.rejects; });
+        add("reject " + name, [which = which](place &p) { p.model.reject(which), --p.left.rejects; });
     }
-    if (model.waiting_for_batch()) add("patience ends", [](place &p) { p.model.wait_long_enough(); });
-    if (model.training()) add_outcomes(at, add);
+    for (const auto &[path, version] : model.timers())
+      add("patience ends", [path = path](place &p) { p.model.wait_long_enough(path); });
+    for (const auto learner : model.training()) add_outcomes(at, learner, add);
     return open;
   }
 
   template <class Add>
-  static void add_outcomes(const place &at, const Add &add) {
+  static void add_outcomes(const place &at, std::size_t learner, const Add &add) {
     const auto &model = at.model;
-    const auto publish = model.publish_every();
-    const auto lead = model.lead(), window = model.window();
-    add("train", [=](place &p) { p.model.train({false, lead, window, publish}); });
-    if (at.left.brakes > 0)
-      add("brake", [=](place &p) { p.model.train({true, lead, window, publish}), --p.left.brakes; });
+    add("train " + model.setup().learners[learner].learner,
+        [=](place &p) { p.model.train(learner, {false}); });
+    if (learner != 0) return;
+    if (at.left.brakes > 0) add("brake", [=](place &p) { p.model.train(0, {true}), --p.left.brakes; });
     if (at.left.turns == 0) return;
+    const auto lead = model.learner(0).dials().value("lead"),
+               window = model.learner(0).dials().value("window");
     const auto &leads = model.setup().contract.lead, &windows = model.setup().rules.window;
     for (auto l = leads.least; l <= leads.most; ++l)
       for (auto w = windows.least; w <= windows.most; ++w)
         if (l != lead || w != window)
           add("train, lead " + std::to_string(l) + ", window " + std::to_string(w), [=](place &p) {
-            p.model.train({false, l, w, publish});
+            p.model.steer("lead", l);
+            p.model.steer("window", w);
+            p.model.train(0, {false});
             --p.left.turns;
           });
   }

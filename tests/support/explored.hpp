@@ -18,6 +18,7 @@ struct configuration {
   std::int64_t slots = 1;
   bool mail_at_once = true;
   bool reaches_bound = true;  ///< some state must be as old as promised
+  std::vector<learner_place> learners{{"learner", "path"}};
 
   model_setup setup() const {
     auto result = model_setup::of(rules, order_named(rules.order), group, updates);
@@ -25,6 +26,7 @@ struct configuration {
     result.slots = slots;
     result.steps = 2;
     result.mail_at_once = mail_at_once;
+    result.learners = learners;
     return result;
   }
 };
@@ -44,6 +46,25 @@ inline std::string story(const exploration &found) {
   std::string text;
   for (const auto &move : found.moves_to_fault) text += move + "; ";
   return text;
+}
+
+/// A number that only the explorer turns, to any of its values at any version.
+inline dial_spec any_of(std::int64_t least, std::int64_t most, std::int64_t first) {
+  auto dial = controller("nothing", 1, least, most);
+  dial.first = first;
+  return dial;
+}
+
+/// A critic trains on the policy's batches; a reward model has a path and a pace of its own.
+inline configuration with_critic(configuration each) {
+  each.learners.push_back({"critic", "path"});
+  each.name += ", critic";
+  return each;
+}
+inline configuration with_reward_model(configuration each) {
+  each.learners.push_back({"reward model", "pairs"});
+  each.name += ", reward model";
+  return each;
 }
 
 /// With half a batch when the learner has waited.
