@@ -4,7 +4,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "models/error.hpp"
 
@@ -30,7 +32,7 @@ constexpr advantage_row rows[] = {
      "Williams 1992, with the group's mean as baseline"},
     {"reinforce_pp_baseline", 2,
      [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
-     "arXiv:2501.03262, with the group's mean as baseline", true},
+     "arXiv:2501.03262, with the group's mean as baseline", whitening},
 };
 
 }  // namespace
@@ -66,6 +68,14 @@ at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps, bool 
   auto result = c / (c.square().sum() / count + eps).sqrt();
   if (keep_mean) result = (result + (mean + origin)).masked_fill(outside, 0);
   return result;
+}
+
+normalisation whitening(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, 1 / std::sqrt(squares / count + 1e-8)};
 }
 
 std::span<const advantage_row> advantage_rows() {

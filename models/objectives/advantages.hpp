@@ -25,6 +25,14 @@ at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps = 1e-8);
 /// Give the global batch: the statistics of a micro-batch are others.
 at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps = 1e-8, bool keep_mean = false);
 
+/// What a batch's advantages a become: (a - mean) · scale.
+struct normalisation {
+  double mean = 0;
+  double scale = 1;
+};
+/// 1 / sqrt(population variance + 1e-8), as whiten().
+normalisation whitening(std::span<const double> values);
+
 struct advantage_options {
   double eps = 1e-6;  ///< beside the standard deviation
 };
@@ -35,7 +43,8 @@ struct advantage_row {
   std::int64_t smallest_group = 1;
   at::Tensor (*of_rewards)(const at::Tensor &rewards, const advantage_options &options) = nullptr;
   std::string_view source;
-  bool whitened = false;  ///< the learner goes on to whiten them over the sequences of the global batch
+  /// What the learner goes on to do with them over the sequences of the global batch; null: nothing.
+  normalisation (*over_batch)(std::span<const double> values) = nullptr;
 };
 
 /// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred, reinforce_pp_baseline.

@@ -99,6 +99,8 @@ constexpr objective_needs on_policy{.advantages = true};
 constexpr objective_needs anchored{.behaviour = true, .advantages = true};
 constexpr objective_needs recomputed{.proximal = true, .advantages = true};
 constexpr objective_needs both{.behaviour = true, .proximal = true, .advantages = true};
+constexpr objective_needs corrected{
+    .behaviour = true, .proximal = true, .advantages = true, .corrected = true};
 
 constexpr objective_row all_objectives[] = {
     {"sft", tokens, {}, "offline", {}, sft, "cross entropy"},
@@ -147,7 +149,7 @@ constexpr objective_row all_objectives[] = {
      gspo_row,
      "arXiv:2507.18071"},
     {"cispo", tokens, anchored, "truncated", {.clip = {1, 4}}, cispo_row, "arXiv:2506.13585"},
-    {"vtrace", tokens, both, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
+    {"vtrace", tokens, corrected, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
     {"value", values, {}, "none", {}, value, "clipped value loss of OpenAI baselines"},
     {"reward_pairs", score_pairs, {}, "offline", {}, reward_pairs, "arXiv:2203.02155"},
     {"reward_scores", scores, {}, "offline", {}, reward_scores, "mean squared error"},
@@ -167,6 +169,10 @@ const objective_row &find_objective(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
   throw input_error("unknown loss \"" + std::string(name) + "\": choose one of " + known);
+}
+
+const objective_row &cross_entropy() {
+  return all_objectives[0];
 }
 
 objective_needs needs_of(const objective_row &row, const objective_options &o) {

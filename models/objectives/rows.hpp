@@ -66,6 +66,8 @@ struct objective_needs {
   bool proximal = false;
   bool reference = false;
   bool advantages = false;
+  /// Samples that `correction` has to do with before the loss does: the advantages must be made by it.
+  bool corrected = false;
 };
 
 /// How metrics of micro-batches become one: added, averaged by their weights, or the largest.
@@ -109,6 +111,8 @@ struct objective_row {
 std::span<const objective_row> objective_rows();
 /// Throws input_error listing the rows there are.
 const objective_row &find_objective(std::string_view name);
+/// Cross entropy: the loss of demonstrations, also of those beside the samples of another loss.
+const objective_row &cross_entropy();
 /// What `row` needs under `options`: a KL term brings the reference in.
 objective_needs needs_of(const objective_row &row, const objective_options &options);
 
