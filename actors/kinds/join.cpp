@@ -147,8 +147,6 @@ actor_kind pairs_kind() {
 
 void add_join_kinds(registry &kinds) {
   for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
-  add_reinforce_pp_kind(kinds);
-  add_valued_kinds(kinds);
   kinds.add(pairs_kind());
 }
 

@@ -106,8 +106,7 @@ struct objective_row {
   std::string_view source;
 };
 
-/// The table: sft, reinforce, ppo, ppo_recomputed, grpo, dr_grpo, dapo, ppo_dual_clip, decoupled_ppo, tis,
-/// icepop, mis, m2po, gspo, cispo, vtrace, value, reward_pairs, reward_scores, dpo.
+/// The table, which rows.cpp holds.
 std::span<const objective_row> objective_rows();
 /// Throws input_error listing the rows there are.
 const objective_row &find_objective(std::string_view name);

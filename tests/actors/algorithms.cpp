@@ -133,6 +133,44 @@ TEST_CASE("online DPO learns from the best and worst of a group, offline DPO fro
   CHECK(read.back()["accuracy"] == 1.0);
 }
 
+TEST_CASE("of several references each answers to its own lines, and every line must have one") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  const auto write_prompts = [&](const char *second) {
+    std::ofstream prompts(folder.path() / "prompts.jsonl");
+    for (int i = 0; i < 20; ++i)
+      prompts << R"({"prompt":")" << i << R"(=","answer":")" << i << R"(","teacher":")"
+              << (i % 2 == 0 ? "even" : second) << "\"}\n";
+  };
+  write_prompts("odd");
+  const auto reference = [](const std::string &name, const std::string &keys) {
+    return "[actors." + name + "]\nkind = \"reference\"\ntakes = \"sampler\"\nmodel = \"frozen\"\n" + keys;
+  };
+  const auto topology = [&](const std::string &even, const std::string &odd) {
+    auto text = with(folder, "grpo", "ppo", "kl = 0.1\n");
+    text = replaced(text, "takes = \"near\"", "takes = [\"near\", \"even\", \"odd\"]");
+    return replaced(text, "[actors.prompts]",
+                    frozen + reference("even", even) + reference("odd", odd) + "[actors.prompts]");
+  };
+  const auto both = topology("teaches = \"even\"\n", "teaches = \"odd\"\nreplicas = 2\n");
+  const auto left = test::run_tiny(both);
+  CHECK(left.result["ledger"]["trained"] == 32);
+  CHECK(test::lines(left.metrics).back().contains("kl"));
+  registry kinds;
+  register_builtin(kinds);
+  const auto refused = [&](const std::string &text, const char *said) {
+    CHECK_THROWS_WITH(
+        preflight(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds).verify(),
+        Contains(said));
+  };
+  refused(topology("", "teaches = \"odd\"\n"), "would both answer to a line");
+  refused(topology("teaches = \"odd\"\n", "teaches = \"odd\"\n"), "would both answer to a line");
+  write_prompts("strange");
+  refused(both, "no reference teaches = \"strange\"; there are even and odd");
+  write_prompts("");
+  refused(both, "the line has no \"teacher\"");
+}
+
 TEST_CASE("keys that do not go together are refused with a mend") {
   const test::scratch folder;
   test::write_tiny_data(folder.path());
