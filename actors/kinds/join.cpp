@@ -75,7 +75,9 @@ actor_kind advantage_kind(const advantage_row &row) {
     config.node = s.resolved();
     const auto name = config.name;
     const auto finish = [&row, weights](const joined_group &joined) {
-      const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+      const auto rule = [&](const std::vector<double> &rewards) {
+        return row.of_scores ? group_advantages(row, joined.scores, weights) : group_advantages(row, rewards);
+      };
       return advantage_samples(joined, combine_scores(joined, weights), rule);
     };
     node_plan plan;

@@ -39,6 +39,7 @@ TEST_CASE("every row of policies trains from a topology") {
       {"grpo", "mis", "ess_scaling = true\n", "step_scale"},
       {"reinforce_pp", "ppo", "stale_clip = 0.5\n", "staleness_histogram"},
       {"reinforce_pp_baseline", "cispo", "", "truncated"},
+      {"gdpo", "ppo", "", "reward.near"},
       {"reinforce_centred", "reinforce", "i_know = true\n", "reward.near"},
   };
   for (const auto &row : rows) {

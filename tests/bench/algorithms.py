@@ -15,7 +15,8 @@ from experiment import PROGRAM, mean_of, once, overrides, read_run, results, run
 # What is otherwise on the harder task.
 COUNTDOWN = ["data.make=countdown", "data.folder=data/countdown", "actors.correct.kind=scorer.countdown",
              "actors.heldout.rule=countdown", "actors.sampler.max_new_tokens=16", "actors.heldout.max_new_tokens=16"]
-OF_ONE = {"dapo": ["actors.length.max_length=16"], "dr_grpo": ["actors.learner.horizon=16"]}
+OF_ONE = {"dapo": ["actors.length.max_length=16"], "dr_grpo": ["actors.learner.horizon=16"],
+          "gdpo": ["actors.near.kind=scorer.countdown", "actors.near.partial=0.2"]}
 TASKS = {"quickstart": 80, "countdown": 150}
 FIELDS = ("task", "algorithm", "seed", "updates", "batch")
 

@@ -184,6 +184,16 @@ void check_gae(golden_case &c) {
   c.expect("returns", result.returns);
 }
 
+void check_gdpo(golden_case &c) {
+  const auto rewards = c.input("rewards");
+  const auto of_groups = gdpo_advantages(rewards, c.input("weights"), c.param("eps"));
+  c.expect("advantages_group", of_groups);
+  const auto flat = of_groups.to(at::kDouble).contiguous();
+  const auto by =
+      find_advantage("gdpo").over_batch({flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()});
+  c.expect("advantages", (flat - by.mean) * by.scale);
+}
+
 void check_grpo(golden_case &c) {
   c.expect("advantages", find_advantage("grpo").of_rewards(c.input("rewards"), {c.param("eps")}));
   c.expect("advantages_dr", find_advantage("dr_grpo").of_rewards(c.input("rewards"), {}));
@@ -372,6 +382,7 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"dpo", check_dpo},
     {"entropy", check_entropy},
     {"gae", check_gae},
+    {"gdpo", check_gdpo},
     {"grpo", check_grpo},
     {"gspo", check_gspo},
     {"importance_weights", check_importance_weights},

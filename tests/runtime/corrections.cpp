@@ -104,6 +104,23 @@ TEST_CASE("whitened sequences are REINFORCE++'s with a baseline") {
                   .margin(1e-6));
 }
 
+TEST_CASE("GDPO takes each reward by itself, and its batch by the sample deviation") {
+  const auto &row = find_advantage("gdpo");
+  // a reward of another size changes nothing but by its weight
+  const std::map<std::string, std::vector<double>> scores{{"far", {100, 300, 200}}, {"near", {1, 0, 0.5}}};
+  for (const auto advantage : group_advantages(row, scores, {})) CHECK(advantage == Approx(0).margin(1e-4));
+  const auto weighted = group_advantages(row, scores, {{"far", 2.0}});
+  CHECK(weighted[1] == Approx(1).epsilon(1e-5));
+  CHECK(weighted[2] == Approx(0).margin(1e-12));
+  CHECK(group_advantages(row, {{"near", {2, 2, 2}}}, {}) == std::vector<double>(3, 0.0));
+  CHECK_THROWS_WITH(group_advantages(row, {{"near", {1}}}, {}), test::Contains("raise the sampler's group"));
+  const auto alone = gdpo_advantages(at::ones({2, 1, 3}, at::kDouble), at::ones({3}, at::kDouble));
+  CHECK(at::equal(alone, at::zeros({2, 1}, at::kDouble)));
+  const std::vector<double> one{3}, two{1, 3};
+  CHECK((3 - row.over_batch(one).mean) * row.over_batch(one).scale == 0);
+  CHECK(row.over_batch(two).scale == Approx(1 / std::sqrt(2.0)).epsilon(1e-5));
+}
+
 TEST_CASE("what is taken over the whole batch does not change with the micro-batches") {
   for (const char *loss : {"m2po", "decoupled_ppo", "tis", "icepop", "mis"}) {
     CAPTURE(loss);
