@@ -67,6 +67,11 @@ at::Tensor gdpo_advantages(const at::Tensor &rewards, const at::Tensor &weights,
   return (c / (deviation + eps) * weights.unsqueeze(-1)).sum(-2);
 }
 
+double distillation_advantage(double teacher, double behaviour, double coefficient, double clip) {
+  const double advantage = coefficient * (teacher - behaviour);
+  return clip > 0 ? std::clamp(advantage, -clip, clip) : advantage;
+}
+
 at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps) {
   const auto c = centred(rewards);
   return whiten(c, at::ones_like(c), eps);

@@ -26,6 +26,10 @@ at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps = 1e-8);
 /// its own deviation in the group as in GRPO (a single sample: 0), then they are added up by `weights` [K].
 at::Tensor gdpo_advantages(const at::Tensor &rewards, const at::Tensor &weights, double eps = 1e-6);
 
+/// On-policy distillation: what a token gains by the teacher's log-probability over that of the weights that
+/// drew it (one sample of the reverse KL, negated), times `coefficient`, kept within ±clip (0: as it is).
+double distillation_advantage(double teacher, double behaviour, double coefficient, double clip);
+
 /// (x - mean) / sqrt(population variance + eps) over the mask, 0 elsewhere; `keep_mean` puts the mean back.
 /// Give the global batch: the statistics of a micro-batch are others.
 at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps = 1e-8, bool keep_mean = false);

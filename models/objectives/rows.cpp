@@ -55,6 +55,15 @@ objective_terms vtrace_row(const in &i, const options &o) {
   terms.capped = capped;
   return {terms, {}};
 }
+/// REINFORCE by importance weights of the weights being trained, constant to the gradient and capped.
+objective_terms weighted_reinforce(const in &i, const options &o) {
+  const auto weight = importance_weights(i.logp, i.behaviour, i.mask, o.weights.level);
+  const auto capped = cap_weights(weight, o.weights.cap, o.weights.low, o.weights.high);
+  auto terms = reinforce(i.logp, i.advantages * capped);
+  terms.ratio = terms.weight = weight;
+  terms.capped = capped;
+  return {terms, {}};
+}
 objective_terms value(const in &i, const options &o) {
   const auto terms = value_loss(i.values, i.old_values, i.returns, o.value_clip);
   return {{.loss = terms.loss, .clipped = terms.clipped},
@@ -150,6 +159,13 @@ constexpr objective_row all_objectives[] = {
      "arXiv:2507.18071"},
     {"cispo", tokens, anchored, "truncated", {.clip = {1, 4}}, cispo_row, "arXiv:2506.13585"},
     {"vtrace", tokens, corrected, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
+    {"on_policy_distillation",
+     tokens,
+     anchored,
+     "truncated",
+     {.weights = {.cap = weight_cap::truncate}},
+     weighted_reinforce,
+     "on-policy distillation (arXiv:2306.13649): the reverse KL of every token as its advantage"},
     {"value", values, {}, "none", {}, value, "clipped value loss of OpenAI baselines"},
     {"reward_pairs", score_pairs, {}, "offline", {}, reward_pairs, "arXiv:2203.02155"},
     {"reward_scores", scores, {}, "offline", {}, reward_scores, "mean squared error"},

@@ -172,6 +172,35 @@ TEST_CASE("of several references each answers to its own lines, and every line m
   refused(both, "the line has no \"teacher\"");
 }
 
+TEST_CASE("a policy comes nearer to a teacher that it answers for, token by token") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  const auto distilled = [&](const std::string &name, const std::string &alphabet, const std::string &keys) {
+    auto text = test::tiny_topology{.folder = folder.path().string(), .name = name, .updates = 12}.grpo();
+    text = replaced(text, "kind = \"advantage.grpo\"\ntakes = \"near\"",
+                    "kind = \"advantage.on_policy_distillation\"\ntakes = [\"near\", \"teacher\"]\n" + keys);
+    text = replaced(text, "loss = \"decoupled_ppo\"", "loss = \"on_policy_distillation\"");
+    const std::string model = "[models.teacher]\narchitecture = \"llama\"\nalphabet = \"" + alphabet +
+                              "\"\nhidden_size = 32\nintermediate_size = 24\nlayers = 1\nheads = 2\n"
+                              "max_positions = 24\ninitializer_range = 0.5\n";
+    const std::string teacher =
+        "[actors.teacher]\nkind = \"reference\"\ntakes = \"sampler\"\nmodel = \"teacher\"\n";
+    return replaced(text, "[actors.prompts]", model + teacher + "[actors.prompts]");
+  };
+  const auto left = test::lines(test::run_tiny(distilled("near", "0123456789=", "clip = 3\n")).metrics);
+  REQUIRE(left.size() == 12);
+  CHECK(left.back()["reward_mean"] > left.front()["reward_mean"]);
+  CHECK(left.back()["kl"] < left.front()["kl"]);
+  CHECK(left.back().contains("reward.near"));  // measured, and no part of the advantage
+  CHECK(left.back().contains("weight_capped_fraction"));
+  registry kinds;
+  register_builtin(kinds);
+  const auto strange = distilled("strange", "0123456789=+", "");
+  CHECK_THROWS_WITH(
+      preflight(make_topology(parse_document(strange, "tiny.toml"), "tiny.toml"), kinds).verify(),
+      Contains("a teacher needs its student's tokenizer"));
+}
+
 TEST_CASE("keys that do not go together are refused with a mend") {
   const test::scratch folder;
   test::write_tiny_data(folder.path());

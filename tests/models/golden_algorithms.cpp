@@ -258,6 +258,26 @@ void check_m2po_mask(golden_case &c) {
            m2po_mask(c.input("proximal_logp"), c.input("behaviour_logp"), c.input("mask"), c.param("tau")));
 }
 
+void check_on_policy_distillation(golden_case &c) {
+  const auto logp = c.leaf("logp"), behaviour = c.input("behaviour"), teacher = c.input("teacher"),
+             mask = c.input("mask");
+  auto advantages = at::zeros_like(teacher, at::kDouble);
+  for (std::int64_t row = 0; row < mask.size(0); ++row)
+    for (std::int64_t t = 0; t < mask.size(1); ++t)
+      advantages[row][t] =
+          distillation_advantage(teacher[row][t].item<double>(), behaviour[row][t].item<double>(),
+                                 c.param("coefficient"), c.param("clip")) *
+          mask[row][t].item<double>();
+  c.expect("advantages", advantages);
+  auto options = find_objective("on_policy_distillation").defaults;
+  options.weights.high = c.param("cap");
+  const auto result = by_row(
+      "on_policy_distillation",
+      {.mask = mask, .logp = logp, .behaviour = behaviour, .advantages = advantages.to(logp.scalar_type())},
+      options);
+  c.expect_loss("loss", "grad", result.loss, logp);
+}
+
 void check_overlong_penalty(golden_case &c) {
   const auto lengths = c.integers("lengths");
   std::vector<double> penalties;
@@ -390,6 +410,7 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"kl_straight_through", check_kl_straight_through},
     {"lr_schedule", check_lr_schedule},
     {"m2po_mask", check_m2po_mask},
+    {"on_policy_distillation", check_on_policy_distillation},
     {"overlong_penalty", check_overlong_penalty},
     {"ppo_clip", check_ppo_clip},
     {"ppo_dual_clip", check_ppo_dual_clip},
