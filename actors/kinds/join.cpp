@@ -58,6 +58,15 @@ std::string read_zero_groups(settings &s, const advantage_row &row) {
   return row.over_batch ? "keep" : s.choice("zero_groups", {"skip", "keep", "refill"});
 }
 
+sample_traits traits_of(const advantage_row &row, bool keep_zero) {
+  sample_traits traits;
+  traits.advantages = true;
+  traits.keep_zero = !row.over_batch && keep_zero;
+  if (row.over_batch)
+    traits.transforms = {normalised_advantages(statistics_scope::sequences, row.over_batch)};
+  return traits;
+}
+
 actor_kind advantage_kind(const advantage_row &row) {
   actor_kind kind;
   kind.name = "advantage." + std::string(row.name);
@@ -101,11 +110,7 @@ actor_kind advantage_kind(const advantage_row &row) {
       part.samples = finish;
       return part;
     };
-    auto &traits = plan.samples.emplace();
-    traits.advantages = true;
-    traits.keep_zero = !row.over_batch && zero_groups == "keep";
-    if (row.over_batch)
-      traits.transforms = {normalised_advantages(statistics_scope::sequences, row.over_batch)};
+    plan.samples = traits_of(row, zero_groups == "keep");
     return plan;
   };
   return kind;

@@ -120,16 +120,23 @@ void check_reference(preflight &checks, const actor_config &self, const std::str
     fail_at(at, where + "knows other tokens than the model that is trained; give a copy of it");
 }
 
-/// What the loss needs must come down the graph.
-void check_inputs(preflight &checks, const actor_config &self, const learner_keys &keys) {
+/// What is wrong with a learner's loss where it stands.
+struct loss_complaint {
+  const actor_config &self;
+  const objective_row &row;
+  [[noreturn]] void operator()(const std::string &text) const {
+    fail_at(self.node.find("loss")->at,
+            "[actors." + self.name + "] loss = \"" + std::string(row.name) + "\" " + text);
+  }
+};
+
+/// The samples that come down the graph must be such as the loss takes.
+void check_samples(preflight &checks, const actor_config &self, const learner_keys &keys) {
   const auto &row = *keys.training.objective;
-  const auto &at = self.node.find("loss")->at;
   const auto needs = needs_of(row, keys.training.loss);
   const auto *giver = checks.givers(self).front();
   const auto samples = samples_of(checks, *giver);
-  const auto said = [&](const std::string &text) {
-    fail_at(at, "[actors." + self.name + "] loss = \"" + std::string(row.name) + "\" " + text);
-  };
+  const loss_complaint said{self, row};
   if (needs.advantages && !samples.advantages)
     said("needs advantages; take from an advantage.* actor, not from \"" + giver->name + "\"");
   const bool values = row.kind == input_kind::values;
@@ -149,15 +156,25 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (samples.pairs && !pairs)
     said("does not learn from pairs; use " + loss_of_kind(input_kind::score_pairs) +
          ", or take from another actor");
+}
+
+/// So must the models that it computes with.
+void check_models(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  const auto &row = *keys.training.objective;
+  const auto needs = needs_of(row, keys.training.loss);
+  const auto *giver = checks.givers(self).front();
+  const loss_complaint said{self, row};
   const auto reference = text_key(self, "reference");
   if (!reference.empty()) check_reference(checks, self, reference, needs.reference);
   if (row.kind == input_kind::preference_pairs && reference.empty())
     said("compares with a reference; write reference = \"NAME\", a model of [models] that stays as it is");
-  if (needs.reference && reference.empty() && !(samples.advantages && checks.upstream(self, "reference")))
+  const bool comes_down = samples_of(checks, *giver).advantages && checks.upstream(self, "reference");
+  if (needs.reference && reference.empty() && !comes_down)
     said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
          " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
          "\"");
-  const bool head = values || row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
+  const bool head =
+      row.kind == input_kind::values || row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
   const auto labels = described_model(checks, self).spec.labels;
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
@@ -380,7 +397,8 @@ void add_learner_kind(registry &kinds) {
     node_plan plan;
     plan.verify = [=](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
-      check_inputs(checks, self, keys);
+      check_samples(checks, self, keys);
+      check_models(checks, self, keys);
       check_target(checks, self, keys);
       check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);
