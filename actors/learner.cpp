@@ -90,7 +90,7 @@ void train(learner_pointer self, const learner_decisions::train &now) {
   auto &state = self->state;
   auto &core = *state.setup.core;
   if (now.target) {
-    core.target(state.targets.at(*now.target)->model);
+    core.set_target_policy(state.targets.at(*now.target)->model);
     state.targets.erase(state.targets.begin(), state.targets.upper_bound(*now.target));
   }
   try {

@@ -404,6 +404,14 @@ const actor_config *followed_learner(const preflight &plan, const actor_config &
   return follows ? plan.learner_of(text_key(actor, "model")) : nullptr;
 }
 
+sample_traits samples_of(const preflight &plan, const actor_config &giver) {
+  const auto place = static_cast<std::size_t>(&giver - plan.graph().actors.data());
+  if (const auto &told = plan.plans()[place].samples) return *told;
+  sample_traits traits;
+  traits.advantages = giver.kind.rfind("advantage.", 0) == 0;
+  return traits;
+}
+
 const model_description &described_model(preflight &checks, const actor_config &actor) {
   const auto name = text_key(actor, "model");
   if (!checks.graph().find_model(name)) {

@@ -115,6 +115,9 @@ std::int64_t run_cores(const topology &graph);
 /// The learner whose versions an actor computes with, or null: of samplers, critics and reward models.
 const actor_config *followed_learner(const preflight &plan, const actor_config &actor);
 
+/// What is known of the samples that `giver` gives to learners.
+sample_traits samples_of(const preflight &plan, const actor_config &giver);
+
 /// Describes the model that the actor's key `model` names; input_error at the key when it cannot be had.
 const model_description &described_model(preflight &checks, const actor_config &actor);
 

@@ -30,12 +30,7 @@ void registry::add(order_row order) {
 
 void register_builtin(registry &kinds) {
   for (const auto &order : order_rows()) kinds.add(order);
-  add_loader_kind(kinds);
-  add_sampler_kind(kinds);
-  add_scorer_kinds(kinds);
-  add_join_kinds(kinds);
-  add_learner_kind(kinds);
-  add_evaluator_kinds(kinds);
+  for (const auto add : kind_files) add(kinds);
 }
 
 }  // namespace slipstream

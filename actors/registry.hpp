@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/interfaces.hpp"
 #include "actors/offline.hpp"
+#include "runtime/learning/sample_traits.hpp"
 #include "runtime/schedule/orders.hpp"
 #include "runtime/topology/check.hpp"
 #include "runtime/topology/topology.hpp"
@@ -64,6 +66,9 @@ struct node_plan {
   std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
   /// What the actor does, without the actor, once verified. May be empty.
   std::function<offline_part(preflight &)> offline;
+  /// Of the samples that it gives, if it gives any. Without them the samples of a kind named advantage.* have
+  /// advantages, and others nothing.
+  std::optional<sample_traits> samples{};
 };
 
 /// A kind of actor: what it takes and gives, and how to read one from its table.

@@ -135,6 +135,19 @@ void check_model(preflight &checks, const actor_config &self, const model_kind &
                     "] does");
 }
 
+/// Of several references that an actor takes from, each line has one.
+void check_teaching(const preflight &checks, const actor_config &self, const std::string &teaches) {
+  for (const auto *taker : checks.takers(self.name))
+    for (const auto *other : checks.givers(*taker)) {
+      if (other == &self || other->kind != self.kind) continue;
+      if (teaches.empty() || text_key(*other, "teaches") == teaches)
+        fail_at(self.at, "[actors." + self.name + "] and [actors." + other->name +
+                             "] would both answer to a line, and [actors." + taker->name +
+                             "] takes one answer; write teaches = \"…\" in each of them, and who is a "
+                             "line's teacher in its field \"teacher\"");
+    }
+}
+
 model_scorer_setup make_setup(spawn_context &context, const actor_config &self, const model_kind &kind,
                               std::int64_t threads, std::int64_t refresh) {
   auto &plan = context.plan;
@@ -158,7 +171,8 @@ model_scorer_setup make_setup(spawn_context &context, const actor_config &self, 
 }
 
 /// A fixed model's figures of a group.
-offline_part offline(preflight &checks, const actor_config &self, bool needs_head) {
+offline_part offline(preflight &checks, const actor_config &self, bool needs_head,
+                     const std::string &teaches) {
   if (followed_learner(checks, self))
     fail_at(self.kind_at,
             "[actors." + self.name + "] scored with a model that moved, and cannot be asked again");
@@ -171,7 +185,8 @@ offline_part offline(preflight &checks, const actor_config &self, bool needs_hea
       return answer_scores(*model, group.prompt_tokens, group.rollouts);
     };
   else
-    part.logprobs = [=](const rollout_group &group) {
+    part.logprobs = [=](const rollout_group &group) -> std::vector<std::vector<float>> {
+      if (!teaches.empty() && group.source->teacher != teaches) return {};
       return answer_logprobs(*model, group.prompt_tokens, group.rollouts, temperature);
     };
   return part;
@@ -194,6 +209,7 @@ actor_kind model_scorer_kind(const model_kind &row) {
     s.integer("replicas", 1, 1, 1024);
     const bool reference = row.spawn == spawn_reference;
     const auto refresh = reference ? s.integer("refresh_every", 0, 0, 1 << 20) : 0;
+    const auto teaches = reference ? s.text("teaches", "") : std::string();
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
@@ -202,25 +218,30 @@ actor_kind model_scorer_kind(const model_kind &row) {
       const auto &self = *checks.graph().find_actor(name);
       check_model(checks, self, row);
       check_refresh(checks, self, refresh);
+      if (reference) check_teaching(checks, self, teaches);
     };
     plan.spawn = [=, &row](spawn_context &context) {
       const auto &self = *context.plan.graph().find_actor(name);
       std::optional<model_scorer_setup> setup;  // its model is loaded where it is needed
-      return spawn_judges(context, self, gives, [&](const std::string &label, const figure_sinks &sinks) {
-        if (!setup) setup = make_setup(context, self, row, threads, refresh);
-        setup->share = context.share(label, threads);
-        setup->score_sinks = sinks.scores;
-        setup->value_sinks = sinks.values;
-        setup->logprob_sinks = sinks.logprobs;
-        return context.own(label, row.spawn(context.system, context.detached, *setup));
-      });
+      const auto inbox =
+          spawn_judges(context, self, gives, [&](const std::string &label, const figure_sinks &sinks) {
+            if (!setup) setup = make_setup(context, self, row, threads, refresh);
+            setup->share = context.share(label, threads);
+            setup->score_sinks = sinks.scores;
+            setup->value_sinks = sinks.values;
+            setup->logprob_sinks = sinks.logprobs;
+            return context.own(label, row.spawn(context.system, context.detached, *setup));
+          });
+      if (teaches.empty() || !context.only.empty()) return inbox;
+      return context.own(name + " (its lines)",
+                         spawn_line_filter(context.system, teaches, caf::actor_cast<rollout_sink>(inbox)));
     };
     if (!critic)
       plan.offline = [=, &row](preflight &checks) {
         const auto &self = *checks.graph().find_actor(name);
         if (refresh > 0)
           fail_at(self.kind_at, "[actors." + name + "] changed during the run, and cannot be asked again");
-        return offline(checks, self, row.needs_head);
+        return offline(checks, self, row.needs_head, teaches);
       };
     return plan;
   };
