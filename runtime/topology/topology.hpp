@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/network/transformer.hpp"
+#include "models/network/spec.hpp"
 #include "models/types.hpp"
 #include "runtime/schedule/rules.hpp"
 #include "runtime/topology/chaos.hpp"

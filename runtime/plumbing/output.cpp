@@ -1,4 +1,4 @@
-#include "actors/commands/output.hpp"
+#include "runtime/plumbing/output.hpp"
 
 #include <cerrno>
 #include <cstdio>
@@ -7,6 +7,7 @@
 
 #include "models/error.hpp"
 #include "models/plain_text.hpp"
+#include "runtime/plumbing/descriptors.hpp"
 #include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
@@ -48,6 +49,10 @@ int run_and_tell(const std::function<int()> &command) {
     say("error: " + plain_text(problem) + "\n");
   }
   return 1;
+}
+
+void results_are_files() {
+  if (output_is_closed()) discard_output();
 }
 
 }  // namespace slipstream

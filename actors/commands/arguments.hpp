@@ -1,29 +1,45 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
-/// The commands of the program. Each returns the exit code; input_error (code 2) and run_error (1) pass
-/// through.
+/// What each command of the program is told, and the functions that carry the commands out. A function
+/// answers with the exit code; input_error (code 2) and run_error (1) pass through. Commands that need
+/// tensors have their function in the computing program; in the light one it starts that program
+/// (actors/front/elsewhere.cpp).
 namespace slipstream {
 
 struct topology_arguments {
   std::vector<std::filesystem::path> files;
   std::vector<std::string> overrides;  ///< table.key=value
-  bool resume = false;
-  bool json = false;
-  bool launch = false;  ///< `launch`: nodes are started, too
 };
-/// Runs topologies in a row; with `launch`, nodes' processes are started before each and ended behind it.
-int run_command(const topology_arguments &arguments);
-int check_command(const topology_arguments &arguments);
-int eval_command(const topology_arguments &arguments, const std::filesystem::path &model);
-int graph_command(const topology_arguments &arguments, const std::string &format);
+
+struct run_arguments : topology_arguments {
+  bool resume = false;
+};
+/// Runs topologies in a row.
+int execute(const run_arguments &arguments);
+
+/// Nodes' processes are started before each run and ended behind it.
+struct launch_arguments : run_arguments {};
+int execute(const launch_arguments &arguments);
+
+struct check_arguments : topology_arguments {
+  bool json = false;
+};
+int execute(const check_arguments &arguments);
+
+struct graph_arguments : topology_arguments {
+  std::string format = "mermaid";
+};
+int execute(const graph_arguments &arguments);
+
+struct eval_arguments : topology_arguments {
+  std::filesystem::path model;  ///< empty: the run's last checkpoint
+};
+int execute(const eval_arguments &arguments);
 
 struct generate_arguments {
   std::filesystem::path model;
@@ -37,15 +53,16 @@ struct generate_arguments {
   bool exact = false;
   bool json = false;
 };
-int generate_command(const generate_arguments &arguments);
+int execute(const generate_arguments &arguments);
 
 struct score_arguments {
   std::filesystem::path model;
   std::string device = "cpu";
   bool exact = false;
+  bool json = true;  ///< the output is JSON lines in any case
 };
 /// Reads JSON lines {"text"} or {"ids"}, optionally "prompt", from standard input; prints a line for each.
-int score_command(const score_arguments &arguments);
+int execute(const score_arguments &arguments);
 
 struct export_arguments {
   std::filesystem::path from;  ///< a run folder or a model folder
@@ -54,17 +71,21 @@ struct export_arguments {
   std::int64_t shard_megabytes = 5000;
   bool keep_adapter = false;
 };
-int export_command(const export_arguments &arguments);
+int execute(const export_arguments &arguments);
 
+struct inspect_arguments {
+  std::filesystem::path folder;
+  bool json = false;
+};
 /// What a model folder (or a run's last checkpoint) holds, and the memory it takes.
-int inspect_command(const std::filesystem::path &folder, bool as_json);
+int execute(const inspect_arguments &arguments);
 
 struct ledger_arguments {
   std::filesystem::path run;
   std::int64_t prompt = -1;  ///< one prompt's history; less than 0: the totals
   bool json = false;
 };
-int ledger_command(const ledger_arguments &arguments);
+int execute(const ledger_arguments &arguments);
 
 struct replay_arguments {
   std::filesystem::path run;
@@ -82,7 +103,7 @@ struct replay_arguments {
 };
 /// Trains again on what the journal holds. 0: the same weights, to the bit (or another loss was asked for);
 /// 1: not.
-int replay_command(const replay_arguments &arguments);
+int execute(const replay_arguments &arguments);
 
 struct tokenize_arguments {
   std::filesystem::path model;  ///< a folder with a tokenizer.json
@@ -91,7 +112,7 @@ struct tokenize_arguments {
   bool skip_special = false;  ///< decode without special tokens
 };
 /// Reads JSON lines {"text"} (or {"ids"}) from standard input; prints {"ids"} (or {"text"}) for each.
-int tokenize_command(const tokenize_arguments &arguments);
+int execute(const tokenize_arguments &arguments);
 
 struct tokenizer_train_arguments {
   std::vector<std::filesystem::path> files;  ///< text or JSON Lines, also gzip
@@ -99,7 +120,7 @@ struct tokenizer_train_arguments {
   std::filesystem::path to = "tokenizer";
   std::string style = "gpt2";
 };
-int tokenizer_train_command(const tokenizer_train_arguments &arguments);
+int execute(const tokenizer_train_arguments &arguments);
 
 struct sweep_arguments {
   std::filesystem::path file;
@@ -109,11 +130,11 @@ struct sweep_arguments {
   std::int64_t jobs = 1;               ///< runs at the same time, each with its share of the cores
   std::filesystem::path to;            ///< empty: NAME-sweep beside the topology's own run
   bool json = false;
-  std::string command;  ///< as it was typed
+  std::string typed;  ///< the command line
 };
 /// Runs every combination of the varied values with every seed, or goes on with what is missing, then
 /// compares. 0: all runs have finished; 1: one failed; 130: interrupted.
-int sweep_command(const sweep_arguments &arguments);
+int execute(const sweep_arguments &arguments);
 
 struct node_arguments {
   std::string name, join, listen;  ///< HOST:PORT; one of the two is given
@@ -123,7 +144,7 @@ struct node_arguments {
   bool tied = false;  ///< to its standard input
 };
 /// A process that runs place actors on.
-int node_command(const node_arguments &arguments);
+int execute(const node_arguments &arguments);
 
 struct certs_arguments {
   std::filesystem::path to;        ///< folder of the authority and of the nodes' files
@@ -132,11 +153,19 @@ struct certs_arguments {
   bool json = false;
 };
 /// Makes a private authority, or takes the one that is there, and certificates for nodes.
-int certs_command(const certs_arguments &arguments);
+int execute(const certs_arguments &arguments);
 
-/// Prints the manual page, or a completion script for bash, of what the command line knows.
-int manual_command(const CLI::App &app, const std::string &format);
+struct data_arguments {
+  std::string task;
+  std::filesystem::path folder;
+  std::uint64_t seed = 1;
+};
+int execute(const data_arguments &arguments);
 
-int data_command(const std::string &name, const std::filesystem::path &folder, std::uint64_t seed);
+struct manual_arguments {
+  std::string format = "man";  ///< or bash, zsh, fish
+};
+/// Prints the manual page, or a shell's completion script, of what the command line knows.
+int execute(const manual_arguments &arguments);
 
 }  // namespace slipstream

@@ -1,4 +1,4 @@
-#include "actors/commands/results_table.hpp"
+#include "actors/computing/results_table.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/commands/commands.hpp"
+#include "actors/commands/arguments.hpp"
 #include "runtime/laboratory/grid.hpp"
 
 namespace slipstream {

@@ -1,4 +1,4 @@
-#include "actors/commands/replay_gradients.hpp"
+#include "actors/computing/replay_gradients.hpp"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>

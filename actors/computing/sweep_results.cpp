@@ -1,4 +1,4 @@
-#include "actors/commands/sweep_results.hpp"
+#include "actors/computing/sweep_results.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "actors/commands/sweep_plan.hpp"
+#include "actors/computing/sweep_plan.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

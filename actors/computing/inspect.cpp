@@ -3,10 +3,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "actors/commands/commands.hpp"
+#include "actors/commands/arguments.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/files/model_tokens.hpp"
+#include "runtime/plumbing/output.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
 namespace slipstream {
@@ -152,7 +153,8 @@ void print_text(const json &model) {
 
 }  // namespace
 
-int export_command(const export_arguments &arguments) {
+int execute(const export_arguments &arguments) {
+  results_are_files();
   const auto from = model_folder(arguments.from);
   save_options options;
   options.type = parse_type(arguments.type);
@@ -169,11 +171,11 @@ int export_command(const export_arguments &arguments) {
   return 0;
 }
 
-int inspect_command(const fs::path &folder, bool as_json) {
-  const auto found = model_folder(folder);
+int execute(const inspect_arguments &arguments) {
+  const auto found = model_folder(arguments.folder);
   verify_checkpoint(found);
   const json model = describe(found);
-  if (as_json)
+  if (arguments.json)
     fmt::print("{}\n", model.dump(2, ' ', false, json::error_handler_t::replace));
   else
     print_text(model);

@@ -16,4 +16,7 @@ int finish_output(int code);
 /// code 1.
 int run_and_tell(const std::function<int()> &command);
 
+/// Says that what the command makes are files: it works where standard output is closed, too.
+void results_are_files();
+
 }  // namespace slipstream

@@ -1,4 +1,4 @@
-#include "actors/commands/interrupts.hpp"
+#include "actors/computing/interrupts.hpp"
 
 #include <signal.h>
 #include <unistd.h>
