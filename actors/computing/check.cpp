@@ -30,12 +30,10 @@ nlohmann::json describe(preflight &plan) {
     if (bound) result["model_staleness"][model] = *bound;
   }
   for (const auto *learner : plan.learners()) {
-    const auto ranks = static_cast<std::int64_t>(number_key(*learner, "replicas", 1));
+    const auto ranks = learner->facts.ranks;
     if (ranks == 1) continue;
     result["replicas"][learner->name] = {
-        {"ranks", ranks},
-        {"threads", ranks * static_cast<std::int64_t>(number_key(*learner, "threads", 1))},
-        {"cores", run_cores(graph)}};
+        {"ranks", ranks}, {"threads", ranks * learner->facts.threads}, {"cores", run_cores(graph)}};
   }
   for (const auto &model : graph.models) {
     const auto parameters = parameter_count(plan.models().describe(model.name).spec);

@@ -6,6 +6,7 @@
 #include "actors/kinds/evaluator_plan.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
+#include "runtime/evaluation/evaluation.hpp"
 #include "runtime/plumbing/blas.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 
@@ -24,16 +25,16 @@ int execute(const eval_arguments &arguments) {
     const auto newest = model.empty() ? resolve_model("run:" + run.name, run.folder) : model;
     nlohmann::json result = {{"model", newest.string()}};
     for (const auto &actor : plan.graph().actors) {
-      if (!is_evaluator(actor)) continue;
+      if (!is_evaluator(plan, actor)) continue;
       const auto &learner = evaluated_learner(plan, actor);
       const bool main = &learner == &plan.learner();
       const auto folder = main || !model.empty()
                               ? newest
                               : run_paths(plan.graph().run_folder()).of(learner.name).checkpoints / "last";
-      const auto wanted = plan.models().describe(text_key(learner, "model")).spec.labels;
+      const auto wanted = plan.models().describe(learner.facts.model).spec.labels;
       const auto read = load_checkpoint(folder, wanted);
       const auto weights = std::make_shared<const transformer>(read.network(run.numerics));
-      const auto work = begin_evaluation(plan, actor, weights);
+      const auto work = plan.plan_of(actor).evaluate(plan, weights);
       while (work->step()) {
       }
       result["eval"].update(work->result());

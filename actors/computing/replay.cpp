@@ -109,9 +109,9 @@ std::function<std::vector<sample_group_ptr>(std::int64_t)> demonstrations_of(pre
 // Trains a learner beside the main one again, on its own batches.
 json replay_other(preflight &plan, const run_paths &paths, const actor_config &learner,
                   const replay_arguments &arguments) {
-  const auto model = text_key(learner, "model");
+  const auto model = learner.facts.model;
   const auto initial = place(plan.models().load(model), learner.device, plan.graph().run.numerics);
-  at::set_num_threads(static_cast<int>(number_key(learner, "threads", 1)));
+  at::set_num_threads(static_cast<int>(learner.facts.threads));
   trainer core(learner_options(plan, learner), *initial);
   const auto files = paths.of(learner.name);
   replay_comparison compared(files.metrics, files.checkpoints, learner.name, arguments.overrides.empty());
@@ -133,10 +133,10 @@ json replay_other(preflight &plan, const run_paths &paths, const actor_config &l
 }
 
 // The run's rules, but for what is asked to be otherwise.
-schedule_rules rules_of(const preflight &plan, const replay_arguments &arguments) {
+schedule_rules rules_of(const preflight &plan, const order_row &order, const replay_arguments &arguments) {
   auto rules = plan.rules();
-  if (arguments.order == "windowed" && rules.order != "windowed" && arguments.window == 0)
-    throw input_error("--order windowed: the run has no window; add --window N, in groups");
+  if (contains(order.keys, "window") && !contains(plan.order().keys, "window") && arguments.window == 0)
+    throw input_error("--order " + order.name + ": the run has no window; add --window N, in groups");
   if (arguments.window > 0) rules.window = dial_spec::constant(arguments.window);
   if (arguments.late_after >= 0) rules.late_after = arguments.late_after;
   if (arguments.when_late == "wait") rules.when_late = late_rule::wait;
@@ -150,7 +150,7 @@ std::optional<other_order> order_of(const preflight &plan, const registry &kinds
   if (arguments.order.empty()) return {};
   const auto found = kinds.orders().find(arguments.order);
   if (found != kinds.orders().end())
-    return other_order(found->second.choose, rules_of(plan, arguments), plan.places());
+    return other_order(found->second.choose, rules_of(plan, found->second, arguments), plan.places());
   std::vector<std::string> names;
   for (const auto &[known, row] : kinds.orders()) names.push_back(known);
   throw input_error("--order " + arguments.order + ": there is no such order." +
@@ -177,8 +177,7 @@ int execute(const replay_arguments &arguments) {
   register_builtin(kinds);
   const auto overrides = what_if(paths, kinds, arguments);
   preflight plan(read_topology(paths.topology, overrides), kinds);
-  at::set_num_threads(
-      static_cast<int>(number_key(plan.learner(), "threads", 1)));  // as the run's learner had
+  at::set_num_threads(static_cast<int>(plan.learner().facts.threads));  // as the run's learner had
   const auto &description = plan.models().describe(plan.learned_model());
   const auto initial =
       place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);

@@ -34,8 +34,9 @@ std::vector<std::unique_ptr<preflight>> prepare(const run_arguments &arguments, 
   std::set<std::string> earlier;
   for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
     check_run_folder(graph.run_folder(), arguments.resume);
-    if (arguments.resume) check_inputs(graph.run_folder(), inputs_of(graph));
     stages.push_back(std::make_unique<preflight>(std::move(graph), kinds));
+    const auto &read = stages.back()->graph();
+    if (arguments.resume) check_inputs(read.run_folder(), inputs_of(read));
     if (!stages.back()->waits_for(earlier)) stages.back()->verify();
     if (!earlier.insert(stages.back()->graph().run.name).second)
       throw input_error(stages.back()->graph().source.string() + ": error: [run] name = \"" +
@@ -63,7 +64,7 @@ std::unique_ptr<node_launcher> launch_nodes(const topology &graph, run_options &
 resource_needs needs_of(const preflight &stage) {
   std::size_t actors = 0;
   for (const auto &actor : stage.graph().actors)
-    actors += static_cast<std::size_t>(std::max<std::int64_t>(1, replica_count(actor)));
+    actors += static_cast<std::size_t>(std::max<std::int64_t>(1, actor.facts.replicas));
   return {actors + (places_actors(stage.graph()) ? 16 : 8), places_actors(stage.graph()) ? 48U : 16U,
           (actors * 192 + 512) << 20U};
 }

@@ -30,9 +30,9 @@ join_setup make_join(spawn_context &context, const std::string &name,
   join_setup setup;
   const auto &self = *context.plan.graph().find_actor(name);
   for (const auto *giver : context.plan.givers(self)) {
-    if (giver->kind == "reference")
+    if (giver->facts.role == actor_role::reference)
       setup.reference = true;
-    else if (giver->kind == "critic")
+    else if (giver->facts.role == actor_role::critic)
       setup.values = true;
     else
       setup.scorers.insert(giver->name);
@@ -71,6 +71,8 @@ actor_kind advantage_kind(const advantage_row &row) {
     const auto give_up_after = row.whitened ? 0 : s.integer("give_up_after", 20, 0, 1'000'000);
     s.finish();
     config.node = s.resolved();
+    config.facts.drops_alike = refill;
+    config.facts.drops_by = "zero_groups";
     const auto name = config.name;
     const auto finish = [&row, weights](const joined_group &joined) {
       const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
@@ -82,7 +84,7 @@ actor_kind advantage_kind(const advantage_row &row) {
       if (checks.group() < row.smallest_group)
         fail_at(self.kind_at, "[actors." + name + "] compares the answers to one prompt and needs group = " +
                                   std::to_string(row.smallest_group) + " or more in [actors." +
-                                  checks.upstream(self, "sampler")->name + "], which has " +
+                                  checks.upstream(self, actor_role::sampler)->name + "], which has " +
                                   std::to_string(checks.group()));
     };
     plan.spawn = [=](spawn_context &context) {
@@ -114,6 +116,7 @@ actor_kind pairs_kind() {
     const auto give_up_after = s.integer("give_up_after", 20, 0, 1'000'000);
     s.finish();
     config.node = s.resolved();
+    config.facts.drops_alike = true;
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=](preflight &checks) {

@@ -138,7 +138,8 @@ void check_inputs(preflight &checks, const actor_config &self, const learner_key
   if (!reference.empty()) check_reference(checks, self, reference, needs.reference);
   if (row.kind == input_kind::preference_pairs && reference.empty())
     said("compares with a reference; write reference = \"NAME\", a model of [models] that stays as it is");
-  if (needs.reference && reference.empty() && !(from_advantage && checks.upstream(self, "reference")))
+  if (needs.reference && reference.empty() &&
+      !(from_advantage && checks.upstream(self, actor_role::reference)))
     said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
          " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
          "\"");
@@ -241,7 +242,7 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   for (const auto &[model, bound] : training.model_bounds)
     if (const auto *learner = plan.learner_of(model); !learner || plan.in_step(*learner))
       training.models_in_step.insert(model);  // a refreshed reference has the policy's own versions
-  if (const auto *sampler = plan.upstream(self, "sampler"))
+  if (const auto *sampler = plan.upstream(self, actor_role::sampler))
     training.temperature = number_key(*sampler, "temperature", 1.0);
   if (training.in_step) training.staleness_bound = plan.staleness_bound();
   const auto &rules = plan.rules();
@@ -341,6 +342,27 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   return caf::actor_cast<caf::strong_actor_ptr>(setup.buffer);
 }
 
+void tell(const learner_keys &keys, actor_config &config) {
+  auto &facts = config.facts;
+  facts.model = text_key(config, "model");
+  facts.reference = text_key(config, "reference");
+  facts.threads = keys.threads;
+  facts.ranks = keys.training.replicas;
+  switch (keys.training.objective->kind) {
+    case input_kind::preference_pairs:
+      facts.compares_preferences = true;
+      [[fallthrough]];
+    case input_kind::score_pairs:
+      facts.lines = example_form::pair;
+      break;
+    case input_kind::scores:
+      facts.lines = example_form::rated;
+      break;
+    default:
+      break;
+  }
+}
+
 }  // namespace
 
 trainer_options learner_options(preflight &plan, const actor_config &self) {
@@ -372,6 +394,7 @@ void add_learner_kind(registry &kinds) {
     const auto keys = read_learner_keys(s);
     s.finish();
     config.node = s.resolved();
+    tell(keys, config);
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=](preflight &checks) {

@@ -30,8 +30,9 @@ void add_reinforce_pp_kind(registry &kinds) {
     plan.verify = [=](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
       const auto givers = checks.givers(self);
-      const bool reference = std::any_of(givers.begin(), givers.end(),
-                                         [](const auto *giver) { return giver->kind == "reference"; });
+      const bool reference = std::any_of(givers.begin(), givers.end(), [](const auto *giver) {
+        return giver->facts.role == actor_role::reference;
+      });
       if (options.kl_in_reward > 0 && !reference)
         fail_at(self.node.find("kl_in_reward")->at,
                 "[actors." + name + "] kl_in_reward needs a reference; add an actor of kind \"reference\" " +

@@ -25,8 +25,8 @@ void check_inputs(const preflight &checks, const actor_config &self, double kl_i
   std::size_t critics = 0;
   bool reference = false;
   for (const auto *giver : checks.givers(self)) {
-    critics += giver->kind == "critic" ? 1 : 0;
-    reference = reference || giver->kind == "reference";
+    critics += giver->facts.role == actor_role::critic ? 1 : 0;
+    reference = reference || giver->facts.role == actor_role::reference;
   }
   if (critics > 1) fail_at(self.at, "[actors." + self.name + "] takes from two critics; keep one of them");
   if (kl_in_reward > 0 && !reference)
