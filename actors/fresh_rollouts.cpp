@@ -88,7 +88,8 @@ std::vector<sample_group_ptr> fresh_rollouts::draw(const std::vector<sample_grou
     joined.group = group;
     for (const auto &[actor, part] : figures_) {
       if (part.scores) joined.scores[actor] = part.scores(*group);
-      if (part.logprobs) joined.reference = part.logprobs(*group);
+      if (!part.logprobs) continue;
+      if (auto logprobs = part.logprobs(*group); !logprobs.empty()) joined.reference = std::move(logprobs);
     }
     result.push_back(std::make_shared<const sample_group>(join_.samples(joined)));
   }

@@ -222,13 +222,13 @@ void ask_for_demonstrations(learner_pointer self) {
                        ids_ptr(ids));
 }
 
-/// Gives the trainer the version of the target that a batch is judged by. False when it is not there yet: its
-/// learner has made it before it could be given this batch, so the wait ends.
+/// Gives the trainer the version of the target policy that a batch is judged by. False when it is not there
+/// yet: its learner has made it before it could be given this batch, so the wait ends.
 bool set_target(learner_state &state) {
   if (state.setup.target.empty()) return true;
   const auto due = state.targets.find(state.setup.core->version());
   if (due == state.targets.end()) return false;
-  state.setup.core->target(due->second->model);
+  state.setup.core->set_target_policy(due->second->model);
   state.targets.erase(state.targets.begin(), due);
   return true;
 }

@@ -90,6 +90,13 @@ std::int64_t run_cores(const topology &graph) {
   return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
 }
 
+sample_traits samples_of(const preflight &plan, const actor_config &giver) {
+  if (const auto &told = plan.plan_of(giver).samples) return *told;
+  sample_traits traits;
+  traits.advantages = giver.facts.role == actor_role::joiner;
+  return traits;
+}
+
 const model_description &described_model(preflight &checks, const actor_config &actor) {
   const auto &name = actor.facts.model;
   if (!checks.graph().find_model(name)) {

@@ -48,6 +48,9 @@ double number_key(const actor_config &actor, const std::string &key, double othe
 /// Cores that a run computes on: [run] threads, or all of this machine.
 std::int64_t run_cores(const topology &graph);
 
+/// What is known of the samples that `giver` gives to learners.
+sample_traits samples_of(const preflight &plan, const actor_config &giver);
+
 /// Describes the model that the actor computes with; input_error at the key when it cannot be had.
 const model_description &described_model(preflight &checks, const actor_config &actor);
 

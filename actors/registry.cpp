@@ -52,12 +52,7 @@ actor_kind kind_of(const kind_row &row, std::function<node_plan(const actor_conf
 
 void register_builtin(registry &kinds) {
   for (const auto &order : order_rows()) kinds.add(order);
-  add_loader_kind(kinds);
-  add_sampler_kind(kinds);
-  add_scorer_kinds(kinds);
-  add_join_kinds(kinds);
-  add_learner_kind(kinds);
-  add_evaluator_kinds(kinds);
+  for (const auto add : kind_files) add(kinds);
 }
 
 }  // namespace slipstream

@@ -5,12 +5,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/interfaces.hpp"
 #include "actors/offline.hpp"
 #include "runtime/kinds/checked_topology.hpp"
+#include "runtime/learning/sample_traits.hpp"
 
 namespace slipstream {
 
@@ -68,6 +70,9 @@ struct node_plan {
   /// The held-out evaluation that the actor makes of a model, once verified. Empty: it is no evaluator.
   std::function<std::unique_ptr<evaluation>(preflight &, const std::shared_ptr<const transformer> &)>
       evaluate{};
+  /// Of the samples that it gives, if it gives any. Without them those of an actor that joins figures have
+  /// advantages, and others nothing.
+  std::optional<sample_traits> samples{};
 };
 
 /// A kind of actor: what it takes and gives, and how to read one from its table.

@@ -154,6 +154,13 @@ model_scorer_actor::behavior_type recompute_logprobs(judge_pointer self, const m
   });
 }
 
+rollout_sink::behavior_type pass_own_lines(rollout_sink::pointer self, const std::string &teacher,
+                                           const rollout_sink &judge) {
+  return {[=](const group_ptr &group) {
+    if (group->source->teacher == teacher) self->send(judge, group);
+  }};
+}
+
 }  // namespace
 
 scorer_actor spawn_text_scorer(caf::actor_system &system, bool detached, const std::string &name,
@@ -178,6 +185,11 @@ caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached,
 caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,
                                       const model_scorer_setup &setup) {
   return spawn_compute(system, detached, recompute_logprobs, setup);
+}
+
+rollout_sink spawn_line_filter(caf::actor_system &system, const std::string &teacher,
+                               const rollout_sink &judge) {
+  return system.spawn(pass_own_lines, teacher, judge);
 }
 
 }  // namespace slipstream

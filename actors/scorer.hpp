@@ -52,4 +52,8 @@ caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached, con
 caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,
                                       const model_scorer_setup &setup);
 
+/// Passes on to `judge` only the groups of lines whose `teacher` is this one.
+rollout_sink spawn_line_filter(caf::actor_system &system, const std::string &teacher,
+                               const rollout_sink &judge);
+
 }  // namespace slipstream

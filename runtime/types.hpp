@@ -23,6 +23,7 @@ struct example {
   std::string rejected;  ///< rejected answer of a pair; empty when there is none
   std::string answer;    ///< what an exact checker expects; empty when there is none
   double score = std::numeric_limits<double>::quiet_NaN();  ///< rating of `response`; NaN when there is none
+  std::string teacher{};  ///< which of several references has to do with it; empty: the line does not say
   /// A dialogue, to be written as the model wants it: what `response` and `rejected` answer, or a whole one
   /// with its answers. Empty for plain texts.
   std::vector<chat_message> turns;

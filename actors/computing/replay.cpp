@@ -118,7 +118,7 @@ json replay_other(preflight &plan, const run_paths &paths, const actor_config &l
   replay_listeners listeners;
   listeners.read = [&](const journal_record &record) { compared.read(record); };
   listeners.made = [&](const trained_version &made) { compared.made(made, core); };
-  if (core.needs_target()) {
+  if (core.needs_target_policy()) {
     const auto begun =
         place(plan.models().load(plan.learned_model()), plan.learner().device, plan.graph().run.numerics);
     trainer main(learner_options(plan), *begun);

@@ -52,9 +52,19 @@ join_setup make_join(spawn_context &context, const std::string &name,
 
 namespace {
 
-/// What becomes of groups whose answers are all alike. A whitened batch has no use for the key.
+/// What becomes of groups whose answers are all alike. Where statistics of the batch follow, the key is of no
+/// use.
 std::string read_zero_groups(settings &s, const advantage_row &row) {
-  return row.whitened ? "keep" : s.choice("zero_groups", {"skip", "keep", "refill"});
+  return row.over_batch ? "keep" : s.choice("zero_groups", {"skip", "keep", "refill"});
+}
+
+sample_traits traits_of(const advantage_row &row, bool keep_zero) {
+  sample_traits traits;
+  traits.advantages = true;
+  traits.keep_zero = !row.over_batch && keep_zero;
+  if (row.over_batch)
+    traits.transforms = {normalised_advantages(statistics_scope::sequences, row.over_batch)};
+  return traits;
 }
 
 actor_kind advantage_kind(const advantage_row &row) {
@@ -67,15 +77,18 @@ actor_kind advantage_kind(const advantage_row &row) {
   kind.read = [&row](actor_config &config) {
     auto s = config.settings();
     const auto weights = read_weights(s, config);
-    const bool refill = read_zero_groups(s, row) == "refill";
-    const auto give_up_after = row.whitened ? 0 : s.integer("give_up_after", 20, 0, 1'000'000);
+    const auto zero_groups = read_zero_groups(s, row);
+    const bool refill = zero_groups == "refill";
+    const auto give_up_after = row.over_batch ? 0 : s.integer("give_up_after", 20, 0, 1'000'000);
     s.finish();
     config.node = s.resolved();
     config.facts.drops_alike = refill;
     config.facts.drops_by = "zero_groups";
     const auto name = config.name;
     const auto finish = [&row, weights](const joined_group &joined) {
-      const auto rule = [&row](const std::vector<double> &rewards) { return group_advantages(row, rewards); };
+      const auto rule = [&](const std::vector<double> &rewards) {
+        return row.of_scores ? group_advantages(row, joined.scores, weights) : group_advantages(row, rewards);
+      };
       return advantage_samples(joined, combine_scores(joined, weights), rule);
     };
     node_plan plan;
@@ -99,6 +112,7 @@ actor_kind advantage_kind(const advantage_row &row) {
       part.samples = finish;
       return part;
     };
+    plan.samples = traits_of(row, zero_groups == "keep");
     return plan;
   };
   return kind;
@@ -133,6 +147,7 @@ actor_kind pairs_kind() {
       };
       return context.own(name, spawn_join(context.system, std::move(setup)));
     };
+    plan.samples.emplace().pairs = true;
     return plan;
   };
   return kind;
@@ -142,8 +157,6 @@ actor_kind pairs_kind() {
 
 void add_join_kinds(registry &kinds) {
   for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
-  add_reinforce_pp_kind(kinds);
-  add_valued_kinds(kinds);
   kinds.add(pairs_kind());
 }
 

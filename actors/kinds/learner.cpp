@@ -9,9 +9,7 @@
 #include "actors/kinds/kinds.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "actors/kinds/ranks.hpp"
-#include "actors/kinds/valued.hpp"
 #include "models/network/place.hpp"
-#include "models/objectives/advantages.hpp"
 #include "models/objectives/rows.hpp"
 #include "runtime/learning/checkpoints.hpp"
 #include "runtime/topology/suggest.hpp"
@@ -95,55 +93,89 @@ learner_keys read_learner_keys(settings &s) {
   return keys;
 }
 
+/// The first loss that is so, as a mend names it.
+template <class Is>
+std::string loss_that(const Is &is) {
+  const auto rows = objective_rows();
+  const auto found = std::find_if(rows.begin(), rows.end(), is);
+  return found == rows.end() ? "another loss" : std::string(found->name);
+}
+std::string loss_of_kind(input_kind kind) {
+  return loss_that([kind](const auto &row) { return row.kind == kind; });
+}
+std::string loss_with(std::string_view correction) {
+  return loss_that([correction](const auto &row) { return row.correction == correction; });
+}
+
 /// A model that the learner itself asks for reference log-probabilities.
 void check_reference(preflight &checks, const actor_config &self, const std::string &reference, bool needed) {
   const auto &at = self.node.find("reference")->at;
   const auto where = "[actors." + self.name + "] reference ";
-  if (!needed) fail_at(at, where + "is of use to dpo, and to a policy loss with kl above 0; leave it out");
+  if (!needed)
+    fail_at(at, where + "is of use to " + loss_of_kind(input_kind::preference_pairs) +
+                    ", and to a policy loss with kl above 0; leave it out");
   if (checks.models().describe(reference).spec.labels != 0)
     fail_at(at, where + "has a score head; name a language model");
   if (checks.models().describe(reference).spec.vocab_size != described_model(checks, self).spec.vocab_size)
     fail_at(at, where + "knows other tokens than the model that is trained; give a copy of it");
 }
 
-/// What the loss needs must come down the graph.
-void check_inputs(preflight &checks, const actor_config &self, const learner_keys &keys) {
+/// What is wrong with a learner's loss where it stands.
+struct loss_complaint {
+  const actor_config &self;
+  const objective_row &row;
+  [[noreturn]] void operator()(const std::string &text) const {
+    fail_at(self.node.find("loss")->at,
+            "[actors." + self.name + "] loss = \"" + std::string(row.name) + "\" " + text);
+  }
+};
+
+/// The samples that come down the graph must be such as the loss takes.
+void check_samples(preflight &checks, const actor_config &self, const learner_keys &keys) {
   const auto &row = *keys.training.objective;
-  const auto &at = self.node.find("loss")->at;
   const auto needs = needs_of(row, keys.training.loss);
   const auto *giver = checks.givers(self).front();
-  const auto said = [&](const std::string &text) {
-    fail_at(at, "[actors." + self.name + "] loss = \"" + std::string(row.name) + "\" " + text);
-  };
-  const bool from_advantage = giver->kind.rfind("advantage.", 0) == 0;
-  if (needs.advantages && !from_advantage)
+  const auto samples = samples_of(checks, *giver);
+  const loss_complaint said{self, row};
+  if (needs.advantages && !samples.advantages)
     said("needs advantages; take from an advantage.* actor, not from \"" + giver->name + "\"");
   const bool values = row.kind == input_kind::values;
-  const bool vtrace = giver->kind == "advantage.vtrace";
-  if (values && giver->kind != "advantage.gae" && !vtrace)
-    said("learns returns; take from an advantage.gae or advantage.vtrace actor, not from \"" + giver->name +
-         "\"");
-  if (!values && vtrace != (row.correction == "vtrace"))
-    said(vtrace
-             ? "weights what V-trace has weighted already; write loss = \"vtrace\""
-             : "takes the advantages that V-trace makes; take from an advantage.vtrace actor, not from \"" +
-                   giver->name + "\"");
-  if (!needs.advantages && from_advantage && !values)
-    said("makes no use of the advantages that \"" + giver->name +
-         "\" gives; use a policy loss such as decoupled_ppo");
+  if (values && !samples.returns)
+    said("learns returns; take from an advantage actor that makes them of a critic's values, not from \"" +
+         giver->name + "\"");
+  const auto expected = needs.corrected ? row.correction : std::string_view();
+  if (!values && samples.corrected_by != expected)
+    said(expected.empty() ? "weights what \"" + giver->name + "\" has weighted already; write loss = \"" +
+                                loss_with(samples.corrected_by) + "\""
+                          : "goes on from a correction of its samples; take from an advantage." +
+                                std::string(expected) + " actor, not from \"" + giver->name + "\"");
+  if (!needs.advantages && samples.advantages && !values)
+    said("makes no use of the advantages that \"" + giver->name + "\" gives; use a policy loss such as " +
+         loss_with("decoupled"));
   const bool pairs = row.kind == input_kind::score_pairs || row.kind == input_kind::preference_pairs;
-  if (giver->kind == "pairs" && !pairs)
-    said("does not learn from pairs; use reward_pairs, or take from another actor");
+  if (samples.pairs && !pairs)
+    said("does not learn from pairs; use " + loss_of_kind(input_kind::score_pairs) +
+         ", or take from another actor");
+}
+
+/// So must the models that it computes with.
+void check_models(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  const auto &row = *keys.training.objective;
+  const auto needs = needs_of(row, keys.training.loss);
+  const auto *giver = checks.givers(self).front();
+  const loss_complaint said{self, row};
   const auto reference = text_key(self, "reference");
   if (!reference.empty()) check_reference(checks, self, reference, needs.reference);
   if (row.kind == input_kind::preference_pairs && reference.empty())
     said("compares with a reference; write reference = \"NAME\", a model of [models] that stays as it is");
-  if (needs.reference && reference.empty() &&
-      !(from_advantage && checks.upstream(self, actor_role::reference)))
+  const bool comes_down =
+      samples_of(checks, *giver).advantages && checks.upstream(self, actor_role::reference);
+  if (needs.reference && reference.empty() && !comes_down)
     said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
          " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
          "\"");
-  const bool head = values || row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
+  const bool head =
+      row.kind == input_kind::values || row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
   const auto labels = described_model(checks, self).spec.labels;
   if (head != (labels == 1))
     said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
@@ -173,16 +205,16 @@ void check_demonstrations(preflight &checks, const actor_config &self, const lea
                 "samples; add one to takes");
 }
 
-/// A critic that learns by V-trace must see every version of the policy.
+/// A critic of returns that the newest policy has must see every version of it.
 void check_target(preflight &checks, const actor_config &self, const learner_keys &keys) {
   if (keys.training.objective->kind != input_kind::values ||
-      checks.givers(self).front()->kind != "advantage.vtrace")
+      !samples_of(checks, *checks.givers(self).front()).of_newest_policy)
     return;
   const auto &every = checks.rules().publish_every;
   if (every.how != dial_spec::kind::constant || every.first != 1)
     fail_at(checks.graph().schedule.place("publish_every"),
             "[schedule] publish_every must be 1: [actors." + self.name +
-                "] learns by V-trace what each version of the policy is worth");
+                "] learns what each version of the policy is worth");
 }
 
 void check_schedule(preflight &checks, const actor_config &self, const learner_keys &keys) {
@@ -212,8 +244,8 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
     fail_at(self.node.find("loss")->at,
             "[actors." + self.name + "] loss = \"" + std::string(row.name) +
                 "\" corrects nothing for samples of older weights, but max_staleness is " +
-                std::to_string(schedule.max_staleness) +
-                "; use decoupled_ppo, set max_staleness = 0, or write i_know = true here");
+                std::to_string(schedule.max_staleness) + "; use " + loss_with("decoupled") +
+                ", set max_staleness = 0, or write i_know = true here");
 }
 
 /// Of zero = 3 no device holds a whole model.
@@ -228,16 +260,10 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   training.rate.total = (plan.graph().run.updates - keys.training.start_after) * steps;
   if (!plan.demonstrations(self)) training.sft_batch = 0;
   training.in_step = plan.in_step(self);
-  const auto *giver = plan.givers(self).front();
-  const bool vtrace = giver->kind == "advantage.vtrace";
-  if (training.objective->needs.advantages && (vtrace || giver->kind == "advantage.gae") &&
-      flag_key(*giver, "whiten", true))
-    training.whiten_over = whitening_scope::tokens;
-  if (vtrace) {
-    auto given = giver->settings();
-    training.vtrace = read_vtrace(given);
-    training.loss.vtrace = training.vtrace->bounds;
-  }
+  const auto samples = samples_of(plan, *plan.givers(self).front());
+  training.transforms = samples.transforms;
+  training.keep_zero = samples.keep_zero;
+  if (samples.tell_loss) samples.tell_loss(training.loss);
   if (training.in_step) training.model_bounds = plan.model_bounds();
   for (const auto &[model, bound] : training.model_bounds)
     if (const auto *learner = plan.learner_of(model); !learner || plan.in_step(*learner))
@@ -249,11 +275,6 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   if (training.in_step && rules.lag == lag_rule::exactly && plan.samples_own_policy())
     training.exact_lag = plan.contract().lead.first;
   if (&self == &plan.learner()) training.brakes = rules.brakes;
-  if (giver->kind == "advantage.reinforce_pp") training.whiten_over = whitening_scope::tokens;
-  for (const auto &row : advantage_rows())
-    if (row.whitened && giver->kind == "advantage." + std::string(row.name))
-      training.whiten_over = whitening_scope::sequences;
-  training.keep_zero = text_key(*giver, "zero_groups") == "keep";
   const auto reference = text_key(self, "reference");
   if (!reference.empty())
     training.reference =
@@ -311,7 +332,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   for (const auto &[model, bound] : options.model_bounds)
     if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
   setup.core = std::make_shared<trainer>(options, *setup.initial);
-  if (setup.core->needs_target())
+  if (setup.core->needs_target_policy())
     setup.target = plan.learned_model(), setup.judges.push_back(context.weights);
   if (context.resumed && context.resumed->checkpoints.contains(name))
     resume_from(context.resumed->checkpoints.at(name), *setup.core);
@@ -377,7 +398,7 @@ trainer_options learner_options(preflight &plan) {
 std::set<std::string> in_lockstep(const preflight &plan) {
   std::set<std::string> names;
   for (const auto *learner : plan.learners())
-    if (plan.givers(*learner).front()->kind == "advantage.vtrace") names.insert(learner->name);
+    if (samples_of(plan, *plan.givers(*learner).front()).of_newest_policy) names.insert(learner->name);
   return names.size() > 1 ? names : std::set<std::string>{};
 }
 
@@ -399,7 +420,8 @@ void add_learner_kind(registry &kinds) {
     node_plan plan;
     plan.verify = [=](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
-      check_inputs(checks, self, keys);
+      check_samples(checks, self, keys);
+      check_models(checks, self, keys);
       check_target(checks, self, keys);
       check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);

@@ -13,8 +13,8 @@ trainer_options learner_options(preflight &plan, const actor_config &learner);
 /// Of the main one.
 trainer_options learner_options(preflight &plan);
 
-/// The learners that go on from one version together: a critic that learns by V-trace needs those of the
-/// policy again that its batches met.
+/// The learners that go on from one version together: a critic whose returns are of the newest policy needs
+/// those versions again that its batches met.
 std::set<std::string> in_lockstep(const preflight &plan);
 
 }  // namespace slipstream

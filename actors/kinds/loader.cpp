@@ -1,10 +1,13 @@
 #include "actors/loader.hpp"
 
+#include <set>
+
 #include "actors/context.hpp"
 #include "actors/kinds/datasets.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/error.hpp"
 #include "runtime/kinds/loader_keys.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
@@ -74,6 +77,23 @@ void check_answers(const checked_data &all, const preflight &checks, const actor
                         "\"…\" }");
 }
 
+/// Of references that teach some lines each, every line must have one, or its answers would wait for ever.
+void check_line_teachers(const checked_data &all, const preflight &checks, const actor_config &self) {
+  std::set<std::string> teachers;
+  for (const auto &actor : checks.graph().actors)
+    if (const auto &teaches = actor.facts.teaches; !teaches.empty()) {
+      const auto *sampler = checks.upstream(actor, actor_role::sampler);
+      if (sampler && sampler->takes.front().name == self.name) teachers.insert(teaches);
+    }
+  for (const auto &row : all.data.rows)
+    if (!teachers.empty() && !teachers.contains(row.teacher))
+      throw input_error(all.data.place(row.row) + ": error: " +
+                        (row.teacher.empty() ? "the line has no \"teacher\""
+                                             : "no reference teaches = \"" + row.teacher + "\"") +
+                        "; there are " + listed({teachers.begin(), teachers.end()}) +
+                        ". A field of another name is read by fields = { teacher = \"…\" }");
+}
+
 checked_data read_checked(preflight &checks, const actor_config &self, const loader_keys &keys) {
   const auto takers = checks.takers(self.name);
   const auto *taker = takers.front();
@@ -102,7 +122,10 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   result.limit = context;
   if (result.sampled) result.limit -= taker->facts.max_new_tokens;
   check_lengths(result, keys.long_lines, context, checks, self);
-  if (result.sampled) check_answers(result, checks, self);
+  if (result.sampled) {
+    check_answers(result, checks, self);
+    check_line_teachers(result, checks, self);
+  }
   return result;
 }
 

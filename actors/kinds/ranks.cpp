@@ -44,9 +44,9 @@ void check_places(preflight &checks, const actor_config &self, const trainer_opt
         "node places its ranks, and there is one, which runs in the run's own process; write replicas = 2 or "
         "more, or leave node out");
   if (training.objective->kind == input_kind::values &&
-      checks.givers(self).front()->kind == "advantage.vtrace")
+      samples_of(checks, *checks.givers(self).front()).of_newest_policy)
     said.at_node(
-        "learns by V-trace what each version of the policy is worth, and a rank on a node does not hear of "
+        "learns what each version of the policy is worth, and a rank on a node does not hear of "
         "them; leave node out");
   if (!graph.nodes.certificate.empty() && self.device != "cpu")
     said.at_node(

@@ -48,6 +48,9 @@ void add_reinforce_pp_kind(registry &kinds) {
       part.samples = finish;
       return part;
     };
+    auto &traits = plan.samples.emplace();
+    traits.advantages = true;
+    traits.transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
     return plan;
   };
   kinds.add(std::move(kind));

@@ -119,6 +119,19 @@ void check_model(preflight &checks, const actor_config &self, const model_scorer
                     "] does");
 }
 
+/// Of several references that an actor takes from, each line has one.
+void check_teaching(const preflight &checks, const actor_config &self, const std::string &teaches) {
+  for (const auto *taker : checks.takers(self.name))
+    for (const auto *other : checks.givers(*taker)) {
+      if (other == &self || other->facts.role != self.facts.role) continue;
+      if (teaches.empty() || other->facts.teaches == teaches)
+        fail_at(self.at, "[actors." + self.name + "] and [actors." + other->name +
+                             "] would both answer to a line, and [actors." + taker->name +
+                             "] takes one answer; write teaches = \"…\" in each of them, and who is a "
+                             "line's teacher in its field \"teacher\"");
+    }
+}
+
 /// The temperature that the answers were sampled with.
 double temperature_of(const preflight &plan, const actor_config &self) {
   return plan.upstream(self, actor_role::sampler)->facts.temperature;
@@ -147,7 +160,8 @@ model_scorer_setup make_setup(spawn_context &context, const actor_config &self,
 }
 
 /// A fixed model's figures of a group.
-offline_part offline(preflight &checks, const actor_config &self, bool needs_head) {
+offline_part offline(preflight &checks, const actor_config &self, bool needs_head,
+                     const std::string &teaches) {
   if (followed_learner(checks, self))
     fail_at(self.kind_at,
             "[actors." + self.name + "] scored with a model that moved, and cannot be asked again");
@@ -159,7 +173,8 @@ offline_part offline(preflight &checks, const actor_config &self, bool needs_hea
       return answer_scores(*model, group.prompt_tokens, group.rollouts);
     };
   else
-    part.logprobs = [=](const rollout_group &group) {
+    part.logprobs = [=](const rollout_group &group) -> std::vector<std::vector<float>> {
+      if (!teaches.empty() && group.source->teacher != teaches) return {};
       return answer_logprobs(*model, group.prompt_tokens, group.rollouts, temperature);
     };
   return part;
@@ -174,25 +189,30 @@ node_plan plan_model_scorer(const actor_config &config, const std::string &gives
     const auto &self = *checks.graph().find_actor(name);
     check_model(checks, self, keys);
     check_refresh(checks, self, keys.refresh_every);
+    if (keys.asked == judgement::reference) check_teaching(checks, self, keys.teaches);
   };
   plan.spawn = [=](spawn_context &context) {
     const auto &self = *context.plan.graph().find_actor(name);
     std::optional<model_scorer_setup> setup;  // its model is loaded where it is needed
-    return spawn_judges(context, self, gives, [&](const std::string &label, const figure_sinks &sinks) {
+    const auto here = [&](const std::string &label, const figure_sinks &sinks) {
       if (!setup) setup = make_setup(context, self, keys);
       setup->share = context.share(label, keys.threads);
       setup->score_sinks = sinks.scores;
       setup->value_sinks = sinks.values;
       setup->logprob_sinks = sinks.logprobs;
       return context.own(label, spawner_of(keys.asked)(context.system, context.detached, *setup));
-    });
+    };
+    const auto inbox = spawn_judges(context, self, gives, here);
+    if (keys.teaches.empty() || !context.only.empty()) return inbox;
+    return context.own(name + " (its lines)",
+                       spawn_line_filter(context.system, keys.teaches, caf::actor_cast<rollout_sink>(inbox)));
   };
   if (keys.asked == judgement::value) return plan;
   plan.offline = [=](preflight &checks) {
     const auto &self = *checks.graph().find_actor(name);
     if (keys.refresh_every > 0)
       fail_at(self.kind_at, "[actors." + name + "] changed during the run, and cannot be asked again");
-    return offline(checks, self, keys.needs_head());
+    return offline(checks, self, keys.needs_head(), keys.teaches);
   };
   return plan;
 }

@@ -1,12 +1,13 @@
-// The advantages that a critic's values are part of.
-#include "actors/kinds/valued.hpp"
+// The advantages that a critic's values are part of. A critic learns the returns of the same samples.
 #include "actors/context.hpp"
 #include "actors/join.hpp"
 #include "actors/kinds/join_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "runtime/learning/samples.hpp"
+#include "runtime/learning/vtrace.hpp"
 
 namespace slipstream {
+namespace {
 
 vtrace_options read_vtrace(settings &s) {
   vtrace_options options;
@@ -18,7 +19,12 @@ vtrace_options read_vtrace(settings &s) {
   return options;
 }
 
-namespace {
+sample_traits valued_traits(std::vector<batch_transform> transforms) {
+  sample_traits traits;
+  traits.advantages = traits.returns = true;
+  traits.transforms = std::move(transforms);
+  return traits;
+}
 
 /// One critic, and a reference where the reward takes its divergence off.
 void check_inputs(const preflight &checks, const actor_config &self, double kl_in_reward) {
@@ -49,12 +55,14 @@ actor_kind gae_kind() {
     options.gamma = s.number("gamma", options.gamma, 0, 1);
     options.lambda = s.number("lambda", options.lambda, 0, 1);
     options.kl_in_reward = s.number("kl_in_reward", 0, 0);
-    s.flag("whiten", true);  // read by the learner, which sees whole batches
+    const bool whiten = s.flag("whiten", true);
     const auto weights = read_weights(s, config);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
+    plan.samples = valued_traits({});
+    if (whiten) plan.samples->transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
     plan.verify = [=](preflight &checks) {
       check_inputs(checks, *checks.graph().find_actor(name), options.kl_in_reward);
     };
@@ -81,12 +89,16 @@ actor_kind vtrace_kind() {
   kind.read = [](actor_config &config) {
     auto s = config.settings();
     const auto options = read_vtrace(s);
-    s.flag("whiten", true);  // read by the learner, which sees whole batches
+    const bool whiten = s.flag("whiten", true);
     const auto weights = read_weights(s, config);
     s.finish();
     config.node = s.resolved();
     const auto name = config.name;
     node_plan plan;
+    plan.samples = valued_traits(vtrace_transforms(options, whiten));
+    plan.samples->corrected_by = "vtrace";
+    plan.samples->of_newest_policy = true;
+    plan.samples->tell_loss = [options](objective_options &loss) { loss.vtrace = options.bounds; };
     plan.verify = [=](preflight &checks) {
       check_inputs(checks, *checks.graph().find_actor(name), options.kl_in_reward);
     };

@@ -4,7 +4,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "models/error.hpp"
 
@@ -30,7 +32,15 @@ constexpr advantage_row rows[] = {
      "Williams 1992, with the group's mean as baseline"},
     {"reinforce_pp_baseline", 2,
      [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
-     "arXiv:2501.03262, with the group's mean as baseline", true},
+     "arXiv:2501.03262, with the group's mean as baseline", whitening},
+    {"gdpo", 2,
+     [](const at::Tensor &r, const advantage_options &o) {
+       return gdpo_advantages(r.unsqueeze(-1), at::ones({1}, r.options()), o.eps);
+     },
+     "arXiv:2601.05242, each reward by itself", standardising,
+     [](const at::Tensor &scores, const at::Tensor &weights, const advantage_options &o) {
+       return gdpo_advantages(scores, weights, o.eps);
+     }},
 };
 
 }  // namespace
@@ -48,6 +58,18 @@ at::Tensor centred_advantages(const at::Tensor &rewards) {
 at::Tensor rloo_advantages(const at::Tensor &rewards) {
   const auto samples = static_cast<double>(rewards.size(-1));
   return centred(rewards) * (samples / (samples - 1));
+}
+
+at::Tensor gdpo_advantages(const at::Tensor &rewards, const at::Tensor &weights, double eps) {
+  const auto c = centred(rewards.transpose(-1, -2));
+  const auto others = static_cast<double>(std::max<std::int64_t>(c.size(-1) - 1, 1));
+  const auto deviation = (c.square().sum(-1, true) / others).sqrt();
+  return (c / (deviation + eps) * weights.unsqueeze(-1)).sum(-2);
+}
+
+double distillation_advantage(double teacher, double behaviour, double coefficient, double clip) {
+  const double advantage = coefficient * (teacher - behaviour);
+  return clip > 0 ? std::clamp(advantage, -clip, clip) : advantage;
 }
 
 at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps) {
@@ -68,6 +90,22 @@ at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps, bool 
   return result;
 }
 
+normalisation whitening(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, 1 / std::sqrt(squares / count + 1e-8)};
+}
+
+normalisation standardising(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, 1 / (std::sqrt(squares / std::max(count - 1, 1.0)) + 1e-6)};
+}
+
 std::span<const advantage_row> advantage_rows() {
   return rows;
 }
@@ -81,16 +119,43 @@ const advantage_row &find_advantage(std::string_view name) {
   throw input_error("unknown advantage \"" + std::string(name) + "\": choose one of " + known);
 }
 
-std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
-                                     const advantage_options &options) {
-  const auto size = static_cast<std::int64_t>(rewards.size());
+namespace {
+
+void require_group(const advantage_row &row, std::int64_t size) {
   if (size < row.smallest_group)
     throw input_error("advantage \"" + std::string(row.name) + "\" needs groups of at least " +
                       std::to_string(row.smallest_group) + " samples and got " + std::to_string(size) +
                       ": raise the sampler's group");
+}
+
+std::vector<double> numbers(const at::Tensor &values) {
+  const auto flat = values.contiguous();
+  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
+}  // namespace
+
+std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
+                                     const advantage_options &options) {
+  require_group(row, static_cast<std::int64_t>(rewards.size()));
   const at::NoGradGuard constant;
-  const auto result = row.of_rewards(at::tensor(rewards, at::kDouble), options).contiguous();
-  return {result.data_ptr<double>(), result.data_ptr<double>() + size};
+  return numbers(row.of_rewards(at::tensor(rewards, at::kDouble), options));
+}
+
+std::vector<double> group_advantages(const advantage_row &row,
+                                     const std::map<std::string, std::vector<double>> &scores,
+                                     const std::map<std::string, double> &weights,
+                                     const advantage_options &options) {
+  const at::NoGradGuard constant;
+  std::vector<at::Tensor> columns;
+  std::vector<double> counts;
+  for (const auto &[scorer, values] : scores) {
+    require_group(row, static_cast<std::int64_t>(values.size()));
+    columns.push_back(at::tensor(values, at::kDouble));
+    const auto weight = weights.find(scorer);
+    counts.push_back(weight == weights.end() ? 1.0 : weight->second);
+  }
+  return numbers(row.of_scores(at::stack(columns, -1), at::tensor(counts, at::kDouble), options));
 }
 
 }  // namespace slipstream

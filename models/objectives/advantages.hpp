@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,9 +22,28 @@ at::Tensor rloo_advantages(const at::Tensor &rewards);
 /// REINFORCE++ with a baseline: r - group mean, whitened over all groups [P,G] of the global batch.
 at::Tensor reinforce_pp_baseline(const at::Tensor &rewards, double eps = 1e-8);
 
+/// GDPO (arXiv:2601.05242) before its step over the batch: of rewards [..., G, K] each of the K is divided by
+/// its own deviation in the group as in GRPO (a single sample: 0), then they are added up by `weights` [K].
+at::Tensor gdpo_advantages(const at::Tensor &rewards, const at::Tensor &weights, double eps = 1e-6);
+
+/// On-policy distillation: what a token gains by the teacher's log-probability over that of the weights that
+/// drew it (one sample of the reverse KL, negated), times `coefficient`, kept within ±clip (0: as it is).
+double distillation_advantage(double teacher, double behaviour, double coefficient, double clip);
+
 /// (x - mean) / sqrt(population variance + eps) over the mask, 0 elsewhere; `keep_mean` puts the mean back.
 /// Give the global batch: the statistics of a micro-batch are others.
 at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps = 1e-8, bool keep_mean = false);
+
+/// What a batch's advantages a become: (a - mean) · scale.
+struct normalisation {
+  double mean = 0;
+  double scale = 1;
+};
+/// 1 / sqrt(population variance + 1e-8), as whiten().
+normalisation whitening(std::span<const double> values);
+
+/// 1 / (sample standard deviation + 1e-6): GDPO's step over the batch. A single value becomes 0.
+normalisation standardising(std::span<const double> values);
 
 struct advantage_options {
   double eps = 1e-6;  ///< beside the standard deviation
@@ -35,16 +55,26 @@ struct advantage_row {
   std::int64_t smallest_group = 1;
   at::Tensor (*of_rewards)(const at::Tensor &rewards, const advantage_options &options) = nullptr;
   std::string_view source;
-  bool whitened = false;  ///< the learner goes on to whiten them over the sequences of the global batch
+  /// What the learner goes on to do with them over the sequences of the global batch; null: nothing.
+  normalisation (*over_batch)(std::span<const double> values) = nullptr;
+  /// Where each scorer's rewards are looked at by themselves: from [G,K] and their weights [K]; null: from
+  /// their weighted sum, by of_rewards.
+  at::Tensor (*of_scores)(const at::Tensor &scores, const at::Tensor &weights,
+                          const advantage_options &options) = nullptr;
 };
 
-/// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred, reinforce_pp_baseline.
+/// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred, reinforce_pp_baseline, gdpo.
 std::span<const advantage_row> advantage_rows();
 /// Throws input_error listing the rows there are.
 const advantage_row &find_advantage(std::string_view name);
 
 /// Advantages of one group. Throws input_error when the group is smaller than the row needs.
 std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
+                                     const advantage_options &options = {});
+/// Of one group from its rewards by scorer, one an answer; a scorer without a weight counts 1.
+std::vector<double> group_advantages(const advantage_row &row,
+                                     const std::map<std::string, std::vector<double>> &scores,
+                                     const std::map<std::string, double> &weights,
                                      const advantage_options &options = {});
 
 }  // namespace slipstream

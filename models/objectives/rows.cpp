@@ -55,6 +55,15 @@ objective_terms vtrace_row(const in &i, const options &o) {
   terms.capped = capped;
   return {terms, {}};
 }
+/// REINFORCE by importance weights of the weights being trained, constant to the gradient and capped.
+objective_terms weighted_reinforce(const in &i, const options &o) {
+  const auto weight = importance_weights(i.logp, i.behaviour, i.mask, o.weights.level);
+  const auto capped = cap_weights(weight, o.weights.cap, o.weights.low, o.weights.high);
+  auto terms = reinforce(i.logp, i.advantages * capped);
+  terms.ratio = terms.weight = weight;
+  terms.capped = capped;
+  return {terms, {}};
+}
 objective_terms value(const in &i, const options &o) {
   const auto terms = value_loss(i.values, i.old_values, i.returns, o.value_clip);
   return {{.loss = terms.loss, .clipped = terms.clipped},
@@ -99,6 +108,8 @@ constexpr objective_needs on_policy{.advantages = true};
 constexpr objective_needs anchored{.behaviour = true, .advantages = true};
 constexpr objective_needs recomputed{.proximal = true, .advantages = true};
 constexpr objective_needs both{.behaviour = true, .proximal = true, .advantages = true};
+constexpr objective_needs corrected{
+    .behaviour = true, .proximal = true, .advantages = true, .corrected = true};
 
 constexpr objective_row all_objectives[] = {
     {"sft", tokens, {}, "offline", {}, sft, "cross entropy"},
@@ -147,7 +158,14 @@ constexpr objective_row all_objectives[] = {
      gspo_row,
      "arXiv:2507.18071"},
     {"cispo", tokens, anchored, "truncated", {.clip = {1, 4}}, cispo_row, "arXiv:2506.13585"},
-    {"vtrace", tokens, both, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
+    {"vtrace", tokens, corrected, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
+    {"on_policy_distillation",
+     tokens,
+     anchored,
+     "truncated",
+     {.weights = {.cap = weight_cap::truncate}},
+     weighted_reinforce,
+     "on-policy distillation (arXiv:2306.13649): the reverse KL of every token as its advantage"},
     {"value", values, {}, "none", {}, value, "clipped value loss of OpenAI baselines"},
     {"reward_pairs", score_pairs, {}, "offline", {}, reward_pairs, "arXiv:2203.02155"},
     {"reward_scores", scores, {}, "offline", {}, reward_scores, "mean squared error"},
@@ -167,6 +185,10 @@ const objective_row &find_objective(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
   throw input_error("unknown loss \"" + std::string(name) + "\": choose one of " + known);
+}
+
+const objective_row &cross_entropy() {
+  return all_objectives[0];
 }
 
 objective_needs needs_of(const objective_row &row, const objective_options &o) {

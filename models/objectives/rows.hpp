@@ -66,6 +66,8 @@ struct objective_needs {
   bool proximal = false;
   bool reference = false;
   bool advantages = false;
+  /// Samples that `correction` has to do with before the loss does: the advantages must be made by it.
+  bool corrected = false;
 };
 
 /// How metrics of micro-batches become one: added, averaged by their weights, or the largest.
@@ -104,11 +106,12 @@ struct objective_row {
   std::string_view source;
 };
 
-/// The table: sft, reinforce, ppo, ppo_recomputed, grpo, dr_grpo, dapo, ppo_dual_clip, decoupled_ppo, tis,
-/// icepop, mis, m2po, gspo, cispo, vtrace, value, reward_pairs, reward_scores, dpo.
+/// The table, which rows.cpp holds.
 std::span<const objective_row> objective_rows();
 /// Throws input_error listing the rows there are.
 const objective_row &find_objective(std::string_view name);
+/// Cross entropy: the loss of demonstrations, also of those beside the samples of another loss.
+const objective_row &cross_entropy();
 /// What `row` needs under `options`: a KL term brings the reference in.
 objective_needs needs_of(const objective_row &row, const objective_options &options);
 

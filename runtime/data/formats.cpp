@@ -87,11 +87,18 @@ const std::array<data_format, 11> formats{{
      row_format::demonstrations,
      {"response"},
      {"prompt", "response"},
-     with_beside({}),
+     with_beside({"teacher"}),
      read_demonstration,
      {},
      media},
-    {"prompts", row_format::prompts, {"prompt"}, {"prompt"}, with_beside({}), read_prompt, {}, media},
+    {"prompts",
+     row_format::prompts,
+     {"prompt"},
+     {"prompt"},
+     with_beside({"teacher"}),
+     read_prompt,
+     {},
+     media},
     {"texts", row_format::demonstrations, {"text"}, {"text"}, {}, read_text},
 }};
 
@@ -128,6 +135,7 @@ example data_format::read_row(row_reader &row) const {
                       "leave the field or the row out",
                       row.named(field), name));
   auto made = read(row);
+  if (has_field("teacher")) made.teacher = row.text_or_nothing("teacher");
   for (const auto field : {"tools", "chat_template_kwargs"})
     if (made.turns.empty() && row.says(field))
       row.fail(

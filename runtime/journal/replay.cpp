@@ -120,7 +120,7 @@ std::optional<journal_damage> replay_beside(const std::filesystem::path &journal
   again.when([&] {
     const auto due = versions.find(core.version());
     if (due == versions.end()) return false;
-    core.target(due->second);
+    core.set_target_policy(due->second);
     versions.erase(versions.begin(), due);
     return true;
   });

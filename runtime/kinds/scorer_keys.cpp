@@ -64,7 +64,10 @@ void read_model(judgement asked, actor_config &config) {
   keys.model = s.required_text("model");
   keys.threads = s.integer("threads", 1, 1, 1024);
   keys.replicas = s.integer("replicas", 1, 1, 1024);
-  if (asked == judgement::reference) keys.refresh_every = s.integer("refresh_every", 0, 0, 1 << 20);
+  if (asked == judgement::reference) {
+    keys.refresh_every = s.integer("refresh_every", 0, 0, 1 << 20);
+    keys.teaches = s.text("teaches", "");
+  }
   s.finish();
   config.node = s.resolved();
   auto &facts = config.facts;
@@ -73,6 +76,7 @@ void read_model(judgement asked, actor_config &config) {
   facts.threads = keys.threads;
   facts.replicas = keys.replicas;
   facts.refresh_every = keys.refresh_every;
+  facts.teaches = keys.teaches;
   config.keys.set(keys);
 }
 

@@ -27,6 +27,7 @@ struct model_scorer_keys {
   std::string model;
   std::int64_t threads = 1, replicas = 1;
   std::int64_t refresh_every = 0;  ///< of a reference, versions; 0: never
+  std::string teaches;             ///< of a reference: the lines whose field `teacher` says so; empty: all
 
   bool needs_head() const { return asked != judgement::reference; }
 };

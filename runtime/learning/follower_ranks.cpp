@@ -52,7 +52,7 @@ follower_ranks::follower_ranks(const trainer_options &leader, const transformer 
   try {
     start(meet_task{});
     join(caught([&] {
-      group_ = join_group(where, {0, leader.replicas, rank_device(first, 0), leader.patience, leader.tunnel});
+      ranks_ = join_group(where, {0, leader.replicas, rank_device(first, 0), leader.patience, leader.tunnel});
     }));
   } catch (...) {
     end();
@@ -97,7 +97,7 @@ void follower_ranks::together(const rank_task &task, const std::function<void()>
     start(task);
     own();
   });
-  if (problem) group_->leave();
+  if (problem) ranks_->leave();
   join(problem);
 }
 

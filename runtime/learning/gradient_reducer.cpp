@@ -50,9 +50,9 @@ at::Tensor gradient_of(const Node &leaf) {
 
 }  // namespace
 
-gradient_reducer::gradient_reducer(std::shared_ptr<process_group> group, at::Tensor gradient,
+gradient_reducer::gradient_reducer(std::shared_ptr<process_group> ranks, at::Tensor gradient,
                                    std::int64_t bucket)
-    : group_(std::move(group)),
+    : ranks_(std::move(ranks)),
       gradient_(std::move(gradient)),
       bucket_(bucket),
       missing_(static_cast<std::size_t>((gradient_.numel() + bucket - 1) / bucket)) {}
@@ -84,7 +84,7 @@ void gradient_reducer::arrived(const at::Tensor &leaf_gradient) {
 void gradient_reducer::start_ready() {
   for (; next_ < missing_.size() && missing_[next_] == 0; ++next_) {
     const auto begin = static_cast<std::int64_t>(missing_.size() - 1 - next_) * bucket_;
-    group_->start_sum(gradient_.narrow(0, begin, std::min(bucket_, gradient_.numel() - begin)));
+    ranks_->start_sum(gradient_.narrow(0, begin, std::min(bucket_, gradient_.numel() - begin)));
   }
 }
 
@@ -110,7 +110,7 @@ void gradient_reducer::start_rest() {
 }
 
 void gradient_reducer::finish() {
-  group_->wait();
+  ranks_->wait();
   next_ = 0;
 }
 

@@ -17,7 +17,7 @@ namespace slipstream {
 /// the same elements together, so that they have the same bits whatever came when.
 class gradient_reducer {
  public:
-  gradient_reducer(std::shared_ptr<process_group> group, at::Tensor gradient, std::int64_t bucket);
+  gradient_reducer(std::shared_ptr<process_group> ranks, at::Tensor gradient, std::int64_t bucket);
 
   /// Runs `loss.backward()`, this rank's last of the sum, and starts buckets while it runs.
   void backward(const at::Tensor &loss);
@@ -37,7 +37,7 @@ class gradient_reducer {
                    const std::function<void(std::size_t, std::int64_t)> &act);
   void start_ready();
 
-  std::shared_ptr<process_group> group_;
+  std::shared_ptr<process_group> ranks_;
   at::Tensor gradient_;
   std::int64_t bucket_;
   std::vector<std::int64_t>

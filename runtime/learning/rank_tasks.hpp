@@ -17,9 +17,9 @@
 // bytes (runtime/nodes/rank_frames.hpp).
 namespace slipstream {
 
-/// Joins the group; the first task of every rank.
+/// Meets the other ranks; the first task of every rank.
 struct meet_task {};
-/// Goes on from a checkpoint; the moments come from rank 0 over the group.
+/// Goes on from a checkpoint; the moments come from rank 0 over the process group.
 struct resume_task {
   std::int64_t step = 0;  ///< of the optimizer
   nlohmann::json state;   ///< as trainer::state() gave it

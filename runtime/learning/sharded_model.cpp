@@ -2,91 +2,19 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/DeviceGuard.h>
 
-#include <functional>
-#include <map>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "runtime/learning/shard_units.hpp"
+
 namespace slipstream {
-namespace {
-
-using awaited = std::function<void()>;
-
-/// Memory for tensors that keep their place while they have none, as FSDP resizes storages. What is given
-/// back is used again: fresh pages would have to be mapped by the kernel in each pass.
-class memory_pool {
- public:
-  static at::Tensor without_memory(std::int64_t count, const at::TensorOptions &options) {
-    auto tensor = at::empty({0}, options);
-    storage_of(tensor)->set_nbytes(static_cast<std::size_t>(count) * tensor.element_size());
-    tensor.unsafeGetTensorImpl()->set_sizes_contiguous({count});
-    return tensor;
-  }
-  void fill(const at::Tensor &tensor) {
-    auto *storage = storage_of(tensor);
-    auto &unused = unused_[storage->nbytes()];
-    if (unused.empty()) {
-      const c10::DeviceGuard there(tensor.device());
-      unused.push_back(storage->allocator()->allocate(storage->nbytes()));
-      held_ += storage->nbytes();
-    }
-    storage->set_data_ptr(std::move(unused.back()));
-    unused.pop_back();
-  }
-  void drop(const at::Tensor &tensor) {
-    auto *storage = storage_of(tensor);
-    unused_[storage->nbytes()].push_back(storage->set_data_ptr(at::DataPtr(nullptr, tensor.device())));
-  }
-  /// Bytes given out and to be used again.
-  std::size_t held() const { return held_; }
-
- private:
-  static c10::StorageImpl *storage_of(const at::Tensor &tensor) {
-    return tensor.storage().unsafeGetStorageImpl();
-  }
-
-  std::map<std::size_t, std::vector<at::DataPtr>> unused_;
-  std::size_t held_ = 0;
-};
-
-/// A stretch of the flat buffer that comes and goes as one.
-struct unit {
-  std::int64_t first = 0, count = 0;
-  std::int64_t own_first = 0;       ///< where this rank's part stands among its own
-  at::Tensor values{}, gradient{};  ///< [count], with memory while they are here
-  bool here = false;
-  awaited arriving{}, reducing{};
-
-  std::pair<std::int64_t, std::int64_t> part(std::int64_t rank, std::int64_t ranks) const {
-    const auto begin = count * rank / ranks;
-    return {begin, count * (rank + 1) / ranks - begin};
-  }
-};
-
-std::vector<unit> units_of(const model_spec &spec) {
-  std::vector<unit> units;
-  std::int64_t next = 0;
-  const auto add = [&](std::int64_t first, std::int64_t count) {
-    units.emplace_back();
-    units.back().first = first, units.back().count = count;
-    next = first + count;
-  };
-  const auto layers = layer_ranges(spec);
-  add(0, layers.front().first);
-  for (const auto &[first, count] : layers) add(first, count);
-  add(next, parameter_count(spec) - next);
-  return units;
-}
-
-}  // namespace
 
 class sharded_model::impl : public layer_residency {
  public:
-  impl(std::shared_ptr<process_group> group, const transformer &whole, const std::string &device, bool trains)
-      : group_(std::move(group)), units_(units_of(whole.spec())), device_(device), trains_(trains) {
+  impl(std::shared_ptr<process_group> ranks, const transformer &whole, const std::string &device, bool trains)
+      : ranks_(std::move(ranks)), units_(shard_units(whole.spec())), device_(device), trains_(trains) {
     std::int64_t own = 0;
     for (auto &each : units_) {
       each.own_first = own;
@@ -169,22 +97,22 @@ class sharded_model::impl : public layer_residency {
   at::Tensor part_of(const at::Tensor &whole, std::int64_t rank) const {
     std::vector<at::Tensor> parts;
     for (const auto &each : units_) {
-      const auto [begin, count] = each.part(rank, group_->size());
+      const auto [begin, count] = each.part(rank, ranks_->size());
       parts.push_back(whole.narrow(0, each.first + begin, count));
     }
     return at::cat(parts);
   }
-  at::Tensor part_of(const at::Tensor &whole) const { return part_of(whole, group_->rank()); }
+  at::Tensor part_of(const at::Tensor &whole) const { return part_of(whole, ranks_->rank()); }
 
   void collect(const at::Tensor &part, const at::Tensor &whole) const {
-    for (std::int64_t rank = 0; rank < group_->size(); ++rank) {
-      const auto theirs = rank == group_->rank() ? part : at::empty({count_of(rank)}, part.options());
-      group_->start_broadcast(theirs, rank);
-      group_->wait();
+    for (std::int64_t rank = 0; rank < ranks_->size(); ++rank) {
+      const auto theirs = rank == ranks_->rank() ? part : at::empty({count_of(rank)}, part.options());
+      ranks_->start_broadcast(theirs, rank);
+      ranks_->wait();
       if (!whole.defined()) continue;
       std::int64_t next = 0;
       for (const auto &each : units_) {
-        const auto [begin, count] = each.part(rank, group_->size());
+        const auto [begin, count] = each.part(rank, ranks_->size());
         whole.narrow(0, each.first + begin, count).copy_(theirs.narrow(0, next, count));
         next += count;
       }
@@ -192,13 +120,13 @@ class sharded_model::impl : public layer_residency {
   }
 
   void deal(const at::Tensor &whole, const at::Tensor &part) const {
-    for (std::int64_t rank = 0; rank < group_->size(); ++rank) {
+    for (std::int64_t rank = 0; rank < ranks_->size(); ++rank) {
       const auto theirs = whole.defined()          ? part_of(whole, rank).to(part.options())
-                          : rank == group_->rank() ? part
+                          : rank == ranks_->rank() ? part
                                                    : at::empty({count_of(rank)}, part.options());
-      group_->start_broadcast(theirs, 0);
-      group_->wait();
-      if (rank == group_->rank() && whole.defined()) part.copy_(theirs);
+      ranks_->start_broadcast(theirs, 0);
+      ranks_->wait();
+      if (rank == ranks_->rank() && whole.defined()) part.copy_(theirs);
     }
   }
 
@@ -212,63 +140,63 @@ class sharded_model::impl : public layer_residency {
 
  private:
   std::int64_t layers() const { return static_cast<std::int64_t>(units_.size()) - 2; }
-  unit &unit_of(std::int64_t layer) { return units_[static_cast<std::size_t>(layer) + 1]; }
-  std::pair<std::int64_t, std::int64_t> part(const unit &of) const {
-    return of.part(group_->rank(), group_->size());
+  shard_unit &unit_of(std::int64_t layer) { return units_[static_cast<std::size_t>(layer) + 1]; }
+  std::pair<std::int64_t, std::int64_t> part(const shard_unit &of) const {
+    return of.part(ranks_->rank(), ranks_->size());
   }
   std::int64_t count_of(std::int64_t rank) const {
     std::int64_t sum = 0;
-    for (const auto &each : units_) sum += each.part(rank, group_->size()).second;
+    for (const auto &each : units_) sum += each.part(rank, ranks_->size()).second;
     return sum;
   }
-  at::Tensor own(const at::Tensor &flat, const unit &of) const {
+  at::Tensor own(const at::Tensor &flat, const shard_unit &of) const {
     return flat.narrow(0, of.own_first, part(of).second);
   }
 
-  void start_gather(unit &of) {
+  void start_gather(shard_unit &of) {
     pool_.fill(of.values);
     const auto [begin, count] = part(of);
     of.values.narrow(0, begin, count).copy_(own(own_, of));
-    for (std::int64_t rank = 0; rank < group_->size(); ++rank) {
-      const auto [first, size] = of.part(rank, group_->size());
-      if (size > 0) group_->start_broadcast(of.values.narrow(0, first, size), rank);
+    for (std::int64_t rank = 0; rank < ranks_->size(); ++rank) {
+      const auto [first, size] = of.part(rank, ranks_->size());
+      if (size > 0) ranks_->start_broadcast(of.values.narrow(0, first, size), rank);
     }
-    of.arriving = group_->take_begun();
+    of.arriving = ranks_->take_begun();
   }
-  static void await(unit &of) {
+  static void await(shard_unit &of) {
     if (of.arriving) std::exchange(of.arriving, nullptr)();
     of.here = true;
   }
-  void drop(unit &of) {
+  void drop(shard_unit &of) {
     pool_.drop(of.values);
     of.here = false;
   }
 
-  void start_reduce(unit &of) {
-    for (std::int64_t rank = 0; rank < group_->size(); ++rank) {
-      const auto [first, size] = of.part(rank, group_->size());
-      if (size > 0) group_->start_reduce(of.gradient.narrow(0, first, size), rank);
+  void start_reduce(shard_unit &of) {
+    for (std::int64_t rank = 0; rank < ranks_->size(); ++rank) {
+      const auto [first, size] = of.part(rank, ranks_->size());
+      if (size > 0) ranks_->start_reduce(of.gradient.narrow(0, first, size), rank);
     }
-    of.reducing = group_->take_begun();
+    of.reducing = ranks_->take_begun();
   }
-  void finish_reduce(unit &of) {
+  void finish_reduce(shard_unit &of) {
     std::exchange(of.reducing, nullptr)();
     const auto [begin, count] = part(of);
     own(own_gradient_, of).add_(of.gradient.narrow(0, begin, count));
     pool_.drop(of.gradient);
   }
 
-  std::shared_ptr<process_group> group_;
-  std::vector<unit> units_;  ///< what is before the layers, each layer, what is behind them
+  std::shared_ptr<process_group> ranks_;
+  std::vector<shard_unit> units_;  ///< what is before the layers, each layer, what is behind them
   at::Device device_;
   bool trains_, backward_ = false;
   at::Tensor own_, own_gradient_;
   memory_pool pool_;
 };
 
-sharded_model::sharded_model(std::shared_ptr<process_group> group, const transformer &whole,
+sharded_model::sharded_model(std::shared_ptr<process_group> ranks, const transformer &whole,
                              const std::string &device, bool trains)
-    : impl_(std::make_shared<impl>(std::move(group), whole, device, trains)),
+    : impl_(std::make_shared<impl>(std::move(ranks), whole, device, trains)),
       network_(whole.spec(), impl_->pieces(), impl_, whole.mode()) {}
 
 const at::Tensor &sharded_model::parameters() const {

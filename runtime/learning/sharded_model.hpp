@@ -11,7 +11,7 @@
 
 namespace slipstream {
 
-/// A transformer of which each rank of a group keeps a part: of each layer, and of what is outside of them,
+/// A transformer of which each of several ranks keeps a part: of each layer, and of what is outside of them,
 /// one n-th of the parameters and of their gradient (ZeRO-3, Rajbhandari et al. 2020, arXiv:1910.02054; FSDP,
 /// Zhao et al. 2023, arXiv:2304.11277). A layer's parameters are gathered when a pass comes to it, while the
 /// layer before it computes, and dropped behind it. On the way back its gradient is added up over the ranks,
@@ -22,7 +22,7 @@ namespace slipstream {
 class sharded_model {
  public:
   /// Keeps this rank's part of `whole`, which is on the CPU and has no adapters. `trains`: has gradients.
-  sharded_model(std::shared_ptr<process_group> group, const transformer &whole, const std::string &device,
+  sharded_model(std::shared_ptr<process_group> ranks, const transformer &whole, const std::string &device,
                 bool trains);
 
   /// To be computed with between begin_pass() and end_pass(), once.

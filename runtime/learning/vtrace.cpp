@@ -44,4 +44,15 @@ void set_vtrace_targets(objective_inputs &inputs, const vtrace_options &options)
   inputs.returns = returns.to(type).contiguous();
 }
 
+std::vector<batch_transform> vtrace_transforms(const vtrace_options &options, bool whiten) {
+  batch_transform targets, white;
+  targets.name = "vtrace_targets";
+  targets.of_advantages = false;  // a critic learns the returns
+  targets.of_micro_batch = [options](objective_inputs &inputs) { set_vtrace_targets(inputs, options); };
+  white.name = whitened_advantages.name;
+  white.over_tokens = &whitened_advantages;
+  if (whiten) return {targets, white};
+  return {targets};
+}
+
 }  // namespace slipstream

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "models/objectives/rows.hpp"
+#include "runtime/learning/batch_transform.hpp"
 
 namespace slipstream {
 
@@ -18,5 +18,9 @@ struct vtrace_options {
 /// also reference. After the last token the return is 0. Constant to the gradient. Throws input_error when
 /// the samples carry no values, rewards or reference.
 void set_vtrace_targets(objective_inputs &inputs, const vtrace_options &options);
+
+/// What a learner of such samples does with its batch: the targets, and with `whiten` their advantages
+/// whitened over all tokens.
+std::vector<batch_transform> vtrace_transforms(const vtrace_options &options, bool whiten);
 
 }  // namespace slipstream

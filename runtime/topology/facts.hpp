@@ -41,6 +41,7 @@ struct actor_facts {
   // Of those who judge.
   bool compares_answers = false;   ///< with the line's own
   std::int64_t refresh_every = 0;  ///< versions after which a reference takes the policy's weights; 0: never
+  std::string teaches;  ///< the lines that a reference answers to, by their field `teacher`; empty: all
   // Of those who make samples.
   bool drops_alike = false;  ///< groups whose answers are rated alike leave the path
   std::string drops_by;      ///< the key that says so; empty: the kind itself

@@ -39,6 +39,7 @@ TEST_CASE("every row of policies trains from a topology") {
       {"grpo", "mis", "ess_scaling = true\n", "step_scale"},
       {"reinforce_pp", "ppo", "stale_clip = 0.5\n", "staleness_histogram"},
       {"reinforce_pp_baseline", "cispo", "", "truncated"},
+      {"gdpo", "ppo", "", "reward.near"},
       {"reinforce_centred", "reinforce", "i_know = true\n", "reward.near"},
   };
   for (const auto &row : rows) {
@@ -131,6 +132,73 @@ TEST_CASE("online DPO learns from the best and worst of a group, offline DPO fro
   CHECK(read.front()["loss"].get<double>() == Approx(std::log(2.0)).epsilon(1e-4));
   CHECK(read.back()["loss"] < read.front()["loss"]);
   CHECK(read.back()["accuracy"] == 1.0);
+}
+
+TEST_CASE("of several references each answers to its own lines, and every line must have one") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  const auto write_prompts = [&](const char *second) {
+    std::ofstream prompts(folder.path() / "prompts.jsonl");
+    for (int i = 0; i < 20; ++i)
+      prompts << R"({"prompt":")" << i << R"(=","answer":")" << i << R"(","teacher":")"
+              << (i % 2 == 0 ? "even" : second) << "\"}\n";
+  };
+  write_prompts("odd");
+  const auto reference = [](const std::string &name, const std::string &keys) {
+    return "[actors." + name + "]\nkind = \"reference\"\ntakes = \"sampler\"\nmodel = \"frozen\"\n" + keys;
+  };
+  const auto topology = [&](const std::string &even, const std::string &odd) {
+    auto text = with(folder, "grpo", "ppo", "kl = 0.1\n");
+    text = replaced(text, "takes = \"near\"", "takes = [\"near\", \"even\", \"odd\"]");
+    return replaced(text, "[actors.prompts]",
+                    frozen + reference("even", even) + reference("odd", odd) + "[actors.prompts]");
+  };
+  const auto both = topology("teaches = \"even\"\n", "teaches = \"odd\"\nreplicas = 2\n");
+  const auto left = test::run_tiny(both);
+  CHECK(left.result["ledger"]["trained"] == 32);
+  CHECK(test::lines(left.metrics).back().contains("kl"));
+  registry kinds;
+  register_builtin(kinds);
+  const auto refused = [&](const std::string &text, const char *said) {
+    CHECK_THROWS_WITH(
+        preflight(make_topology(parse_document(text, "tiny.toml"), "tiny.toml"), kinds).verify(),
+        Contains(said));
+  };
+  refused(topology("", "teaches = \"odd\"\n"), "would both answer to a line");
+  refused(topology("teaches = \"odd\"\n", "teaches = \"odd\"\n"), "would both answer to a line");
+  write_prompts("strange");
+  refused(both, "no reference teaches = \"strange\"; there are even and odd");
+  write_prompts("");
+  refused(both, "the line has no \"teacher\"");
+}
+
+TEST_CASE("a policy comes nearer to a teacher that it answers for, token by token") {
+  const test::scratch folder;
+  test::write_tiny_data(folder.path());
+  const auto distilled = [&](const std::string &name, const std::string &alphabet, const std::string &keys) {
+    auto text = test::tiny_topology{.folder = folder.path().string(), .name = name, .updates = 12}.grpo();
+    text = replaced(text, "kind = \"advantage.grpo\"\ntakes = \"near\"",
+                    "kind = \"advantage.on_policy_distillation\"\ntakes = [\"near\", \"teacher\"]\n" + keys);
+    text = replaced(text, "loss = \"decoupled_ppo\"", "loss = \"on_policy_distillation\"");
+    const std::string model = "[models.teacher]\narchitecture = \"llama\"\nalphabet = \"" + alphabet +
+                              "\"\nhidden_size = 32\nintermediate_size = 24\nlayers = 1\nheads = 2\n"
+                              "max_positions = 24\ninitializer_range = 0.5\n";
+    const std::string teacher =
+        "[actors.teacher]\nkind = \"reference\"\ntakes = \"sampler\"\nmodel = \"teacher\"\n";
+    return replaced(text, "[actors.prompts]", model + teacher + "[actors.prompts]");
+  };
+  const auto left = test::lines(test::run_tiny(distilled("near", "0123456789=", "clip = 3\n")).metrics);
+  REQUIRE(left.size() == 12);
+  CHECK(left.back()["reward_mean"] > left.front()["reward_mean"]);
+  CHECK(left.back()["kl"] < left.front()["kl"]);
+  CHECK(left.back().contains("reward.near"));  // measured, and no part of the advantage
+  CHECK(left.back().contains("weight_capped_fraction"));
+  registry kinds;
+  register_builtin(kinds);
+  const auto strange = distilled("strange", "0123456789=+", "");
+  CHECK_THROWS_WITH(
+      preflight(make_topology(parse_document(strange, "tiny.toml"), "tiny.toml"), kinds).verify(),
+      Contains("a teacher needs its student's tokenizer"));
 }
 
 TEST_CASE("keys that do not go together are refused with a mend") {

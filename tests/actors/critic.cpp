@@ -13,6 +13,7 @@
 #include "runtime/data/jsonl.hpp"
 #include "runtime/learning/samples.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "runtime/learning/vtrace.hpp"
 #include "runtime/scoring/text_scores.hpp"
 #include "tests/support/delay.hpp"
 #include "tests/support/scratch.hpp"
@@ -114,8 +115,8 @@ trainer_options policy_options(bool by_vtrace) {
   options.micro_batch = 10;
   options.mini_batches = 2;
   options.start_after = warm;
-  options.whiten_over = whitening_scope::tokens;
-  if (by_vtrace) options.vtrace = vtrace_keys();
+  options.transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
+  if (by_vtrace) options.transforms = vtrace_transforms(vtrace_keys(), true);
   return options;
 }
 
@@ -125,7 +126,7 @@ trainer_options critic_options(bool by_vtrace) {
   options.loss = options.objective->defaults;
   options.rate = {schedule_shape::constant, 2e-2, 0, updates, 0.1};
   options.micro_batch = 10;
-  if (by_vtrace) options.vtrace = vtrace_keys();
+  if (by_vtrace) options.transforms = vtrace_transforms(vtrace_keys(), false);
   return options;
 }
 
@@ -190,7 +191,8 @@ weights plain_loop(const topology &graph, const std::filesystem::path &prompts, 
       }
       return core.complete(0).weights;
     };
-    if (by_vtrace) teacher.target(newest);  // the policy that the batch meets, not the one it makes
+    if (by_vtrace)
+      teacher.set_target_policy(newest);  // the policy that the batch meets, not the one it makes
     newest = train(actor);
     newest_critic = train(teacher);
   }
@@ -284,7 +286,7 @@ TEST_CASE("topologies of several learners that cannot run are refused in words")
              Contains("gets no values"));
   CHECK_THAT(refusal("\"value\", \"reference\"]", "\"value\"]"), Contains("goes nowhere"));
   CHECK_THAT(refusal("kind = \"advantage.gae\"\nlambda = 0.9", "kind = \"advantage.vtrace\""),
-             Contains("weights what V-trace has weighted already; write loss = \"vtrace\""));
+             Contains("weights what \"advantage\" has weighted already; write loss = \"vtrace\""));
   CHECK_THAT(refusal("loss = \"ppo\"", "loss = \"vtrace\""), Contains("take from an advantage.vtrace actor"));
   CHECK_THAT(refusal("start_after = 1", "start_after = 5"), Contains("leaves none of the run's 5 updates"));
   CHECK_THAT(refusal("model = \"critic\"\n[actors.reference]", "model = \"policy\"\n[actors.reference]"),

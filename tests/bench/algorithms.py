@@ -15,7 +15,8 @@ from experiment import PROGRAM, mean_of, once, overrides, read_run, results, run
 # What is otherwise on the harder task.
 COUNTDOWN = ["data.make=countdown", "data.folder=data/countdown", "actors.correct.kind=scorer.countdown",
              "actors.heldout.rule=countdown", "actors.sampler.max_new_tokens=16", "actors.heldout.max_new_tokens=16"]
-OF_ONE = {"dapo": ["actors.length.max_length=16"], "dr_grpo": ["actors.learner.horizon=16"]}
+OF_ONE = {"dapo": ["actors.length.max_length=16"], "dr_grpo": ["actors.learner.horizon=16"],
+          "gdpo": ["actors.near.kind=scorer.countdown", "actors.near.partial=0.2"]}
 TASKS = {"quickstart": 80, "countdown": 150}
 FIELDS = ("task", "algorithm", "seed", "updates", "batch")
 
@@ -50,12 +51,21 @@ def name_of(run):
     return "{task}-{algorithm}-seed{seed}-{updates}x{batch}".format(**run)
 
 
-def command(run, folder, sft):
+def teacher(task, given, sft):
+    """The last checkpoint of one run of GRPO, which others learn from."""
+    folder = given.folder / "teacher"
+    run = {"task": task, "algorithm": "grpo", "seed": 7, "updates": TASKS[task], "batch": 256}
+    return once(command(run, folder, sft, None)[0], folder, *command(run, folder, sft, None)[2::2], name=name_of(run))
+
+
+def command(run, folder, sft, teachers):
     file = pathlib.Path("configs/algorithms") / (run["algorithm"] + ".toml")
     keys = [f"run.name={name_of(run)}", f"run.folder={folder}", "run.threads=1", f"run.seed={run['seed']}",
             f"run.updates={run['updates']}", f"schedule.batch={run['batch']}"]
     keys += [f"models.{model}.from={sft[run['task']]}" for model in ("policy", "critic")
              if f"[models.{model}]" in file.read_text()]
+    if "[models.teacher]" in file.read_text():
+        keys.append(f"models.teacher.from={teachers[run['task']]}")
     if run["task"] == "countdown":
         keys += COUNTDOWN + OF_ONE.get(run["algorithm"], [])
     return [str(file), *overrides(keys)]
@@ -103,10 +113,12 @@ def main():
     if not pathlib.Path(PROGRAM).exists():
         raise SystemExit(f"{PROGRAM} is missing: run ./dev build first")
     sft = {task: once(f"configs/{task}/sft.toml", given.folder / "sft") for task in given.tasks}
+    taught = "on_policy_distillation" in given.algorithms and not given.report
+    teachers = {task: teacher(task, given, sft) for task in given.tasks if taught}
     kept = results(given.results, FIELDS)
     if not given.report:
         run_missing(plan(given), kept, given.folder, given.jobs, name_of,
-                    lambda run: command(run, given.folder, sft), figures)
+                    lambda run: command(run, given.folder, sft, teachers), figures)
     text = table(given, kept, {task: before(given.folder / "sft" / (task + "-sft")) for task in given.tasks})
     (given.results.parent / "table.md").write_text(text)
     print(text)

@@ -184,6 +184,16 @@ void check_gae(golden_case &c) {
   c.expect("returns", result.returns);
 }
 
+void check_gdpo(golden_case &c) {
+  const auto rewards = c.input("rewards");
+  const auto of_groups = gdpo_advantages(rewards, c.input("weights"), c.param("eps"));
+  c.expect("advantages_group", of_groups);
+  const auto flat = of_groups.to(at::kDouble).contiguous();
+  const auto by =
+      find_advantage("gdpo").over_batch({flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()});
+  c.expect("advantages", (flat - by.mean) * by.scale);
+}
+
 void check_grpo(golden_case &c) {
   c.expect("advantages", find_advantage("grpo").of_rewards(c.input("rewards"), {c.param("eps")}));
   c.expect("advantages_dr", find_advantage("dr_grpo").of_rewards(c.input("rewards"), {}));
@@ -246,6 +256,26 @@ void check_lr_schedule(golden_case &c) {
 void check_m2po_mask(golden_case &c) {
   c.expect("kept",
            m2po_mask(c.input("proximal_logp"), c.input("behaviour_logp"), c.input("mask"), c.param("tau")));
+}
+
+void check_on_policy_distillation(golden_case &c) {
+  const auto logp = c.leaf("logp"), behaviour = c.input("behaviour"), teacher = c.input("teacher"),
+             mask = c.input("mask");
+  auto advantages = at::zeros_like(teacher, at::kDouble);
+  for (std::int64_t row = 0; row < mask.size(0); ++row)
+    for (std::int64_t t = 0; t < mask.size(1); ++t)
+      advantages[row][t] =
+          distillation_advantage(teacher[row][t].item<double>(), behaviour[row][t].item<double>(),
+                                 c.param("coefficient"), c.param("clip")) *
+          mask[row][t].item<double>();
+  c.expect("advantages", advantages);
+  auto options = find_objective("on_policy_distillation").defaults;
+  options.weights.high = c.param("cap");
+  const auto result = by_row(
+      "on_policy_distillation",
+      {.mask = mask, .logp = logp, .behaviour = behaviour, .advantages = advantages.to(logp.scalar_type())},
+      options);
+  c.expect_loss("loss", "grad", result.loss, logp);
 }
 
 void check_overlong_penalty(golden_case &c) {
@@ -372,6 +402,7 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"dpo", check_dpo},
     {"entropy", check_entropy},
     {"gae", check_gae},
+    {"gdpo", check_gdpo},
     {"grpo", check_grpo},
     {"gspo", check_gspo},
     {"importance_weights", check_importance_weights},
@@ -379,6 +410,7 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"kl_straight_through", check_kl_straight_through},
     {"lr_schedule", check_lr_schedule},
     {"m2po_mask", check_m2po_mask},
+    {"on_policy_distillation", check_on_policy_distillation},
     {"overlong_penalty", check_overlong_penalty},
     {"ppo_clip", check_ppo_clip},
     {"ppo_dual_clip", check_ppo_dual_clip},

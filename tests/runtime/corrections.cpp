@@ -78,14 +78,14 @@ TEST_CASE("whitened tokens are REINFORCE++'s, over the batch and not over a micr
   const auto wanted = reinforce_pp(at::tensor(scores, at::kDouble), table(batch, &sample::behaviour),
                                    table(batch, &sample::reference), mask, 0.2, 0.9);
   CHECK(at::allclose(table(samples, &sample::advantages), wanted.returns, 1e-6, 1e-6));
-  const auto got = whitened(samples, whitening_scope::tokens);
+  const auto got = normalised_advantages(statistics_scope::tokens, whitening).of_samples(samples);
   CHECK(at::allclose(table(got, &sample::advantages), wanted.advantages, 1e-5, 1e-6));
 }
 
 TEST_CASE("whitened sequences are REINFORCE++'s with a baseline") {
   std::vector<std::vector<double>> rewards{{1, 0}, {0.5, -2}, {4, 4}, {3, 1}};
   const auto &row = find_advantage("reinforce_pp_baseline");
-  REQUIRE(row.whitened);
+  REQUIRE(row.over_batch == whitening);
   std::vector<sample_group_ptr> batch;
   std::vector<at::Tensor> table_rows;
   for (std::size_t i = 0; i < rewards.size(); ++i) {
@@ -94,7 +94,7 @@ TEST_CASE("whitened sequences are REINFORCE++'s with a baseline") {
     table_rows.push_back(at::tensor(rewards[i], at::kDouble));
   }
   const auto wanted = reinforce_pp_baseline(at::stack(table_rows));
-  const auto got = whitened(batch, whitening_scope::sequences);
+  const auto got = normalised_advantages(statistics_scope::sequences, row.over_batch).of_samples(batch);
   for (std::size_t i = 0; i < got.size(); ++i)
     for (std::size_t j = 0; j < 2; ++j)
       for (const auto value : got[i]->samples[j].advantages)
@@ -102,6 +102,23 @@ TEST_CASE("whitened sequences are REINFORCE++'s with a baseline") {
               Approx(wanted[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(j)].item<double>())
                   .epsilon(1e-5)
                   .margin(1e-6));
+}
+
+TEST_CASE("GDPO takes each reward by itself, and its batch by the sample deviation") {
+  const auto &row = find_advantage("gdpo");
+  // a reward of another size changes nothing but by its weight
+  const std::map<std::string, std::vector<double>> scores{{"far", {100, 300, 200}}, {"near", {1, 0, 0.5}}};
+  for (const auto advantage : group_advantages(row, scores, {})) CHECK(advantage == Approx(0).margin(1e-4));
+  const auto weighted = group_advantages(row, scores, {{"far", 2.0}});
+  CHECK(weighted[1] == Approx(1).epsilon(1e-5));
+  CHECK(weighted[2] == Approx(0).margin(1e-12));
+  CHECK(group_advantages(row, {{"near", {2, 2, 2}}}, {}) == std::vector<double>(3, 0.0));
+  CHECK_THROWS_WITH(group_advantages(row, {{"near", {1}}}, {}), test::Contains("raise the sampler's group"));
+  const auto alone = gdpo_advantages(at::ones({2, 1, 3}, at::kDouble), at::ones({3}, at::kDouble));
+  CHECK(at::equal(alone, at::zeros({2, 1}, at::kDouble)));
+  const std::vector<double> one{3}, two{1, 3};
+  CHECK((3 - row.over_batch(one).mean) * row.over_batch(one).scale == 0);
+  CHECK(row.over_batch(two).scale == Approx(1 / std::sqrt(2.0)).epsilon(1e-5));
 }
 
 TEST_CASE("what is taken over the whole batch does not change with the micro-batches") {
@@ -112,7 +129,7 @@ TEST_CASE("what is taken over the whole batch does not change with the micro-bat
       auto options = options_of(loss);
       options.micro_batch = micro;
       options.ess_scaling = true;
-      options.whiten_over = whitening_scope::tokens;
+      options.transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
       trainer core(options, small_model());
       made.push_back(train(core, a_batch()));
     }

@@ -223,6 +223,14 @@ TEST_CASE("fields may have other names, and the format may be named") {
   CHECK_THROWS_WITH(first("{}", {"alpacca", {}}), Contains("Did you mean \"alpaca\"?"));
 }
 
+TEST_CASE("a prompt may say who its teacher is, by a field of any name") {
+  CHECK(first(R"({"prompt":"p","teacher":"math"})").teacher == "math");
+  CHECK(first(R"({"prompt":"p","response":"r","about":"law"})", {"", {{"teacher", "about"}}}).teacher ==
+        "law");
+  CHECK(first(R"({"prompt":"p"})").teacher.empty());
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","teacher":3})"), Contains("\"teacher\" must be a string"));
+}
+
 TEST_CASE("bad rows of each format are named with what is expected") {
   struct bad_row {
     std::string line;

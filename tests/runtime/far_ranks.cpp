@@ -140,7 +140,7 @@ trainer_options course_options(std::int64_t ranks) {
   auto options = options_of("decoupled_ppo", ranks);
   options.mini_batches = 2, options.epochs = 2, options.loss.kl_coefficient = 0.1;
   options.sft_weight = 0.5, options.sft_batch = 5;
-  options.whiten_over = whitening_scope::tokens;
+  options.transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
   options.zero = 1;
   options.patience = std::chrono::seconds(20);
   return options;

@@ -4,8 +4,8 @@
 
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
+#include "runtime/learning/batch_transform.hpp"
 #include "runtime/learning/samples.hpp"
-#include "runtime/learning/whitening.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -61,7 +61,7 @@ TEST_CASE("advantages and returns of every token follow the recurrence, worked o
 
 TEST_CASE("whitened advantages have mean 0 and variance 1 over the tokens that train, the rest stays") {
   const auto batch = batch_of(2);
-  const auto white = whitened(batch, whitening_scope::tokens);
+  const auto white = normalised_advantages(statistics_scope::tokens, whitening).of_samples(batch);
   double sum = 0, squares = 0, count = 0;
   for (const auto &entry : white.front()->samples)
     for (const double value : entry.advantages) sum += value, squares += value * value, ++count;

@@ -62,7 +62,7 @@ TEST_CASE("every rank holds the same weights, and of sharded moments its part") 
   for (std::int64_t rank = 0; rank < ranks; ++rank)  // nobody leads: each is told by its own thread
     threads.emplace_back([&, rank] {
       auto own = options;
-      own.group = join_group(where, {rank, ranks});
+      own.ranks = join_group(where, {rank, ranks});
       trainer core(own, initial);
       for (std::uint64_t update = 0; update < 3; ++update) train(core, batch_of(10 * update));
       weights[static_cast<std::size_t>(rank)] = core.model().flat().clone();

@@ -69,8 +69,7 @@ TEST_CASE("an update by V-trace does not depend on how the batch is cut or order
   const auto train = [](std::int64_t micro_batch, bool turned) {
     auto options = test::options_of("vtrace");
     options.micro_batch = micro_batch;
-    options.vtrace = vtrace_options{};
-    options.whiten_over = whitening_scope::tokens;
+    options.transforms = vtrace_transforms({}, true);
     auto batch = test::valued_batch();
     if (turned) std::reverse(batch.begin(), batch.end());
     return test::weights_after(options, batch);
@@ -84,11 +83,11 @@ TEST_CASE("an update by V-trace does not depend on how the batch is cut or order
 
 TEST_CASE("a critic learns what the newest policy is worth, not the one that sampled") {
   auto options = test::options_of("value");
-  options.vtrace = vtrace_options{};
+  options.transforms = vtrace_transforms({}, false);
   const auto returns_by = [&](const std::shared_ptr<const transformer> &policy) {
     trainer critic(options, test::small_critic());
-    REQUIRE(critic.needs_target());
-    critic.target(policy);
+    REQUIRE(critic.needs_target_policy());
+    critic.set_target_policy(policy);
     critic.begin(test::valued_batch(), 0);
     while (critic.slice()) {
     }

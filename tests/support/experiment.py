@@ -47,11 +47,11 @@ def overrides(keys):
     return [part for each in keys for part in ("--set", each)]
 
 
-def once(topology, folder, *keys):
+def once(topology, folder, *keys, name=None):
     """The last checkpoint of a run that others begin from; it is run when it is missing."""
-    name = pathlib.Path(topology).parent.name + "-sft"
+    name = name or pathlib.Path(topology).parent.name + "-sft"
     if not (folder / name / "summary.json").exists():
-        print(f"instruction tuning first: {topology}", file=sys.stderr)
+        print(f"first, for others to begin from: {topology}", file=sys.stderr)
         subprocess.run([PROGRAM, "run", topology, "--resume", *overrides([f"run.folder={folder}", *keys])], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return folder / name / "checkpoints" / "last"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/learning/trainer.hpp"
+#include "runtime/learning/vtrace.hpp"
 
 /// What learners of several ranks are compared by: a small model, batches with everything that some loss asks
 /// for, and the settings that make ranks depend on each other's figures.
@@ -110,15 +111,16 @@ inline std::vector<trainer_options> rank_settings(std::int64_t replicas) {
   auto masked = options_of("m2po", replicas);
   masked.loss.m2po_tau = 0.01, masked.mini_batches = 2;
   auto gae = options_of("ppo", replicas);
-  gae.whiten_over = whitening_scope::tokens, gae.loss.entropy_coefficient = 0.01;
+  gae.transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
+  gae.loss.entropy_coefficient = 0.01;
   auto scaled = options_of("tis", replicas);
   scaled.ess_scaling = true, scaled.kl_target = 0.05, scaled.loss.kl_coefficient = 0.1;
   auto whitened = options_of("reinforce", replicas);
-  whitened.whiten_over = whitening_scope::sequences;
+  whitened.transforms = {normalised_advantages(statistics_scope::sequences, whitening)};
   auto imitating = options_of("grpo", replicas);
   imitating.sft_weight = 0.5, imitating.sft_batch = 5, imitating.mini_batches = 2;
   auto traced = options_of("vtrace", replicas);
-  traced.vtrace = vtrace_options{0.9, {}, 0.1}, traced.whiten_over = whitening_scope::tokens;
+  traced.transforms = vtrace_transforms(vtrace_options{0.9, {}, 0.1}, true);
   return {options_of("sft", replicas), stepped, masked, gae, scaled, whitened, imitating, traced};
 }
 

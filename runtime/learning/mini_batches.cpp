@@ -1,0 +1,101 @@
+#include "runtime/learning/mini_batches.hpp"
+
+#include <algorithm>
+
+#include "runtime/learning/batch_figures.hpp"
+#include "runtime/learning/shares.hpp"
+
+namespace slipstream {
+namespace {
+
+/// Samples that stay together: a pair is two.
+std::int64_t unit_of(input_kind kind) {
+  return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
+}
+
+/// Cuts samples into shares by tokens, and each share into micro-batches: this rank's own become tensors, of
+/// all are counted the tokens of each slice and what the loss is divided by.
+void share_out(const std::vector<const sample *> &samples, const objective_row &row, const cutting &how,
+               micro_batches &into) {
+  const auto unit = unit_of(row.kind);
+  const auto shares = share_by_tokens(samples, unit, how.ranks);
+  auto &tokens = into.slice_tokens;
+  for (std::size_t rank = 0; rank < shares.size(); ++rank) {
+    const auto pieces = split_by_length(shares[rank], unit, how.rows);
+    tokens.resize(std::max(tokens.size(), pieces.size()));
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      for (const auto *entry : pieces[i]) tokens[i] += static_cast<std::int64_t>(entry->tokens.size());
+      into.totals += count_samples(row, pieces[i]);
+      if (rank != static_cast<std::size_t>(how.rank)) continue;
+      into.own.push_back(collate(pieces[i], how.pad_token, how.device));
+      into.own.back().inputs.age = token_ages(pieces[i], how.version, into.own.back().inputs.mask);
+    }
+  }
+}
+
+/// The samples of part `i` of `parts` of some groups.
+std::vector<const sample *> samples_of_part(const sample_groups &groups, std::size_t i, std::size_t parts) {
+  std::vector<const sample *> samples;
+  for (auto at = groups.size() * i / parts; at < groups.size() * (i + 1) / parts; ++at)
+    for (const auto &entry : groups[at]->samples) samples.push_back(&entry);
+  return samples;
+}
+
+}  // namespace
+
+mini_batch cut_samples(const std::vector<const sample *> &samples, const objective_row &row,
+                       const cutting &how) {
+  mini_batch result;
+  std::vector<const sample *> useful;
+  for (const auto *entry : samples) {
+    if (!how.leave_out_zero || has_advantage(*entry)) {
+      useful.push_back(entry);
+      continue;
+    }
+    result.sampled.totals.tokens +=
+        static_cast<double>(entry->tokens.size()) - static_cast<double>(entry->prompt_length);
+    result.sampled.totals.sequences += 1;
+  }
+  share_out(useful, row, how, result.sampled);
+  return result;
+}
+
+std::vector<mini_batch> cut_batch(const sample_groups &batch, const sample_groups &demonstrations,
+                                  std::int64_t count, const objective_row &row, const cutting &how) {
+  std::vector<mini_batch> result;
+  const auto parts = static_cast<std::size_t>(count);
+  for (std::size_t i = 0; i < parts; ++i) {
+    result.push_back(cut_samples(samples_of_part(batch, i, parts), row, how));
+    share_out(samples_of_part(demonstrations, i, parts), cross_entropy(), how, result.back().demonstrated);
+  }
+  return result;
+}
+
+std::vector<micro_batch *> own_micro_batches(std::vector<mini_batch> &batch) {
+  std::vector<micro_batch *> result;
+  for (auto &mini : batch)
+    for (auto &micro : mini.sampled.own) result.push_back(&micro);
+  return result;
+}
+
+std::optional<batch_slice> slice_at(const std::vector<mini_batch> &batch, bool first_pass,
+                                    std::int64_t epochs, std::size_t n) {
+  const auto find = [&](bool forward_only, std::int64_t epoch) -> std::optional<batch_slice> {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const auto slices = forward_only ? batch[i].sampled.slice_tokens.size() : batch[i].slices();
+      if (n < slices) {
+        const bool last = n + 1 == slices;
+        return batch_slice{forward_only, i, n, epoch, last, last && i + 1 == batch.size()};
+      }
+      n -= slices;
+    }
+    return {};
+  };
+  if (first_pass)
+    if (const auto found = find(true, 0)) return found;
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
+    if (const auto found = find(false, epoch)) return found;
+  return {};
+}
+
+}  // namespace slipstream
