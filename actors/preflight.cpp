@@ -65,26 +65,6 @@ const std::string &preflight::date() {
   return graph_.run.date;
 }
 
-std::string text_key(const actor_config &actor, const std::string &key) {
-  const auto *value = actor.node.find(key);
-  const auto *text = value ? value->as_text() : nullptr;
-  return text ? *text : std::string();
-}
-
-bool flag_key(const actor_config &actor, const std::string &key, bool otherwise) {
-  const auto *value = actor.node.find(key);
-  const auto *flag = value ? std::get_if<bool>(&value->value) : nullptr;
-  return flag ? *flag : otherwise;
-}
-
-double number_key(const actor_config &actor, const std::string &key, double otherwise) {
-  const auto *value = actor.node.find(key);
-  if (!value) return otherwise;
-  if (const auto *whole = value->as_integer()) return static_cast<double>(*whole);
-  const auto *real = std::get_if<double>(&value->value);
-  return real ? *real : otherwise;
-}
-
 std::int64_t run_cores(const topology &graph) {
   if (graph.run.threads > 0) return graph.run.threads;
   return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);

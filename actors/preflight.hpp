@@ -40,11 +40,6 @@ class preflight : public checked_topology {
   std::vector<std::string> notes_;
 };
 
-/// A key of an actor as text or number, as far as it stands in its table (defaults included once read).
-std::string text_key(const actor_config &actor, const std::string &key);
-bool flag_key(const actor_config &actor, const std::string &key, bool otherwise);
-double number_key(const actor_config &actor, const std::string &key, double otherwise);
-
 /// Cores that a run computes on: [run] threads, or all of this machine.
 std::int64_t run_cores(const topology &graph);
 

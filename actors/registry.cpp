@@ -52,7 +52,9 @@ actor_kind kind_of(const kind_row &row, std::function<node_plan(const actor_conf
 
 void register_builtin(registry &kinds) {
   for (const auto &order : order_rows()) kinds.add(order);
-  for (const auto add : kind_files) add(kinds);
+#define SLIPSTREAM_ADD(name) add_##name##_kinds(kinds);
+  SLIPSTREAM_KINDS(SLIPSTREAM_ADD)
+#undef SLIPSTREAM_ADD
 }
 
 }  // namespace slipstream

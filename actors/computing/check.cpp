@@ -7,7 +7,6 @@
 #include "actors/preflight.hpp"
 #include "models/error.hpp"
 #include "runtime/plumbing/say.hpp"
-#include "runtime/topology/graph.hpp"
 
 namespace slipstream {
 namespace {
@@ -95,25 +94,6 @@ int execute(const check_arguments &arguments) {
     earlier.insert(plan.graph().run.name);
   }
   if (arguments.json) fmt::print("{}\n", all.size() == 1 ? all[0].dump(2) : all.dump(2));
-  return 0;
-}
-
-int execute(const graph_arguments &arguments) {
-  registry kinds;
-  register_builtin(kinds);
-  for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
-    const preflight plan(std::move(graph), kinds);
-    auto drawing = picture_of(plan.graph(), kinds.ports());
-    const auto box = [&](const actor_config &actor) {
-      return static_cast<std::size_t>(&actor - plan.graph().actors.data());
-    };
-    for (const auto &actor : plan.graph().actors)
-      if (const auto *learner = followed_learner(plan, actor))
-        drawing.arrows.push_back({box(*learner), box(actor), "weights", true});
-    fmt::print("{}", arguments.format == "dot"   ? to_dot(drawing)
-                     : arguments.format == "svg" ? to_svg(drawing)
-                                                 : to_mermaid(drawing));
-  }
   return 0;
 }
 

@@ -2,7 +2,7 @@
 // carries them out (actors/computing/).
 #include "actors/commands/arguments.hpp"
 #include "actors/front/computing_program.hpp"
-#include "runtime/topology/topology.hpp"
+#include "runtime/kinds/kinds.hpp"
 
 namespace slipstream {
 
@@ -15,12 +15,11 @@ int execute(const launch_arguments &) {
 int execute(const node_arguments &) {
   return start_computing_program();
 }
-/// What is wrong in the file is said here, at once.
+/// What is wrong in the first file is said here, at once. (What is wrong in a later one follows what the
+/// computing program says of those before it.)
 int execute(const check_arguments &arguments) {
-  read_topologies(arguments.files, arguments.overrides);
-  return start_computing_program();
-}
-int execute(const graph_arguments &) {
+  auto graphs = read_topologies(arguments.files, arguments.overrides);
+  const checked_topology first(std::move(graphs.front()), builtin_kinds(), builtin_orders());
   return start_computing_program();
 }
 int execute(const eval_arguments &) {

@@ -131,7 +131,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
 
 }  // namespace
 
-void add_loader_kind(registry &kinds) {
+void add_loader_kinds(registry &kinds) {
   kinds.add(kind_of(loader_row(), [](const actor_config &config) {
     const auto keys = config.keys.get<loader_keys>();
     auto checked = std::make_shared<checked_data>();

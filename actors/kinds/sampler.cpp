@@ -69,7 +69,7 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
 
 }  // namespace
 
-void add_sampler_kind(registry &kinds) {
+void add_sampler_kinds(registry &kinds) {
   kinds.add(kind_of(sampler_row(), [](const actor_config &config) {
     const auto keys = config.keys.get<sampler_keys>();
     const auto name = config.name;

@@ -32,6 +32,20 @@ using kind_rows = std::map<std::string, kind_row>;
 kind_table ports_of(const kind_rows &rows);
 actor_role role_of(const kind_ports &ports);
 
+/// The reader of a kind whose keys are a struct that nobody else needs to know of.
+template <class Keys>
+std::function<void(actor_config &)> reader(Keys (*read)(settings &, const actor_config &),
+                                           void (*tell)(const Keys &, actor_facts &) = nullptr) {
+  return [=](actor_config &config) {
+    auto s = config.settings();
+    auto keys = read(s, config);
+    s.finish();
+    config.node = s.resolved();
+    if (tell) tell(keys, config.facts);
+    config.keys.set(std::move(keys));
+  };
+}
+
 /// The reader of a kind whose keys are a struct with `Keys read(settings &)` and `void tell(Keys, actor_facts
 /// &)`.
 template <class Keys>

@@ -1,5 +1,7 @@
 #include "runtime/kinds/loader_keys.hpp"
 
+#include "runtime/kinds/kinds.hpp"
+
 namespace slipstream {
 namespace {
 
@@ -24,6 +26,10 @@ kind_row loader_row() {
   row.ports.gives = port::examples;
   row.read = reader(read_loader, tell_loader);
   return row;
+}
+
+std::vector<kind_row> loader_rows() {
+  return {loader_row()};
 }
 
 }  // namespace slipstream

@@ -1,5 +1,7 @@
 #include "runtime/kinds/sampler_keys.hpp"
 
+#include "runtime/kinds/kinds.hpp"
+
 #include <fmt/format.h>
 
 namespace slipstream {
@@ -43,6 +45,10 @@ kind_row sampler_row() {
   row.placeable = true;
   row.read = reader(read_sampler, tell_sampler);
   return row;
+}
+
+std::vector<kind_row> sampler_rows() {
+  return {sampler_row()};
 }
 
 }  // namespace slipstream

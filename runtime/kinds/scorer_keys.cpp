@@ -1,5 +1,7 @@
 #include "runtime/kinds/scorer_keys.hpp"
 
+#include "runtime/kinds/kinds.hpp"
+
 namespace slipstream {
 namespace {
 
@@ -108,6 +110,12 @@ std::vector<kind_row> model_scorer_rows() {
     rows.push_back(judging(model.name, model.summary, model.gives));
     rows.back().read = [asked = model.asked](actor_config &config) { read_model(asked, config); };
   }
+  return rows;
+}
+
+std::vector<kind_row> scorer_rows() {
+  auto rows = rule_scorer_rows();
+  for (auto &row : model_scorer_rows()) rows.push_back(std::move(row));
   return rows;
 }
 

@@ -16,7 +16,7 @@ FOLDERS = ("models", "runtime", "actors")
 REGISTRY = re.compile(r"^runtime/kinds/|^runtime/schedule/orders\.(cpp|hpp)$|^tests/")
 # `kind == "sampler"`, `kind.rfind("advantage.", 0)`, `upstream(actor, "sampler")`, `of_kind(graph, "learner")`, and a test
 # of the part of a kind's name before its dot.
-KINDS = re.compile(r"\bkind\s*[!=]=\s*\(?\s*(std::string\()?\"|\bkind\s*[!=]=\s*(row\.name|kind\b)|\bkind(->|\.)(rfind|starts_with)\("
+KINDS = re.compile(r"\bkind\s*[!=]=\s*\(?\s*(std::string\()?\"|\bkind\s*[!=]=\s*row\.name|\b(actor|giver|taker|other|self)(->|\.)kind\s*[!=]=\s*kind\b|\bkind(->|\.)(rfind|starts_with)\("
                    r"|\bupstream\([^;]*,\s*\"|\bof_kind\([^;]*\)|\bis_kind\([^;]*\"|\bfamily_of\([^;]*\)\s*[!=]=\s*\""
                    r"|[!=]=\s*\"(loader|sampler|learner|critic|reference|pairs|(scorer|advantage|evaluator)\.\w+)\"")
 NAMES = r"(strict|windowed|completion)"

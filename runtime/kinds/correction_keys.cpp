@@ -1,4 +1,4 @@
-#include "actors/kinds/correction_keys.hpp"
+#include "runtime/kinds/correction_keys.hpp"
 
 #include <string>
 
@@ -12,9 +12,9 @@ void require(settings &s, const std::string &key, bool given, bool of_use, const
 
 }  // namespace
 
-void read_corrections(settings &s, trainer_options &training) {
-  const auto &row = *training.objective;
-  auto &loss = training.loss;
+void read_corrections(settings &s, learner_keys &keys) {
+  const auto &row = *keys.objective;
+  auto &loss = keys.loss;
   const bool policy = row.needs.advantages;
   const std::string of_policies = "it concerns the losses of policies, such as decoupled_ppo";
   loss.weights.level =
@@ -24,19 +24,19 @@ void read_corrections(settings &s, trainer_options &training) {
   require(s, "m2po_tau", loss.m2po_tau > 0, policy, of_policies);
   loss.stale_clip = s.number("stale_clip", 0, -4, 4);
   require(s, "stale_clip", loss.stale_clip != 0, policy, of_policies);
-  training.interpolate = s.choice("proximal", {"recomputed", "interpolated"}) == "interpolated";
-  require(s, "proximal", training.interpolate, row.needs.proximal,
+  keys.interpolate = s.choice("proximal", {"recomputed", "interpolated"}) == "interpolated";
+  require(s, "proximal", keys.interpolate, row.needs.proximal,
           "loss = \"" + std::string(row.name) + "\" has no proximal policy; decoupled_ppo has one");
-  if (training.interpolate && loss.m2po_tau > 0)
+  if (keys.interpolate && loss.m2po_tau > 0)
     s.fail("proximal",
            "M2PO's mask is taken before any forward pass of the update could be interpolated; "
            "write proximal = \"recomputed\"");
-  training.ess_scaling = s.flag("ess_scaling", false);
-  require(s, "ess_scaling", training.ess_scaling, policy, of_policies);
-  training.ess_base = s.number("ess_base", 1, 1e-3, 1);
-  training.kl_target = s.number("kl_target", 0, 0);
-  training.kl_gain = s.number("kl_gain", 0.1, 0, 5);
-  require(s, "kl_target", training.kl_target > 0, loss.kl_coefficient > 0,
+  keys.ess_scaling = s.flag("ess_scaling", false);
+  require(s, "ess_scaling", keys.ess_scaling, policy, of_policies);
+  keys.ess_base = s.number("ess_base", 1, 1e-3, 1);
+  keys.kl_target = s.number("kl_target", 0, 0);
+  keys.kl_gain = s.number("kl_gain", 0.1, 0, 5);
+  require(s, "kl_target", keys.kl_target > 0, loss.kl_coefficient > 0,
           "it adapts the weight of the KL term; give its first value as kl = 0.05");
 }
 
