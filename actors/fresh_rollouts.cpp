@@ -35,7 +35,7 @@ fresh_rollouts::fresh_rollouts(preflight &plan)
   const auto &join = *plan.givers(learner).front();
   join_ = part_of(plan, join);
   loader_ = part_of(plan, plan.loader());
-  const auto &sampler = *plan.upstream(learner, "sampler");
+  const auto &sampler = *plan.upstream(learner, actor_role::sampler);
   sampler_ = part_of(plan, sampler);
   for (const auto *giver : plan.givers(join)) {
     figures_[giver->name] = part_of(plan, *giver);

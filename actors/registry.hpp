@@ -4,20 +4,21 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/interfaces.hpp"
 #include "actors/offline.hpp"
+#include "runtime/kinds/checked_topology.hpp"
 #include "runtime/learning/sample_traits.hpp"
-#include "runtime/schedule/orders.hpp"
-#include "runtime/topology/check.hpp"
-#include "runtime/topology/topology.hpp"
 
 namespace slipstream {
 
+class evaluation;
 class preflight;
+class transformer;
 struct spawn_context;
 
 /// The name under which a sink's values flow along edges; a kind declares its ports by these types.
@@ -25,31 +26,31 @@ template <class Sink>
 struct port_name;
 template <>
 struct port_name<rollout_sink> {
-  static constexpr const char *value = "rollouts";
+  static constexpr const char *value = port::rollouts;
 };
 template <>
 struct port_name<score_sink> {
-  static constexpr const char *value = "scores";
+  static constexpr const char *value = port::scores;
 };
 template <>
 struct port_name<logprob_sink> {
-  static constexpr const char *value = "logprobs";
+  static constexpr const char *value = port::logprobs;
 };
 template <>
 struct port_name<value_sink> {
-  static constexpr const char *value = "values";
+  static constexpr const char *value = port::values;
 };
 template <>
 struct port_name<sample_sink> {
-  static constexpr const char *value = "samples";
+  static constexpr const char *value = port::samples;
 };
 template <>
 struct port_name<weights_sink> {
-  static constexpr const char *value = "versions";
+  static constexpr const char *value = port::versions;
 };
 template <>
 struct port_name<loader_actor> {  // pulled by the ledger, not pushed
-  static constexpr const char *value = "examples";
+  static constexpr const char *value = port::examples;
 };
 
 template <class... Sinks>
@@ -65,8 +66,11 @@ struct node_plan {
   /// share one plan. An invalid pointer when nothing sends to it.
   std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
   /// What the actor does, without the actor, once verified. May be empty.
-  std::function<offline_part(preflight &)> offline;
-  /// Of the samples that it gives, if it gives any. Without them the samples of a kind named advantage.* have
+  std::function<offline_part(preflight &)> offline{};
+  /// The held-out evaluation that the actor makes of a model, once verified. Empty: it is no evaluator.
+  std::function<std::unique_ptr<evaluation>(preflight &, const std::shared_ptr<const transformer> &)>
+      evaluate{};
+  /// Of the samples that it gives, if it gives any. Without them those of an actor that joins figures have
   /// advantages, and others nothing.
   std::optional<sample_traits> samples{};
 };
@@ -77,8 +81,9 @@ struct actor_kind {
   std::string summary;
   kind_ports ports;
   bool placeable = false;  ///< may run on a node: its spawn goes through spawn_replicas()
-  std::function<node_plan(actor_config &)>
-      read;  ///< throws input_error; leaves the defaults in the config's node
+  /// Reads the actor's keys: leaves the defaults in the config's node, and in its facts what others may need
+  /// to know. Throws input_error.
+  std::function<node_plan(actor_config &)> read;
 };
 
 /// The kinds that topologies may name: a value, so that a program can have its own.
@@ -89,14 +94,20 @@ class registry {
   const actor_kind *find(const std::string &name) const;
   const std::map<std::string, actor_kind> &kinds() const { return kinds_; }
   kind_table ports() const;
+  /// What of each kind can be known without a tensor; reading an actor adds its plan to `plans`, which must
+  /// outlive the rows.
+  kind_rows rows(std::vector<node_plan> &plans) const;
   /// An order of consumption of one's own. Throws input_error when the name is taken.
   void add(order_row order);
-  const std::map<std::string, order_row> &orders() const { return orders_; }
+  const order_table &orders() const { return orders_; }
 
  private:
   std::map<std::string, actor_kind> kinds_;
-  std::map<std::string, order_row> orders_;
+  order_table orders_;
 };
+
+/// A kind whose keys `row` reads; `plan` is made of an actor whose keys have been read.
+actor_kind kind_of(const kind_row &row, std::function<node_plan(const actor_config &)> plan);
 
 /// Adds all kinds of this library.
 void register_builtin(registry &kinds);

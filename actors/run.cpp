@@ -47,7 +47,7 @@ std::map<std::string, std::filesystem::path> further_metrics(const preflight &pl
   for (const auto *learner : plan.learners())
     if (learner != &plan.learner()) files[learner->name] = paths.of(learner->name).metrics;
   for (const auto &actor : plan.graph().actors)
-    if (is_evaluator(actor)) files[actor.name] = evaluations_file(paths, actor.name);
+    if (is_evaluator(plan, actor)) files[actor.name] = evaluations_file(paths, actor.name);
   return files;
 }
 
@@ -122,10 +122,10 @@ nlohmann::json summarise(const preflight &plan, const run_paths &paths, const nl
   for (const auto &actor : plan.graph().actors) {
     const auto report = result.at("reports").find(actor.name);
     if (report == result.at("reports").end()) continue;
-    if (is_evaluator(actor)) {
+    if (is_evaluator(plan, actor)) {
       summary["eval"].update(*report);
       summary["eval_history"][actor.name] = read_by_version(evaluations_file(paths, actor.name));
-    } else if (actor.kind == "learner" && &actor != &plan.learner()) {
+    } else if (actor.facts.role == actor_role::learner && &actor != &plan.learner()) {
       summary["learners"][actor.name] = *report;
     } else {
       summary.update(*report);
@@ -194,7 +194,7 @@ void go_on(const run_paths &paths, const preflight &plan, const resume_point &re
     cut_metrics(paths.of(&learner == &resumed.history.learners.front() ? "" : learner.name).metrics,
                 learner.version);
   for (const auto &actor : plan.graph().actors)
-    if (is_evaluator(actor))
+    if (is_evaluator(plan, actor))
       cut_metrics(evaluations_file(paths, actor.name),
                   resumed.history.learner(evaluated_learner(plan, actor).name).version);
   for (int part = 1; std::filesystem::exists(paths.trace); ++part) {
@@ -205,7 +205,7 @@ void go_on(const run_paths &paths, const preflight &plan, const resume_point &re
 
 /// A learner's weights as the run begins or goes on.
 snapshot_ptr first_weights(preflight &plan, const actor_config &learner, const resume_point *resumed) {
-  const auto model = text_key(learner, "model");
+  const auto model = learner.facts.model;
   if (!resumed || !resumed->checkpoints.contains(learner.name))
     return std::make_shared<snapshot>(snapshot{0, plan.models().load(model), model, false});
   const auto read = load_checkpoint(resumed->checkpoints.at(learner.name));
@@ -220,7 +220,7 @@ ledger_paths make_paths(const preflight &plan, const resume_point *resumed) {
   ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_places())};
   for (const auto *learner : plan.learners()) {
     if (plan.in_step(*learner)) continue;
-    const auto model = text_key(*learner, "model");
+    const auto model = learner->facts.model;
     paths.model_of[learner->name] = model;
     paths.versions[model] = resumed ? resumed->history.learner(learner->name).version : 0;
   }
@@ -290,7 +290,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   std::map<std::string, snapshot_ptr> first;
   std::map<std::string, weights_actor> weights;
   for (const auto *learner : plan.learners()) {
-    const auto model = text_key(*learner, "model");
+    const auto model = learner->facts.model;
     first[model] = first_weights(plan, *learner, resumed);
   }
   unfinished_start start;

@@ -34,16 +34,11 @@ void add_folder(std::vector<run_input> &inputs, const std::string &what, const f
   for (const auto &file : files) add(inputs, what, file);
 }
 
-/// The files of a dataset: one name, several, or patterns.
+/// The files of a dataset: names and patterns.
 std::vector<fs::path> data_of(const actor_config &actor, const std::string &folder) {
-  const auto *value = actor.node.find("dataset");
-  if (value == nullptr) return {};
-  const auto *several = value->as_array();
-  std::vector<std::string> names;
-  for (const auto &name : several != nullptr ? *several : node::array{*value})
-    if (const auto *text = name.as_text()) names.push_back(*text);
+  if (actor.facts.datasets.empty()) return {};
   try {
-    return find_data_files(names, folder);
+    return find_data_files(actor.facts.datasets, folder);
   } catch (const input_error &) {
     return {};  // told with its place when the data are read
   }
@@ -70,7 +65,7 @@ std::vector<run_input> inputs_of(const topology &graph) {
   for (const auto &actor : graph.actors) {
     const auto what = "[actors." + actor.name + "] ";
     for (const auto &file : data_of(actor, graph.data.folder)) add(inputs, what + "dataset", file);
-    if (const auto chat = text_key(actor, "chat"); !chat.empty()) add(inputs, what + "chat", chat);
+    if (!actor.facts.chat.empty()) add(inputs, what + "chat", actor.facts.chat);
   }
   for (const auto &model : graph.models) add_model(inputs, model, graph.run.folder);
   return inputs;

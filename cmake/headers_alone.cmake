@@ -22,4 +22,5 @@ set_target_properties(headers_alone PROPERTIES UNITY_BUILD OFF)
 slipstream_warnings(headers_alone)
 target_compile_options(headers_alone PRIVATE -O0)
 target_compile_definitions(headers_alone PRIVATE SLIPSTREAM_SOURCE_DIR="" SLIPSTREAM_PROGRAM="")
-target_link_libraries(headers_alone PRIVATE slipstream_models slipstream_runtime slipstream_actors Catch2::Catch2)
+target_link_libraries(headers_alone PRIVATE slipstream_models slipstream_runtime slipstream_actors
+                                            slipstream_runtime_core slipstream_commands Catch2::Catch2)

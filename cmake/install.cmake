@@ -2,10 +2,13 @@
 # this one. The components are those of the Debian packages: program, library and development.
 include(CMakePackageConfigHelpers)
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
-set_target_properties(slipstream slipstream_program PROPERTIES
+set_target_properties(slipstream_core slipstream slipstream_program PROPERTIES
   INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" INSTALL_RPATH_USE_LINK_PATH ON)
+file(RELATIVE_PATH from_libexec /${CMAKE_INSTALL_LIBEXECDIR}/slipstream /${CMAKE_INSTALL_LIBDIR})
+set_target_properties(slipstream_compute PROPERTIES INSTALL_RPATH "$ORIGIN/${from_libexec}" INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS slipstream_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-install(TARGETS slipstream EXPORT slipstream_targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+install(TARGETS slipstream_compute RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/slipstream COMPONENT program)
+install(TARGETS slipstream_core slipstream EXPORT slipstream_targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         COMPONENT library NAMELINK_COMPONENT development)
 
 # Configurations, guides, and what the program says of itself.

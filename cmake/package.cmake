@@ -62,7 +62,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "runtime of instruction tuning and RLHF on actors - library
 ${slipstream_about}
 .
-This package holds the shared library.")
+This package holds the shared libraries.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
 # The build of OpenBLAS that shares LibTorch's threads; LibTorch itself is content with any BLAS.
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS libopenblas0-openmp)
@@ -93,5 +93,6 @@ configure_file(cmake/debian/copyright.in debian_copyright @ONLY)
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/debian/staged.cmake)
 set(CPACK_SLIPSTREAM_BUILD ${PROJECT_BINARY_DIR})
 set(CPACK_SLIPSTREAM_LIBDIR ${CMAKE_INSTALL_LIBDIR})
+set(CPACK_SLIPSTREAM_LIBEXECDIR ${CMAKE_INSTALL_LIBEXECDIR})
 set(CPACK_SLIPSTREAM_TORCH_FOLDER "${SLIPSTREAM_TORCH_FOLDER}")
 include(CPack)

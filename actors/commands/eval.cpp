@@ -1,48 +1,16 @@
-#include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
-#include <nlohmann/json.hpp>
-
-#include "actors/commands/commands.hpp"
-#include "actors/kinds/evaluator_plan.hpp"
-#include "models/error.hpp"
-#include "models/files/checkpoint.hpp"
-#include "runtime/run_folder/run_folder.hpp"
+#include "actors/commands/options.hpp"
+#include "actors/commands/rows.hpp"
 
 namespace slipstream {
 
-int eval_command(const topology_arguments &arguments, const std::filesystem::path &model) {
-  registry kinds;
-  register_builtin(kinds);
-  bool any = false;
-  for (auto &graph : read_topologies(arguments.files, arguments.overrides)) {
-    preflight plan(std::move(graph), kinds);
-    plan.verify();
-    const auto &run = plan.graph().run;
-    const auto newest = model.empty() ? resolve_model("run:" + run.name, run.folder) : model;
-    nlohmann::json result = {{"model", newest.string()}};
-    for (const auto &actor : plan.graph().actors) {
-      if (!is_evaluator(actor)) continue;
-      const auto &learner = evaluated_learner(plan, actor);
-      const bool main = &learner == &plan.learner();
-      const auto folder = main || !model.empty()
-                              ? newest
-                              : run_paths(plan.graph().run_folder()).of(learner.name).checkpoints / "last";
-      const auto wanted = plan.models().describe(text_key(learner, "model")).spec.labels;
-      const auto read = load_checkpoint(folder, wanted);
-      const auto weights = std::make_shared<const transformer>(read.network(run.numerics));
-      const auto work = begin_evaluation(plan, actor, weights);
-      while (work->step()) {
-      }
-      result["eval"].update(work->result());
-      any = true;
-    }
-    if (!any)
-      throw input_error(plan.graph().source.string() +
-                        ": error: there is no evaluator; add an actor of kind " +
-                        "\"evaluator.generation\" or \"evaluator.pairs\" that takes the learner");
-    fmt::print("{}\n", result.dump(2));
-  }
-  return 0;
+command eval_row() {
+  return row<eval_arguments>(
+      "eval", "the held-out evaluation of a topology", [](CLI::App &app, eval_arguments &arguments) {
+        add_topology_options(app, arguments);
+        app.add_option("--model", arguments.model, "checkpoint folder (default: the run's last checkpoint)");
+      });
 }
 
 }  // namespace slipstream

@@ -1,8 +1,9 @@
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include "actors/commands/commands.hpp"
+#include "actors/commands/rows.hpp"
 #include "models/error.hpp"
 #include "runtime/journal/history.hpp"
 #include "runtime/journal/story.hpp"
@@ -47,7 +48,17 @@ void print_totals(const json &totals) {
 
 }  // namespace
 
-int ledger_command(const ledger_arguments &arguments) {
+command ledger_row() {
+  return row<ledger_arguments>(
+      "ledger", "where a run's prompts are, by its journal", [](CLI::App &app, ledger_arguments &arguments) {
+        app.add_option("run", arguments.run, "run folder")->required();
+        app.add_option("--prompt", arguments.prompt, "the history of one prompt, by its id")
+            ->check(CLI::NonNegativeNumber);
+        app.add_flag("--json", arguments.json, "print JSON");
+      });
+}
+
+int execute(const ledger_arguments &arguments) {
   const auto journal = run_paths(arguments.run).journal;
   if (arguments.prompt >= 0) {
     const auto story = read_story(journal, static_cast<std::uint64_t>(arguments.prompt));

@@ -1,15 +1,16 @@
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "actors/commands/commands.hpp"
-#include "actors/commands/output.hpp"
+#include "actors/commands/rows.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
 #include "models/tokenizers/tokenizer.hpp"
+#include "runtime/plumbing/output.hpp"
 
 namespace slipstream {
 namespace {
@@ -46,7 +47,20 @@ json decoded(const tokenizer &text, const json &line, bool skip_special, const s
 
 }  // namespace
 
-int tokenize_command(const tokenize_arguments &arguments) {
+command tokenize_row() {
+  return row<tokenize_arguments>(
+      "tokenize", "turn texts into token ids, or back: JSON lines on standard input",
+      [](CLI::App &app, tokenize_arguments &arguments) {
+        app.add_option("--model", arguments.model, "folder with a tokenizer.json")->required();
+        auto *decode = app.add_flag("--decode", arguments.decode, "ids to text");
+        app.add_flag("--special", arguments.special,
+                     "add the special tokens that the model expects around a text")
+            ->excludes(decode);
+        app.add_flag("--skip-special", arguments.skip_special, "leave special tokens out")->needs(decode);
+      });
+}
+
+int execute(const tokenize_arguments &arguments) {
   const auto text = load_tokenizer(arguments.model);
   std::string line;
   for (std::size_t number = 1; std::getline(std::cin, line); ++number) {

@@ -1,16 +1,18 @@
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "actors/commands/commands.hpp"
+#include "actors/commands/rows.hpp"
 #include "models/error.hpp"
 #include "models/files/json.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "models/tokenizers/train.hpp"
 #include "runtime/data/file_pieces.hpp"
+#include "runtime/plumbing/output.hpp"
 #include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
@@ -78,7 +80,20 @@ void add_file(const fs::path &file, word_counts &counts, reporter &progress) {
 
 }  // namespace
 
-int tokenizer_train_command(const tokenizer_train_arguments &arguments) {
+command tokenizer_train_row() {
+  return row<tokenizer_train_arguments>(
+      "tokenizer train", "train a byte-level BPE tokenizer on files",
+      [](CLI::App &app, tokenizer_train_arguments &arguments) {
+        app.add_option("files", arguments.files, "text or JSON Lines (every string counts), also gzip")
+            ->required();
+        app.add_option("--vocab-size", arguments.vocab_size, "tokens, 259 or more")->required();
+        app.add_option("--to", arguments.to, "folder to write to (default: tokenizer)");
+        app.add_option("--style", arguments.style, "how words are cut: gpt2 (default), llama3 or qwen");
+      });
+}
+
+int execute(const tokenizer_train_arguments &arguments) {
+  results_are_files();
   const bpe_style style = find_bpe_style(arguments.style);
   if (arguments.vocab_size < static_cast<std::int64_t>(least_tokens))
     throw input_error(

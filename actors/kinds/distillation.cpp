@@ -3,14 +3,10 @@
 #include "actors/kinds/join_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/objectives/advantages.hpp"
+#include "runtime/kinds/distillation_keys.hpp"
 
 namespace slipstream {
 namespace {
-
-struct distillation_keys {
-  double coefficient = 1;
-  double clip = 2;
-};
 
 /// Of each answer, the mean over its tokens of teacher's minus sampler's log-probability: what is to grow.
 std::vector<double> agreement_with_teacher(const joined_group &joined) {
@@ -39,7 +35,7 @@ sample_group distilled_samples(const joined_group &joined, const distillation_ke
 void check_teachers(preflight &checks, const actor_config &self) {
   const auto &policy = checks.models().describe(checks.learned_model()).spec;
   for (const auto *giver : checks.givers(self)) {
-    if (giver->kind != "reference") continue;
+    if (giver->facts.role != actor_role::reference) continue;
     const auto &teacher = described_model(checks, *giver).spec;
     if (teacher.labels != 0)
       fail_at(giver->at, "[actors." + giver->name + "] teaches, but its model has a score head; name a " +
@@ -53,20 +49,9 @@ void check_teachers(preflight &checks, const actor_config &self) {
 
 }  // namespace
 
-void add_distillation_kind(registry &kinds) {
-  actor_kind kind;
-  kind.name = "advantage.on_policy_distillation";
-  kind.summary = "what a teacher's log-probability of every token is above the sampler's: arXiv:2306.13649";
-  kind.ports.accepts = ports<score_sink, logprob_sink>();
-  kind.ports.needs = ports<logprob_sink>();
-  kind.ports.gives = port_name<sample_sink>::value;
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    distillation_keys keys;
-    keys.coefficient = s.number("coefficient", keys.coefficient, 0);
-    keys.clip = s.number("clip", keys.clip, 0);
-    s.finish();
-    config.node = s.resolved();
+void add_distillation_kinds(registry &kinds) {
+  kinds.add(kind_of(distillation_row(), [](const actor_config &config) {
+    const auto keys = config.keys.get<distillation_keys>();
     const auto name = config.name;
     const auto finish = [keys](const joined_group &joined) { return distilled_samples(joined, keys); };
     node_plan plan;
@@ -84,8 +69,7 @@ void add_distillation_kind(registry &kinds) {
     };
     plan.samples.emplace().advantages = true;
     return plan;
-  };
-  kinds.add(std::move(kind));
+  }));
 }
 
 }  // namespace slipstream

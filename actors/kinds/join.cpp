@@ -4,35 +4,19 @@
 #include "actors/kinds/join_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/objectives/advantages.hpp"
+#include "runtime/kinds/joiner_keys.hpp"
 #include "runtime/learning/reinforce_pp.hpp"
 
 namespace slipstream {
-
-std::map<std::string, double> read_weights(settings &s, const actor_config &config) {
-  std::map<std::string, double> weights;
-  const auto *table = s.find("weights");
-  if (!table) return weights;
-  if (!table->as_table()) s.fail("weights", "weights is a table, such as { correct = 1.0 }");
-  settings entries(*table);
-  for (const auto &entry : *table->as_table()) {
-    const auto taken = std::any_of(config.takes.begin(), config.takes.end(),
-                                   [&](const auto &input) { return input.name == entry.key; });
-    if (!taken)
-      fail_at(entry.at,
-              "[actors." + config.name + "] weights names \"" + entry.key + "\", which is not in takes");
-    weights[entry.key] = entries.required_number(entry.key);
-  }
-  return weights;
-}
 
 join_setup make_join(spawn_context &context, const std::string &name,
                      const std::map<std::string, double> &weights) {
   join_setup setup;
   const auto &self = *context.plan.graph().find_actor(name);
   for (const auto *giver : context.plan.givers(self)) {
-    if (giver->kind == "reference")
+    if (giver->facts.role == actor_role::reference)
       setup.reference = true;
-    else if (giver->kind == "critic")
+    else if (giver->facts.role == actor_role::critic)
       setup.values = true;
     else
       setup.scorers.insert(giver->name);
@@ -52,12 +36,6 @@ join_setup make_join(spawn_context &context, const std::string &name,
 
 namespace {
 
-/// What becomes of groups whose answers are all alike. Where statistics of the batch follow, the key is of no
-/// use.
-std::string read_zero_groups(settings &s, const advantage_row &row) {
-  return row.over_batch ? "keep" : s.choice("zero_groups", {"skip", "keep", "refill"});
-}
-
 sample_traits traits_of(const advantage_row &row, bool keep_zero) {
   sample_traits traits;
   traits.advantages = true;
@@ -67,94 +45,72 @@ sample_traits traits_of(const advantage_row &row, bool keep_zero) {
   return traits;
 }
 
-actor_kind advantage_kind(const advantage_row &row) {
-  actor_kind kind;
-  kind.name = "advantage." + std::string(row.name);
-  kind.summary = "advantages from the rewards of a group: " + std::string(row.source);
-  kind.ports.accepts = ports<score_sink, logprob_sink>();
-  kind.ports.needs = ports<score_sink>();
-  kind.ports.gives = port_name<sample_sink>::value;
-  kind.read = [&row](actor_config &config) {
-    auto s = config.settings();
-    const auto weights = read_weights(s, config);
-    const auto zero_groups = read_zero_groups(s, row);
-    const bool refill = zero_groups == "refill";
-    const auto give_up_after = row.over_batch ? 0 : s.integer("give_up_after", 20, 0, 1'000'000);
-    s.finish();
-    config.node = s.resolved();
-    const auto name = config.name;
-    const auto finish = [&row, weights](const joined_group &joined) {
-      const auto rule = [&](const std::vector<double> &rewards) {
-        return row.of_scores ? group_advantages(row, joined.scores, weights) : group_advantages(row, rewards);
-      };
-      return advantage_samples(joined, combine_scores(joined, weights), rule);
+node_plan plan_advantage(const actor_config &config) {
+  const auto &keys = config.keys.get<advantage_keys>();
+  const auto &row = *keys.row;
+  const auto weights = keys.weights;
+  const auto give_up_after = keys.give_up_after;
+  const bool refill = keys.alike == alike_groups::refill;
+  const auto name = config.name;
+  const auto finish = [&row, weights](const joined_group &joined) {
+    const auto rule = [&](const std::vector<double> &rewards) {
+      return row.by_scorer ? group_advantages(row, joined.scores, weights) : group_advantages(row, rewards);
     };
-    node_plan plan;
-    plan.verify = [=, &row](preflight &checks) {
-      const auto &self = *checks.graph().find_actor(name);
-      if (checks.group() < row.smallest_group)
-        fail_at(self.kind_at, "[actors." + name + "] compares the answers to one prompt and needs group = " +
-                                  std::to_string(row.smallest_group) + " or more in [actors." +
-                                  checks.upstream(self, "sampler")->name + "], which has " +
-                                  std::to_string(checks.group()));
-    };
-    plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name, weights);
-      setup.finish = finish;
-      setup.dropped_most = give_up_after * context.plan.places();
-      if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
-      return context.own(name, spawn_join(context.system, std::move(setup)));
-    };
-    plan.offline = [=](preflight &) {
-      offline_part part;
-      part.samples = finish;
-      return part;
-    };
-    plan.samples = traits_of(row, zero_groups == "keep");
-    return plan;
+    return advantage_samples(joined, combine_scores(joined, weights), rule);
   };
-  return kind;
+  node_plan plan;
+  plan.verify = [=, &row](preflight &checks) {
+    const auto &self = *checks.graph().find_actor(name);
+    if (checks.group() < row.smallest_group)
+      fail_at(self.kind_at, "[actors." + name + "] compares the answers to one prompt and needs group = " +
+                                std::to_string(row.smallest_group) + " or more in [actors." +
+                                checks.upstream(self, actor_role::sampler)->name + "], which has " +
+                                std::to_string(checks.group()));
+  };
+  plan.spawn = [=](spawn_context &context) {
+    auto setup = make_join(context, name, weights);
+    setup.finish = finish;
+    setup.dropped_most = give_up_after * context.plan.places();
+    if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
+    return context.own(name, spawn_join(context.system, std::move(setup)));
+  };
+  plan.offline = [=](preflight &) {
+    offline_part part;
+    part.samples = finish;
+    return part;
+  };
+  plan.samples = traits_of(row, keys.alike == alike_groups::keep);
+  return plan;
 }
 
-actor_kind pairs_kind() {
-  actor_kind kind;
-  kind.name = "pairs";
-  kind.summary = "the best and the worst rated answer of a group, as a pair";
-  kind.ports.accepts = ports<score_sink>();
-  kind.ports.gives = port_name<sample_sink>::value;
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    const auto weights = read_weights(s, config);
-    const auto give_up_after = s.integer("give_up_after", 20, 0, 1'000'000);
-    s.finish();
-    config.node = s.resolved();
-    const auto name = config.name;
-    node_plan plan;
-    plan.verify = [=](preflight &checks) {
-      if (checks.group() < 2)
-        fail_at(
-            checks.graph().find_actor(name)->kind_at,
-            "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
-    };
-    plan.spawn = [=](spawn_context &context) {
-      auto setup = make_join(context, name, weights);
-      setup.dropped_most = give_up_after * context.plan.places();
-      setup.finish = [weights](const joined_group &joined) {
-        return pair_samples(joined, combine_scores(joined, weights));
-      };
-      return context.own(name, spawn_join(context.system, std::move(setup)));
-    };
-    plan.samples.emplace().pairs = true;
-    return plan;
+node_plan plan_pairs(const actor_config &config) {
+  const auto weights = config.keys.get<pairs_keys>().weights;
+  const auto give_up_after = config.keys.get<pairs_keys>().give_up_after;
+  const auto name = config.name;
+  node_plan plan;
+  plan.verify = [=](preflight &checks) {
+    if (checks.group() < 2)
+      fail_at(
+          checks.graph().find_actor(name)->kind_at,
+          "[actors." + name + "] compares the answers to one prompt: the sampler needs group = 2 or more");
   };
-  return kind;
+  plan.spawn = [=](spawn_context &context) {
+    auto setup = make_join(context, name, weights);
+    setup.dropped_most = give_up_after * context.plan.places();
+    setup.finish = [weights](const joined_group &joined) {
+      return pair_samples(joined, combine_scores(joined, weights));
+    };
+    return context.own(name, spawn_join(context.system, std::move(setup)));
+  };
+  plan.samples.emplace().pairs = true;
+  return plan;
 }
 
 }  // namespace
 
 void add_join_kinds(registry &kinds) {
-  for (const auto &row : advantage_rows()) kinds.add(advantage_kind(row));
-  kinds.add(pairs_kind());
+  for (const auto &row : advantage_rows_of_table()) kinds.add(kind_of(row, plan_advantage));
+  kinds.add(kind_of(pairs_row(), plan_pairs));
 }
 
 }  // namespace slipstream

@@ -8,9 +8,6 @@
 
 namespace slipstream {
 
-/// `weights` = { correct = 1.0, length = -0.1 }: how much each scorer counts.
-std::map<std::string, double> read_weights(settings &s, const actor_config &config);
-
 /// What the kinds that join a group's figures share: who must answer, and who takes the samples.
 join_setup make_join(spawn_context &context, const std::string &name,
                      const std::map<std::string, double> &weights);

@@ -5,93 +5,16 @@
 
 #include "actors/buffer.hpp"
 #include "actors/context.hpp"
-#include "actors/kinds/correction_keys.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "actors/kinds/ranks.hpp"
 #include "models/network/place.hpp"
 #include "models/objectives/rows.hpp"
+#include "runtime/kinds/learner_keys.hpp"
 #include "runtime/learning/checkpoints.hpp"
-#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
-
-const objective_row &read_objective(settings &s) {
-  const auto name = s.required_text("loss");
-  std::vector<std::string> known;
-  for (const auto &row : objective_rows()) {
-    if (row.name == name) return row;
-    known.emplace_back(row.name);
-  }
-  s.fail("loss", "loss = \"" + name + "\" is not a loss." + did_you_mean(name, known) + " There are " +
-                     listed(known));
-}
-
-objective_options read_loss(settings &s, const objective_row &row) {
-  auto loss = row.defaults;
-  loss.aggregate = parse_aggregation(
-      s.choice("aggregation", {std::string(to_string(loss.aggregate)), "token_mean", "seq_mean_token_mean",
-                               "seq_mean_token_sum", "seq_mean_token_sum_norm"}));
-  loss.horizon = s.number("horizon", loss.horizon, 0);
-  if (loss.aggregate == aggregation::seq_mean_token_sum_norm && loss.horizon <= 0)
-    s.fail("horizon",
-           "aggregation = \"seq_mean_token_sum_norm\" divides by horizon; write horizon = the sampler's " +
-               std::string("max_new_tokens"));
-  loss.clip.low = s.number("eps_low", loss.clip.low, 0);
-  loss.clip.high = s.number("eps_high", loss.clip.high, 0);
-  loss.dual_clip = s.number("dual_clip", loss.dual_clip, 1);
-  loss.weights.cap = parse_weight_cap(
-      s.choice("weight_cap", {std::string(to_string(loss.weights.cap)), "none", "truncate", "mask"}));
-  loss.weights.low = s.number("weight_low", loss.weights.low, 0);
-  loss.weights.high = s.number("weight_high", loss.weights.high, 0);
-  loss.kl_coefficient = s.number("kl", loss.kl_coefficient, 0);
-  loss.kl = parse_kl_estimator(s.choice("kl_estimator", {"k3", "k1", "k2", "k3_through"}));
-  loss.entropy_coefficient = s.number("entropy", loss.entropy_coefficient, 0);
-  loss.beta = s.number("beta", loss.beta, 0);
-  loss.label_smoothing = s.number("label_smoothing", loss.label_smoothing, 0, 0.5);
-  loss.centring = s.number("centring", loss.centring, 0);
-  loss.value_clip = s.number("value_clip", loss.value_clip, 0);
-  return loss;
-}
-
-struct learner_keys {
-  trainer_options training;
-  std::int64_t warmup = 0;  ///< updates
-  std::int64_t threads = 1;
-  bool i_know = false;
-};
-
-learner_keys read_learner_keys(settings &s) {
-  constexpr std::int64_t most = 1'000'000'000;
-  learner_keys keys;
-  auto &training = keys.training;
-  s.required_text("model");
-  training.objective = &read_objective(s);
-  training.loss = read_loss(s, *training.objective);
-  read_corrections(s, training);
-  s.text("reference", "");
-  training.rate.rate = s.required_number("learning_rate", 0);
-  training.rate.shape = parse_schedule_shape(s.choice("decay", {"cosine", "linear", "constant"}));
-  keys.warmup = s.integer("warmup", 0, 0, most);
-  training.sft_weight = s.number("sft_weight", 0, 0);
-  training.sft_batch = s.integer("sft_batch", 32, 1, most);
-  training.start_after = s.integer("start_after", 0, 0, most);
-  training.rate.final_ratio = s.number("final_ratio", 0.1, 0, 1);
-  training.optimizer.beta1 = s.number("beta1", 0.9, 0, 1);
-  training.optimizer.beta2 = s.number("beta2", 0.95, 0, 1);
-  training.optimizer.weight_decay = s.number("weight_decay", 0.0, 0);
-  training.max_grad_norm = s.number("max_grad_norm", 1.0, 0);
-  training.micro_batch = s.integer("micro_batch", 32, 1, most);
-  training.mini_batches = s.integer("mini_batches", 1, 1, most);
-  training.epochs = s.integer("epochs", 1, 1, most);
-  keys.threads = training.threads = s.integer("threads", 1, 1, 1024);
-  training.replicas = s.integer("replicas", 1, 1, 64);
-  training.zero = s.integer("zero", 0, 0, 3);
-  training.patience = std::chrono::seconds(s.integer("rank_timeout", 60, 1, 86400));
-  keys.i_know = s.flag("i_know", false);
-  return keys;
-}
 
 /// The first loss that is so, as a mend names it.
 template <class Is>
@@ -132,8 +55,8 @@ struct loss_complaint {
 
 /// The samples that come down the graph must be such as the loss takes.
 void check_samples(preflight &checks, const actor_config &self, const learner_keys &keys) {
-  const auto &row = *keys.training.objective;
-  const auto needs = needs_of(row, keys.training.loss);
+  const auto &row = *keys.objective;
+  const auto needs = needs_of(row, keys.loss);
   const auto *giver = checks.givers(self).front();
   const auto samples = samples_of(checks, *giver);
   const loss_complaint said{self, row};
@@ -160,31 +83,31 @@ void check_samples(preflight &checks, const actor_config &self, const learner_ke
 
 /// So must the models that it computes with.
 void check_models(preflight &checks, const actor_config &self, const learner_keys &keys) {
-  const auto &row = *keys.training.objective;
-  const auto needs = needs_of(row, keys.training.loss);
+  const auto &row = *keys.objective;
+  const auto needs = needs_of(row, keys.loss);
   const auto *giver = checks.givers(self).front();
   const loss_complaint said{self, row};
-  const auto reference = text_key(self, "reference");
+  const auto &reference = keys.reference;
   if (!reference.empty()) check_reference(checks, self, reference, needs.reference);
   if (row.kind == input_kind::preference_pairs && reference.empty())
     said("compares with a reference; write reference = \"NAME\", a model of [models] that stays as it is");
-  const bool comes_down = samples_of(checks, *giver).advantages && checks.upstream(self, "reference");
+  const bool comes_down =
+      samples_of(checks, *giver).advantages && checks.upstream(self, actor_role::reference);
   if (needs.reference && reference.empty() && !comes_down)
-    said("with kl = " + std::to_string(keys.training.loss.kl_coefficient) +
+    said("with kl = " + std::to_string(keys.loss.kl_coefficient) +
          " needs a reference; add an actor of kind \"reference\" and name it in takes of \"" + giver->name +
          "\"");
-  const bool head =
-      row.kind == input_kind::values || row.kind == input_kind::score_pairs || row.kind == input_kind::scores;
+  const bool head = trains_head(row);
   const auto labels = described_model(checks, self).spec.labels;
   if (head != (labels == 1))
-    said(head ? "trains a score head; write head = \"score\" in [models." + text_key(self, "model") + "]"
-              : "trains a language model, but [models." + text_key(self, "model") + "] has a score head");
+    said(head ? "trains a score head; write head = \"score\" in [models." + keys.model + "]"
+              : "trains a language model, but [models." + keys.model + "] has a score head");
 }
 
 /// Demonstrations beside the samples are of use to a policy.
 void check_demonstrations(preflight &checks, const actor_config &self, const learner_keys &keys) {
   const auto *loader = checks.demonstrations(self);
-  const auto &training = keys.training;
+  const auto &training = keys;
   if (loader && training.objective->kind != input_kind::tokens)
     fail_at(self.takes[1].at, "[actors." + self.name + "] loss = \"" + std::string(training.objective->name) +
                                   "\" trains no language model, so that demonstrations from \"" +
@@ -206,7 +129,7 @@ void check_demonstrations(preflight &checks, const actor_config &self, const lea
 
 /// A critic of returns that the newest policy has must see every version of it.
 void check_target(preflight &checks, const actor_config &self, const learner_keys &keys) {
-  if (keys.training.objective->kind != input_kind::values ||
+  if (keys.objective->kind != input_kind::values ||
       !samples_of(checks, *checks.givers(self).front()).of_newest_policy)
     return;
   const auto &every = checks.rules().publish_every;
@@ -217,7 +140,7 @@ void check_target(preflight &checks, const actor_config &self, const learner_key
 }
 
 void check_schedule(preflight &checks, const actor_config &self, const learner_keys &keys) {
-  const auto &row = *keys.training.objective;
+  const auto &row = *keys.objective;
   const auto &schedule = checks.graph().schedule;
   const auto group = checks.group();
   if (schedule.batch % group != 0)
@@ -229,13 +152,13 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
   if (rolls_back && checks.graph().run.checkpoint_every == 0)
     fail_at(schedule.place("brakes"),
             "[schedule] a brake rolls back to the newest checkpoint; set checkpoint_every in [run]");
-  if (schedule.batch / group < keys.training.mini_batches)
-    fail_at(self.at,
-            "[actors." + self.name + "] mini_batches = " + std::to_string(keys.training.mini_batches) +
-                " cannot be cut from a batch of " + std::to_string(schedule.batch / group) + " groups");
-  if (keys.training.start_after >= checks.graph().run.updates)
+  if (schedule.batch / group < keys.mini_batches)
+    fail_at(self.at, "[actors." + self.name + "] mini_batches = " + std::to_string(keys.mini_batches) +
+                         " cannot be cut from a batch of " + std::to_string(schedule.batch / group) +
+                         " groups");
+  if (keys.start_after >= checks.graph().run.updates)
     fail_at(self.node.find("start_after")->at,
-            "[actors." + self.name + "] start_after = " + std::to_string(keys.training.start_after) +
+            "[actors." + self.name + "] start_after = " + std::to_string(keys.start_after) +
                 " leaves none of the run's " + std::to_string(checks.graph().run.updates) +
                 " updates to train in; lower it");
   if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.kind == input_kind::tokens &&
@@ -252,11 +175,36 @@ std::string initial_device(const actor_config &self, const trainer_options &trai
   return training.zero == 3 ? "cpu" : self.device;
 }
 
+trainer_options options_of(const learner_keys &keys) {
+  trainer_options training;
+  training.objective = keys.objective;
+  training.loss = keys.loss;
+  training.interpolate = keys.interpolate;
+  training.ess_scaling = keys.ess_scaling;
+  training.ess_base = keys.ess_base;
+  training.kl_target = keys.kl_target;
+  training.kl_gain = keys.kl_gain;
+  training.rate = keys.rate;
+  training.optimizer = keys.optimizer;
+  training.max_grad_norm = keys.max_grad_norm;
+  training.sft_weight = keys.sft_weight;
+  training.sft_batch = keys.sft_batch;
+  training.start_after = keys.start_after;
+  training.micro_batch = keys.micro_batch;
+  training.mini_batches = keys.mini_batches;
+  training.epochs = keys.epochs;
+  training.threads = keys.threads;
+  training.replicas = keys.replicas;
+  training.zero = keys.zero;
+  training.patience = std::chrono::seconds(keys.rank_timeout);
+  return training;
+}
+
 trainer_options finished_options(preflight &plan, const actor_config &self, const learner_keys &keys) {
-  auto training = keys.training;
+  auto training = options_of(keys);
   const auto steps = training.mini_batches * training.epochs;
   training.rate.warmup = keys.warmup * steps;
-  training.rate.total = (plan.graph().run.updates - keys.training.start_after) * steps;
+  training.rate.total = (plan.graph().run.updates - keys.start_after) * steps;
   if (!plan.demonstrations(self)) training.sft_batch = 0;
   training.in_step = plan.in_step(self);
   const auto samples = samples_of(plan, *plan.givers(self).front());
@@ -267,15 +215,14 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   for (const auto &[model, bound] : training.model_bounds)
     if (const auto *learner = plan.learner_of(model); !learner || plan.in_step(*learner))
       training.models_in_step.insert(model);  // a refreshed reference has the policy's own versions
-  if (const auto *sampler = plan.upstream(self, "sampler"))
-    training.temperature = number_key(*sampler, "temperature", 1.0);
+  if (const auto *sampler = plan.upstream(self, actor_role::sampler))
+    training.temperature = sampler->facts.temperature;
   if (training.in_step) training.staleness_bound = plan.staleness_bound();
   const auto &rules = plan.rules();
   if (training.in_step && rules.lag == lag_rule::exactly && plan.samples_own_policy())
     training.exact_lag = plan.contract().lead.first;
   if (&self == &plan.learner()) training.brakes = rules.brakes;
-  const auto reference = text_key(self, "reference");
-  if (!reference.empty())
+  if (const auto &reference = keys.reference; !reference.empty())
     training.reference =
         place(plan.models().load(reference), initial_device(self, training), plan.graph().run.numerics);
   training.keep_every = plan.graph().run.checkpoint_every;
@@ -323,7 +270,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   if (!context.only.empty()) return spawn_placed_rank(context, self, options);
   place_ranks(context, self, options);
   learner_setup setup;
-  setup.model = text_key(self, "model");
+  setup.model = keys.model;
   setup.initial =
       place(context.first.at(setup.model)->model, initial_device(self, options), graph.run.numerics);
   options.device = self.device;
@@ -367,8 +314,7 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
 }  // namespace
 
 trainer_options learner_options(preflight &plan, const actor_config &self) {
-  auto s = self.settings();
-  return finished_options(plan, self, read_learner_keys(s));
+  return finished_options(plan, self, self.keys.get<learner_keys>());
 }
 
 trainer_options learner_options(preflight &plan) {
@@ -382,19 +328,9 @@ std::set<std::string> in_lockstep(const preflight &plan) {
   return names.size() > 1 ? names : std::set<std::string>{};
 }
 
-void add_learner_kind(registry &kinds) {
-  actor_kind kind;
-  kind.name = "learner";
-  kind.summary = "trains a model by a loss and publishes its versions";
-  kind.ports.accepts = ports<sample_sink, loader_actor>();
-  kind.ports.gives = port_name<weights_sink>::value;
-  kind.ports.may_end_here = true;
-  kind.placeable = true;  // its ranks are
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    const auto keys = read_learner_keys(s);
-    s.finish();
-    config.node = s.resolved();
+void add_learner_kinds(registry &kinds) {
+  kinds.add(kind_of(learner_row(), [](const actor_config &config) {
+    const auto keys = config.keys.get<learner_keys>();
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=](preflight &checks) {
@@ -404,12 +340,11 @@ void add_learner_kind(registry &kinds) {
       check_target(checks, self, keys);
       check_demonstrations(checks, self, keys);
       check_schedule(checks, self, keys);
-      check_ranks(checks, self, keys.training);
+      check_ranks(checks, self, options_of(keys));
     };
     plan.spawn = [=](spawn_context &context) { return spawn_parts(context, name, keys); };
     return plan;
-  };
-  kinds.add(std::move(kind));
+  }));
 }
 
 }  // namespace slipstream

@@ -3,27 +3,14 @@
 #include <set>
 
 #include "actors/context.hpp"
-#include "actors/kinds/dataset_keys.hpp"
+#include "actors/kinds/datasets.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "models/error.hpp"
+#include "runtime/kinds/loader_keys.hpp"
 #include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
-
-struct loader_keys {
-  dataset_keys data;
-  bool shuffle = true;
-  too_long long_lines = too_long::error;
-};
-
-loader_keys read_loader_keys(settings &s) {
-  loader_keys keys;
-  keys.data = read_dataset_keys(s);
-  keys.shuffle = s.flag("shuffle", true);
-  keys.long_lines = read_too_long(s);
-  return keys;
-}
 
 row_format format_for(bool sampled, example_form form) {
   if (sampled) return row_format::prompts;
@@ -72,9 +59,8 @@ void check_lengths(checked_data &all, too_long rule, std::int64_t context, prefl
 /// A scorer downstream that compares answers with the line's, or null.
 const actor_config *comparing_scorer(const preflight &checks, const actor_config &loader) {
   for (const auto &actor : checks.graph().actors) {
-    const bool compares = actor.kind == "scorer.exact_match" || actor.kind == "scorer.edit_similarity" ||
-                          actor.kind == "scorer.countdown";
-    const auto *sampler = compares ? checks.upstream(actor, "sampler") : nullptr;
+    const auto *sampler =
+        actor.facts.compares_answers ? checks.upstream(actor, actor_role::sampler) : nullptr;
     if (sampler && sampler->takes.front().name == loader.name) return &actor;
   }
   return nullptr;
@@ -95,8 +81,8 @@ void check_answers(const checked_data &all, const preflight &checks, const actor
 void check_line_teachers(const checked_data &all, const preflight &checks, const actor_config &self) {
   std::set<std::string> teachers;
   for (const auto &actor : checks.graph().actors)
-    if (const auto teaches = text_key(actor, "teaches"); !teaches.empty()) {
-      const auto *sampler = checks.upstream(actor, "sampler");
+    if (const auto &teaches = actor.facts.teaches; !teaches.empty()) {
+      const auto *sampler = checks.upstream(actor, actor_role::sampler);
       if (sampler && sampler->takes.front().name == self.name) teachers.insert(teaches);
     }
   for (const auto &row : all.data.rows)
@@ -112,14 +98,15 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   const auto takers = checks.takers(self.name);
   const auto *taker = takers.front();
   checked_data result;
-  result.sampled = taker->kind == "sampler";
+  const auto samples = [](const actor_config &actor) { return actor.facts.role == actor_role::sampler; };
+  result.sampled = samples(*taker);
   result.truncate = keys.long_lines == too_long::truncate;
   const auto form = [&](const actor_config &learner) {  // what stands beside the samples are demonstrations
-    return learner.takes.front().name == self.name ? form_for(learner) : example_form::demonstration;
+    return learner.takes.front().name == self.name ? learner.facts.lines : example_form::demonstration;
   };
   if (!result.sampled) result.form = form(*taker);
   for (const auto *other : takers)
-    if ((other->kind == "sampler") != result.sampled || (!result.sampled && form(*other) != result.form))
+    if (samples(*other) != result.sampled || (!result.sampled && form(*other) != result.form))
       fail_at(other->at, "[actors." + other->name + "] needs other lines than [actors." + taker->name +
                              "], and both take from \"" + self.name + "\"; make two runs of them");
   result.data = read_dataset(checks, keys.data);
@@ -133,7 +120,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
   result.style = style_for(checks, model, keys.data, result.data);
   const auto context = model.spec.max_positions;
   result.limit = context;
-  if (result.sampled) result.limit -= static_cast<std::int64_t>(number_key(*taker, "max_new_tokens", 16));
+  if (result.sampled) result.limit -= taker->facts.max_new_tokens;
   check_lengths(result, keys.long_lines, context, checks, self);
   if (result.sampled) {
     check_answers(result, checks, self);
@@ -144,16 +131,9 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
 
 }  // namespace
 
-void add_loader_kind(registry &kinds) {
-  actor_kind kind;
-  kind.name = "loader";
-  kind.summary = "draws rows of a JSON dataset in a shuffled order";
-  kind.ports.gives = port_name<loader_actor>::value;
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    const auto keys = read_loader_keys(s);
-    s.finish();
-    config.node = s.resolved();
+void add_loader_kinds(registry &kinds) {
+  kinds.add(kind_of(loader_row(), [](const actor_config &config) {
+    const auto keys = config.keys.get<loader_keys>();
     auto checked = std::make_shared<checked_data>();
     const auto name = config.name;
     node_plan plan;
@@ -188,8 +168,7 @@ void add_loader_kind(registry &kinds) {
       return part;
     };
     return plan;
-  };
-  kinds.add(std::move(kind));
+  }));
 }
 
 }  // namespace slipstream

@@ -179,7 +179,7 @@ caf::strong_actor_ptr spawn_placed_rank(spawn_context &context, const actor_conf
     setup.recorder = context.services.recorder;
     setup.options = training;
     setup.options.tunnel = context.tunnel;
-    setup.initial = context.plan.models().load(initial_stream(text_key(self, "model")));
+    setup.initial = context.plan.models().load(initial_stream(self.facts.model));
     setup.rank = part.index;
     setup.device = rank_device(self.device, part.before);
     return context.own(part.label, spawn_rank(context.system, std::move(setup)));

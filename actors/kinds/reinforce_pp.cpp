@@ -1,4 +1,4 @@
-#include "runtime/learning/reinforce_pp.hpp"
+#include "runtime/kinds/reinforce_pp_keys.hpp"
 
 #include <algorithm>
 
@@ -7,21 +7,10 @@
 
 namespace slipstream {
 
-void add_reinforce_pp_kind(registry &kinds) {
-  actor_kind kind;
-  kind.name = "advantage.reinforce_pp";
-  kind.summary = "every token's return to go, whitened over the batch: arXiv:2501.03262";
-  kind.ports.accepts = ports<score_sink, logprob_sink>();
-  kind.ports.needs = ports<score_sink>();
-  kind.ports.gives = port_name<sample_sink>::value;
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    reinforce_pp_options options;
-    options.gamma = s.number("gamma", options.gamma, 0, 1);
-    options.kl_in_reward = s.number("kl_in_reward", 0, 0);
-    const auto weights = read_weights(s, config);
-    s.finish();
-    config.node = s.resolved();
+void add_reinforce_pp_kinds(registry &kinds) {
+  kinds.add(kind_of(reinforce_pp_row(), [](const actor_config &config) {
+    const auto options = config.keys.get<reinforce_pp_keys>().options;
+    const auto weights = config.keys.get<reinforce_pp_keys>().weights;
     const auto name = config.name;
     const auto finish = [=](const joined_group &joined) {
       return reinforce_pp_samples(joined, combine_scores(joined, weights), options);
@@ -30,8 +19,9 @@ void add_reinforce_pp_kind(registry &kinds) {
     plan.verify = [=](preflight &checks) {
       const auto &self = *checks.graph().find_actor(name);
       const auto givers = checks.givers(self);
-      const bool reference = std::any_of(givers.begin(), givers.end(),
-                                         [](const auto *giver) { return giver->kind == "reference"; });
+      const bool reference = std::any_of(givers.begin(), givers.end(), [](const auto *giver) {
+        return giver->facts.role == actor_role::reference;
+      });
       if (options.kl_in_reward > 0 && !reference)
         fail_at(self.node.find("kl_in_reward")->at,
                 "[actors." + name + "] kl_in_reward needs a reference; add an actor of kind \"reference\" " +
@@ -51,8 +41,7 @@ void add_reinforce_pp_kind(registry &kinds) {
     traits.advantages = true;
     traits.transforms = {normalised_advantages(statistics_scope::tokens, whitening)};
     return plan;
-  };
-  kinds.add(std::move(kind));
+  }));
 }
 
 }  // namespace slipstream

@@ -13,7 +13,7 @@ namespace {
 /// The replica itself where it runs here; nothing where another process has it.
 template <class Here, class Elsewhere>
 void each_replica(const spawn_context &context, const actor_config &self, Here here, Elsewhere elsewhere) {
-  for (std::int64_t i = 0; i < replica_count(self); ++i) {
+  for (std::int64_t i = 0; i < self.facts.replicas; ++i) {
     const auto label = replica_label(self, i), node = replica_node(self, i);
     if (!context.only.empty() ? label == context.only : node.empty())
       here(i, label);
@@ -69,7 +69,7 @@ void spawn_samplers(spawn_context &context, const actor_config &self, const samp
         setup.ledger = context.ledger;
         setup.sinks = context.sinks<rollout_sink>(self.name);
         if (context.plan.graph().chaos.delay_weights_ms == 0)
-          setup.weights = context.weights_of(text_key(self, "model"));
+          setup.weights = context.weights_of(self.facts.model);
         place(context, self, setup);
       });
 }
@@ -77,7 +77,7 @@ void spawn_samplers(spawn_context &context, const actor_config &self, const samp
 caf::strong_actor_ptr spawn_judges(spawn_context &context, const actor_config &self, const std::string &port,
                                    const judge_spawner &here) {
   const auto sinks = sinks_of(context, self.name, port);
-  const bool alone = self.nodes.empty() && replica_count(self) == 1;
+  const bool alone = self.nodes.empty() && self.facts.replicas == 1;
   if (alone) return here(self.name, sinks);
   caf::strong_actor_ptr inbox;
   if (!context.only.empty()) {

@@ -1,38 +1,23 @@
 #include "actors/sampler.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "actors/context.hpp"
 #include "actors/kinds/kinds.hpp"
 #include "actors/kinds/replicas.hpp"
 #include "models/network/place.hpp"
+#include "runtime/kinds/sampler_keys.hpp"
 
 namespace slipstream {
 namespace {
 
-struct sampler_keys {
-  std::int64_t threads = 1, group = 1, slots = 64;
+generation_request request_of(const sampler_keys &keys) {
   generation_request request;
-};
-
-sampler_keys read_sampler_keys(settings &s) {
-  sampler_keys keys;
-  s.required_text("model");
-  keys.group = s.integer("group", 1, 1, 4096);
-  keys.request.samples = keys.group;
-  constexpr std::int64_t most = std::int64_t{1} << 24;  // no model's context is longer
-  keys.request.max_new_tokens = s.integer("max_new_tokens", 16, 1, most);
-  keys.request.min_new_tokens = s.integer("min_new_tokens", 0, 0, most);
-  if (keys.request.min_new_tokens > keys.request.max_new_tokens)
-    s.fail("min_new_tokens", fmt::format("min_new_tokens = {} is above max_new_tokens = {}; lower it",
-                                         keys.request.min_new_tokens, keys.request.max_new_tokens));
-  keys.request.sampling.temperature = s.number("temperature", 1.0, 1e-3, 100.0);
-  keys.slots = s.integer("slots", 64, 1, 65536);
-  s.integer("replicas", 1, 1, 1024);
-  keys.threads = s.integer("threads", 1, 1, 1024);
-  return keys;
+  request.samples = keys.group;
+  request.max_new_tokens = keys.max_new_tokens;
+  request.min_new_tokens = keys.min_new_tokens;
+  request.sampling.temperature = keys.temperature;
+  return request;
 }
 
 weight_change change_of(new_weights rule) {
@@ -50,9 +35,9 @@ weight_change change_of(new_weights rule) {
 offline_part offline(preflight &checks, const actor_config &self, const sampler_keys &keys) {
   auto how = std::make_shared<offline_sampler>();
   how->engine.slots = keys.slots;
-  how->request = keys.request;
+  how->request = request_of(keys);
   how->device = self.device;
-  how->text = checks.models().describe(text_key(self, "model")).text;
+  how->text = checks.models().describe(keys.model).text;
   offline_part part;
   part.sampler = how;
   return part;
@@ -61,11 +46,11 @@ offline_part offline(preflight &checks, const actor_config &self, const sampler_
 sampler_setup make_setup(spawn_context &context, const actor_config &self, const sampler_keys &keys) {
   auto &checks = context.plan;
   const auto &graph = checks.graph();
-  const auto name = text_key(self, "model");
+  const auto &name = keys.model;
   sampler_setup setup;
   setup.engine.slots = keys.slots;
   setup.engine.on_new_weights = change_of(graph.schedule.on_new_weights);
-  setup.request = keys.request;
+  setup.request = request_of(keys);
   setup.request.seed = graph.run.seed;
   setup.mode = graph.run.numerics;
   setup.device = self.device;
@@ -84,18 +69,9 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
 
 }  // namespace
 
-void add_sampler_kind(registry &kinds) {
-  actor_kind kind;
-  kind.name = "sampler";
-  kind.summary = "draws answers to prompts from a model, batching continuously";
-  kind.ports.accepts = ports<loader_actor>();
-  kind.ports.gives = port_name<rollout_sink>::value;
-  kind.placeable = true;
-  kind.read = [](actor_config &config) {
-    auto s = config.settings();
-    const auto keys = read_sampler_keys(s);
-    s.finish();
-    config.node = s.resolved();
+void add_sampler_kinds(registry &kinds) {
+  kinds.add(kind_of(sampler_row(), [](const actor_config &config) {
+    const auto keys = config.keys.get<sampler_keys>();
     const auto name = config.name;
     node_plan plan;
     plan.verify = [=](preflight &checks) { described_model(checks, *checks.graph().find_actor(name)); };
@@ -111,8 +87,7 @@ void add_sampler_kind(registry &kinds) {
     };
     plan.offline = [=](preflight &checks) { return offline(checks, *checks.graph().find_actor(name), keys); };
     return plan;
-  };
-  kinds.add(std::move(kind));
+  }));
 }
 
 }  // namespace slipstream

@@ -39,9 +39,8 @@ std::vector<const actor_config *> placed_actors(const preflight &plan) {
   return placed;
 }
 
-/// Scorers by rule have no model.
-std::string model_of(const actor_config &actor) {
-  return text_key(actor, "model");
+bool learns(const actor_config &actor) {
+  return actor.facts.role == actor_role::learner;
 }
 
 shipped_model ship(preflight &plan, const std::string &name) {
@@ -55,13 +54,12 @@ shipped_model ship(preflight &plan, const std::string &name) {
 /// itself.
 std::vector<shipped_model> ship_all(preflight &plan, const actor_config &actor) {
   std::vector<shipped_model> models;
-  if (const auto name = model_of(actor); !name.empty()) {
+  if (const auto &name = actor.facts.model; !name.empty()) {
     auto &model = models.emplace_back(ship(plan, name));
-    if (actor.kind == "learner") model.name = initial_stream(name);
+    if (learns(actor)) model.name = initial_stream(name);
     model.moves = followed_learner(plan, actor) != nullptr;
   }
-  if (const auto name = text_key(actor, "reference"); actor.kind == "learner" && !name.empty())
-    models.push_back(ship(plan, name));
+  if (const auto &name = actor.facts.reference; !name.empty()) models.push_back(ship(plan, name));
   return models;
 }
 
@@ -99,10 +97,10 @@ void publish_fixed(preflight &plan, const std::map<std::string, snapshot_ptr> &f
     if (!moves) server.publish({stream, 0, to_publish(model.trainable()), true});
   };
   for (const auto *actor : placed_actors(plan)) {
-    const auto name = model_of(*actor);
-    if (actor->kind == "learner") {
+    const auto &name = actor->facts.model;
+    if (learns(*actor)) {
       publish(initial_stream(name), *first.at(name)->model, false);
-      if (const auto other = text_key(*actor, "reference"); !other.empty())
+      if (const auto &other = actor->facts.reference; !other.empty())
         publish(other, *plan.models().load(other), false);
     } else if (!name.empty()) {
       const bool moves = followed_learner(plan, *actor) != nullptr;
@@ -114,7 +112,7 @@ void publish_fixed(preflight &plan, const std::map<std::string, snapshot_ptr> &f
 std::vector<std::string> followed_models(const preflight &plan) {
   std::set<std::string> names;
   for (const auto *actor : placed_actors(plan))
-    if (followed_learner(plan, *actor)) names.insert(model_of(*actor));
+    if (followed_learner(plan, *actor)) names.insert(actor->facts.model);
   return {names.begin(), names.end()};
 }
 

@@ -40,6 +40,6 @@ if(EXISTS ${root}/share/man/man1/slipstream.1)  # not in a cross build, which ca
 endif()
 
 file(GLOB libraries ${CPACK_TEMPORARY_DIRECTORY}/library/usr/${CPACK_SLIPSTREAM_LIBDIR}/*.so.*.*)
-foreach(file ${root}/bin/slipstream ${libraries})
+foreach(file ${root}/bin/slipstream ${root}/${CPACK_SLIPSTREAM_LIBEXECDIR}/slipstream/slipstream-compute ${libraries})
   file(RPATH_REMOVE FILE ${file})
 endforeach()

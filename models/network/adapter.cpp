@@ -54,11 +54,6 @@ void check(const model_spec &spec, const adapter_spec &adapter) {
 
 }  // namespace
 
-double adapter_spec::scale() const {
-  const auto size = static_cast<double>(rank);
-  return alpha / (rank_stabilised ? std::sqrt(size) : size);
-}
-
 std::vector<parameter_slot> adapter_layout(const model_spec &spec, const adapter_spec &adapter) {
   check(spec, adapter);
   std::vector<parameter_slot> result;

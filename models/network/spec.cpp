@@ -288,4 +288,9 @@ model_spec read_spec(const std::filesystem::path &config_file) {
   return spec;
 }
 
+double adapter_spec::scale() const {
+  const auto size = static_cast<double>(rank);
+  return alpha / (rank_stabilised ? std::sqrt(size) : size);
+}
+
 }  // namespace slipstream

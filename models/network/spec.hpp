@@ -65,6 +65,17 @@ struct model_spec {
   bool operator==(const model_spec &) const = default;
 };
 
+/// Low-rank adapters (LoRA, Hu et al. 2021; PEFT's adapter_config.json): each target matrix W [out, in] acts
+/// as W + scale B A, with A [rank, in] and B [out, rank].
+struct adapter_spec {
+  std::int64_t rank = 0;
+  double alpha = 0;
+  bool rank_stabilised = false;      ///< scale = alpha / sqrt(rank) (rsLoRA), else alpha / rank
+  std::vector<std::string> targets;  ///< last parts of module names, as "q_proj"; "all-linear": every one
+  double scale() const;
+  bool operator==(const adapter_spec &) const = default;
+};
+
 /// Reads a config.json. Throws input_error naming file and field for an unknown model_type, a missing field,
 /// or a field that would change the numbers and is not supported.
 model_spec read_spec(const std::filesystem::path &config_file);

@@ -38,17 +38,6 @@ std::int64_t parameter_count(const model_spec &spec);
 /// stream keyed by (seed, parameter name), so they do not depend on order, threads or device.
 at::Tensor initial_parameters(const model_spec &spec, std::uint64_t seed);
 
-/// Low-rank adapters (LoRA, Hu et al. 2021; PEFT's adapter_config.json): each target matrix W [out, in] acts
-/// as W + scale B A, with A [rank, in] and B [out, rank].
-struct adapter_spec {
-  std::int64_t rank = 0;
-  double alpha = 0;
-  bool rank_stabilised = false;      ///< scale = alpha / sqrt(rank) (rsLoRA), else alpha / rank
-  std::vector<std::string> targets;  ///< last parts of module names, as "q_proj"; "all-linear": every one
-  double scale() const;
-  bool operator==(const adapter_spec &) const = default;
-};
-
 /// Adapter parameters in a fixed order, named as PEFT names them. A score head is among them: it trains
 /// whole.
 std::vector<parameter_slot> adapter_layout(const model_spec &spec, const adapter_spec &adapter);

@@ -4,9 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "models/error.hpp"
 
@@ -19,29 +17,40 @@ at::Tensor centred(const at::Tensor &rewards) {
   return shifted - shifted.mean(-1, true);
 }
 
-constexpr advantage_row rows[] = {
-    {"grpo", 2, [](const at::Tensor &r, const advantage_options &o) { return grpo_advantages(r, o.eps); },
-     "arXiv:2402.03300"},
-    {"dr_grpo", 2, [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
-     "arXiv:2503.20783"},
-    {"rloo", 2, [](const at::Tensor &r, const advantage_options &) { return rloo_advantages(r); },
-     "arXiv:2402.14740"},
-    {"reinforce", 1, [](const at::Tensor &r, const advantage_options &) { return r; }, "Williams 1992"},
-    {"reinforce_centred", 2,
-     [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
-     "Williams 1992, with the group's mean as baseline"},
-    {"reinforce_pp_baseline", 2,
-     [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); },
-     "arXiv:2501.03262, with the group's mean as baseline", whitening},
-    {"gdpo", 2,
+using rewards_rule = at::Tensor (*)(const at::Tensor &rewards, const advantage_options &options);
+/// From [G,K] and the scorers' weights [K].
+using scores_rule = at::Tensor (*)(const at::Tensor &scores, const at::Tensor &weights,
+                                   const advantage_options &options);
+
+/// What a row of the table computes from the rewards of one group [G], or from each scorer's by itself.
+struct advantage_formula {
+  std::string_view name;
+  rewards_rule of_rewards;
+  scores_rule of_scores = nullptr;
+};
+constexpr advantage_formula rules[] = {
+    {"grpo", [](const at::Tensor &r, const advantage_options &o) { return grpo_advantages(r, o.eps); }},
+    {"dr_grpo", [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); }},
+    {"rloo", [](const at::Tensor &r, const advantage_options &) { return rloo_advantages(r); }},
+    {"reinforce", [](const at::Tensor &r, const advantage_options &) { return r; }},
+    {"reinforce_centred",
+     [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); }},
+    {"reinforce_pp_baseline",
+     [](const at::Tensor &r, const advantage_options &) { return centred_advantages(r); }},
+    {"gdpo",
      [](const at::Tensor &r, const advantage_options &o) {
        return gdpo_advantages(r.unsqueeze(-1), at::ones({1}, r.options()), o.eps);
      },
-     "arXiv:2601.05242, each reward by itself", standardising,
      [](const at::Tensor &scores, const at::Tensor &weights, const advantage_options &o) {
        return gdpo_advantages(scores, weights, o.eps);
      }},
 };
+
+const advantage_formula &rule_of(const advantage_row &row) {
+  for (const auto &rule : rules)
+    if (rule.name == row.name) return rule;
+  throw input_error("advantage \"" + std::string(row.name) + "\" is in the table, and nothing computes it");
+}
 
 }  // namespace
 
@@ -90,35 +99,6 @@ at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps, bool 
   return result;
 }
 
-normalisation whitening(std::span<const double> values) {
-  const auto count = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {mean, 1 / std::sqrt(squares / count + 1e-8)};
-}
-
-normalisation standardising(std::span<const double> values) {
-  const auto count = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {mean, 1 / (std::sqrt(squares / std::max(count - 1, 1.0)) + 1e-6)};
-}
-
-std::span<const advantage_row> advantage_rows() {
-  return rows;
-}
-
-const advantage_row &find_advantage(std::string_view name) {
-  std::string known;
-  for (const auto &row : rows) {
-    if (row.name == name) return row;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
-  throw input_error("unknown advantage \"" + std::string(name) + "\": choose one of " + known);
-}
-
 namespace {
 
 void require_group(const advantage_row &row, std::int64_t size) {
@@ -139,7 +119,7 @@ std::vector<double> group_advantages(const advantage_row &row, const std::vector
                                      const advantage_options &options) {
   require_group(row, static_cast<std::int64_t>(rewards.size()));
   const at::NoGradGuard constant;
-  return numbers(row.of_rewards(at::tensor(rewards, at::kDouble), options));
+  return numbers(rule_of(row).of_rewards(at::tensor(rewards, at::kDouble), options));
 }
 
 std::vector<double> group_advantages(const advantage_row &row,
@@ -155,7 +135,7 @@ std::vector<double> group_advantages(const advantage_row &row,
     const auto weight = weights.find(scorer);
     counts.push_back(weight == weights.end() ? 1.0 : weight->second);
   }
-  return numbers(row.of_scores(at::stack(columns, -1), at::tensor(counts, at::kDouble), options));
+  return numbers(rule_of(row).of_scores(at::stack(columns, -1), at::tensor(counts, at::kDouble), options));
 }
 
 }  // namespace slipstream

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "models/objectives/table.hpp"
+
 namespace slipstream {
 
 /// Advantages from the rewards of groups [..., G] (all samples of one prompt in the last dimension). A group
@@ -34,39 +36,9 @@ double distillation_advantage(double teacher, double behaviour, double coefficie
 /// Give the global batch: the statistics of a micro-batch are others.
 at::Tensor whiten(const at::Tensor &x, const at::Tensor &mask, double eps = 1e-8, bool keep_mean = false);
 
-/// What a batch's advantages a become: (a - mean) · scale.
-struct normalisation {
-  double mean = 0;
-  double scale = 1;
-};
-/// 1 / sqrt(population variance + 1e-8), as whiten().
-normalisation whitening(std::span<const double> values);
-
-/// 1 / (sample standard deviation + 1e-6): GDPO's step over the batch. A single value becomes 0.
-normalisation standardising(std::span<const double> values);
-
 struct advantage_options {
   double eps = 1e-6;  ///< beside the standard deviation
 };
-
-/// A way from the rewards of one group [G] to its advantages [G].
-struct advantage_row {
-  std::string_view name;  ///< as in kind = "advantage.NAME"
-  std::int64_t smallest_group = 1;
-  at::Tensor (*of_rewards)(const at::Tensor &rewards, const advantage_options &options) = nullptr;
-  std::string_view source;
-  /// What the learner goes on to do with them over the sequences of the global batch; null: nothing.
-  normalisation (*over_batch)(std::span<const double> values) = nullptr;
-  /// Where each scorer's rewards are looked at by themselves: from [G,K] and their weights [K]; null: from
-  /// their weighted sum, by of_rewards.
-  at::Tensor (*of_scores)(const at::Tensor &scores, const at::Tensor &weights,
-                          const advantage_options &options) = nullptr;
-};
-
-/// The table: grpo, dr_grpo, rloo, reinforce, reinforce_centred, reinforce_pp_baseline, gdpo.
-std::span<const advantage_row> advantage_rows();
-/// Throws input_error listing the rows there are.
-const advantage_row &find_advantage(std::string_view name);
 
 /// Advantages of one group. Throws input_error when the group is smaller than the row needs.
 std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,

@@ -2,17 +2,10 @@
 
 #include <ATen/ATen.h>
 
-#include "models/objectives/words.hpp"
+#include "models/error.hpp"
 
 namespace slipstream {
 namespace {
-
-constexpr word<aggregation> names[] = {
-    {"token_mean", aggregation::token_mean},
-    {"seq_mean_token_mean", aggregation::seq_mean_token_mean},
-    {"seq_mean_token_sum", aggregation::seq_mean_token_sum},
-    {"seq_mean_token_sum_norm", aggregation::seq_mean_token_sum_norm},
-};
 
 double positive(double value, const char *what) {
   if (value > 0) return value;
@@ -21,13 +14,6 @@ double positive(double value, const char *what) {
 }
 
 }  // namespace
-
-aggregation parse_aggregation(std::string_view name) {
-  return find_word(names, "aggregation", name);
-}
-std::string_view to_string(aggregation how) {
-  return word_of(names, how);
-}
 
 denominators &denominators::operator+=(const denominators &other) {
   tokens += other.tokens;

@@ -4,16 +4,9 @@
 
 #include <string_view>
 
-namespace slipstream {
+#include "models/objectives/options.hpp"
 
-/// How per-token losses become one number.
-///   token_mean               sum over all tokens / tokens
-///   seq_mean_token_mean      mean over sequences of each sequence's token mean (GRPO)
-///   seq_mean_token_sum       mean over sequences of each sequence's token sum
-///   seq_mean_token_sum_norm  mean over sequences of (token sum / horizon) (Dr.GRPO)
-enum class aggregation { token_mean, seq_mean_token_mean, seq_mean_token_sum, seq_mean_token_sum_norm };
-aggregation parse_aggregation(std::string_view name);
-std::string_view to_string(aggregation how);
+namespace slipstream {
 
 /// What a loss is divided by, counted over the global batch (all micro-batches of all data-parallel ranks),
 /// so that the micro-batches' losses add up to the loss of the whole.

@@ -7,36 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "models/objectives/words.hpp"
-
 namespace slipstream {
-namespace {
-
-constexpr word<weight_cap> cap_names[] = {
-    {"none", weight_cap::none},
-    {"truncate", weight_cap::truncate},
-    {"mask", weight_cap::mask},
-};
-constexpr word<weight_level> level_names[] = {
-    {"token", weight_level::token},
-    {"sequence_product", weight_level::sequence_product},
-    {"sequence_geometric", weight_level::sequence_geometric},
-};
-
-}  // namespace
-
-weight_cap parse_weight_cap(std::string_view name) {
-  return find_word(cap_names, "weight cap", name);
-}
-std::string_view to_string(weight_cap how) {
-  return word_of(cap_names, how);
-}
-weight_level parse_weight_level(std::string_view name) {
-  return find_word(level_names, "weight level", name);
-}
-std::string_view to_string(weight_level level) {
-  return word_of(level_names, level);
-}
 
 at::Tensor importance_weights(const at::Tensor &target, const at::Tensor &behaviour, const at::Tensor &mask,
                               weight_level level) {

@@ -4,18 +4,9 @@
 
 #include <string_view>
 
+#include "models/objectives/options.hpp"
+
 namespace slipstream {
-
-/// What happens to importance weights outside [low, high]: nothing, clamped to the bound (truncated
-/// importance sampling), or set to 0 (masked: IcePop, MIS).
-enum class weight_cap { none, truncate, mask };
-weight_cap parse_weight_cap(std::string_view name);
-std::string_view to_string(weight_cap how);
-
-/// Over what a weight is taken: each token, or the product or geometric mean over each sequence's tokens.
-enum class weight_level { token, sequence_product, sequence_geometric };
-weight_level parse_weight_level(std::string_view name);
-std::string_view to_string(weight_level level);
 
 /// exp(target - behaviour), constant to the gradient: [B,T] with 1 outside the mask, or [B,1] for the
 /// sequence levels.

@@ -117,7 +117,7 @@ void keep_weights(objective_result &result, const policy_terms &terms, const in 
 
 objective_result evaluate_tokens(const objective_row &row, const in &i, const options &o,
                                  const denominators &global) {
-  auto terms = row.loss(i, o);
+  auto terms = loss_of(row)(i, o);
   if (i.keep.defined() && row.needs.advantages)
     terms.policy.loss = terms.policy.loss.masked_fill(i.keep.eq(0), 0);
   const auto per_token = row.kind == tokens ? regularised(terms.policy.loss, i, o) : terms.policy.loss;
@@ -139,7 +139,7 @@ objective_result evaluate_rows(const objective_row &row, const in &i, const opti
   const double units = row.kind == scores ? global.sequences : global.sequences / 2;
   if (!(units > 0))
     throw input_error("loss \"" + std::string(row.name) + "\" got an empty batch: give it samples");
-  const auto terms = row.loss(i, o);
+  const auto terms = loss_of(row)(i, o);
   const auto loss = terms.policy.loss.sum() / units;
   const at::NoGradGuard constant;
   metric_sheet sheet(at::ones_like(terms.policy.loss));

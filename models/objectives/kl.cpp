@@ -4,17 +4,8 @@
 
 #include <algorithm>
 
-#include "models/objectives/words.hpp"
-
 namespace slipstream {
 namespace {
-
-constexpr word<kl_estimator> estimators[] = {
-    {"k1", kl_estimator::k1},
-    {"k2", kl_estimator::k2},
-    {"k3", kl_estimator::k3},
-    {"k3_through", kl_estimator::k3_through},
-};
 
 /// exp(-d) - 1 + d without the cancellation of a plain exp near 0.
 at::Tensor k3(const at::Tensor &d) {
@@ -29,13 +20,6 @@ at::Tensor masked_difference(const at::Tensor &a, const at::Tensor &b, const at:
 }
 
 }  // namespace
-
-kl_estimator parse_kl_estimator(std::string_view name) {
-  return find_word(estimators, "KL estimator", name);
-}
-std::string_view to_string(kl_estimator how) {
-  return word_of(estimators, how);
-}
 
 at::Tensor kl_per_token(const at::Tensor &logp, const at::Tensor &reference, const at::Tensor &mask,
                         kl_estimator how) {

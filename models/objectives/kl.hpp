@@ -4,14 +4,9 @@
 
 #include <string_view>
 
-namespace slipstream {
+#include "models/objectives/options.hpp"
 
-/// Estimators of KL(policy || reference) from one sample a token (Schulman, "Approximating KL divergence",
-/// 2020). With d = logp - reference: k1 = d, k2 = d²/2, k3 = exp(-d) - 1 + d; k3_through has k3's value and
-/// k2's gradient (the gradient of k2 is, unlike k3's, the unbiased gradient of the divergence).
-enum class kl_estimator { k1, k2, k3, k3_through };
-kl_estimator parse_kl_estimator(std::string_view name);
-std::string_view to_string(kl_estimator how);
+namespace slipstream {
 
 /// Per-token estimate; `logp` and `reference` any equal shape. Where `mask` is 0 the result is 0.
 at::Tensor kl_per_token(const at::Tensor &logp, const at::Tensor &reference, const at::Tensor &mask,

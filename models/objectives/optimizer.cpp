@@ -8,17 +8,11 @@
 #include <cmath>
 #include <numbers>
 
+#include "models/error.hpp"
 #include "models/objectives/adamw_kernel.hpp"
-#include "models/objectives/words.hpp"
 
 namespace slipstream {
 namespace {
-
-constexpr word<schedule_shape> shapes[] = {
-    {"constant", schedule_shape::constant},
-    {"cosine", schedule_shape::cosine},
-    {"linear", schedule_shape::linear},
-};
 
 constexpr std::int64_t block = 1 << 15;  // elements: a block of every buffer fits the second-level cache
 
@@ -124,13 +118,6 @@ void adamw_step(const at::Tensor &parameters, const at::Tensor &gradients, adamw
     step_on_cpu<double>(parameters, gradients, state, factors, decays);
   else
     step_anywhere(parameters, gradients, state, factors, decays);
-}
-
-schedule_shape parse_schedule_shape(std::string_view name) {
-  return find_word(shapes, "learning-rate schedule", name);
-}
-std::string_view to_string(schedule_shape shape) {
-  return word_of(shapes, shape);
 }
 
 double learning_rate(const learning_rate_schedule &schedule, std::int64_t step) {

@@ -8,14 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace slipstream {
+#include "models/objectives/options.hpp"
 
-struct adamw_options {
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double eps = 1e-8;
-  double weight_decay = 0;
-};
+namespace slipstream {
 
 /// Moments of one flat buffer of parameters.
 struct adamw_state {
@@ -45,19 +40,6 @@ void adamw_step(const at::Tensor &parameters, const at::Tensor &gradients, adamw
                 const adamw_options &options, double learning_rate, double scale = 1,
                 const at::Tensor &decays = {});
 
-enum class schedule_shape { constant, cosine, linear };
-schedule_shape parse_schedule_shape(std::string_view name);
-std::string_view to_string(schedule_shape shape);
-
-/// Learning rate over the updates: with s counted from 0, rate (s+1)/warmup while s < warmup, then decay over
-/// (s - warmup)/(total - warmup) to final_ratio · rate, kept from `total` on.
-struct learning_rate_schedule {
-  schedule_shape shape = schedule_shape::constant;
-  double rate = 1e-3;
-  std::int64_t warmup = 0;
-  std::int64_t total = 0;  ///< unused by constant
-  double final_ratio = 0;
-};
 double learning_rate(const learning_rate_schedule &schedule, std::int64_t step);
 
 }  // namespace slipstream

@@ -6,20 +6,6 @@
 
 namespace slipstream {
 
-/// How far a ratio may leave 1 before its gradient stops: [1 - low, 1 + high].
-struct clip_bounds {
-  double low = 0.2;
-  double high = 0.2;
-};
-
-/// Importance weights of the decoupled objective and the cap on them.
-struct weight_options {
-  weight_cap cap = weight_cap::none;
-  weight_level level = weight_level::token;
-  double low = 0;
-  double high = 2;
-};
-
 /// A per-token policy-gradient loss, and constants for metrics. Tensors are [B,T], or [B,1] where one value
 /// stands for a sequence.
 struct policy_terms {

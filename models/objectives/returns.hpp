@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "models/objectives/options.hpp"
+
 namespace slipstream {
 
 /// Recurrences over time. They run on the CPU in float64 whatever the inputs are (a step of such a scan is
@@ -28,11 +30,6 @@ advantages_and_returns reinforce_pp(const at::Tensor &scores, const at::Tensor &
                                     const at::Tensor &reference, const at::Tensor &mask, double beta,
                                     double gamma, double eps = 1e-8);
 
-struct vtrace_bounds {
-  double rho = 1;
-  double c = 1;
-  double pg_rho = 1;
-};
 struct vtrace_result {
   at::Tensor values;      ///< vs [T,B]
   at::Tensor advantages;  ///< of the policy gradient [T,B]

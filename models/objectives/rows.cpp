@@ -102,99 +102,39 @@ objective_terms dpo_row(const in &i, const options &o) {
            {"rejected_reward", rejected(gained)}}};
 }
 
-using enum input_kind;
-using enum aggregation;
-constexpr objective_needs on_policy{.advantages = true};
-constexpr objective_needs anchored{.behaviour = true, .advantages = true};
-constexpr objective_needs recomputed{.proximal = true, .advantages = true};
-constexpr objective_needs both{.behaviour = true, .proximal = true, .advantages = true};
-constexpr objective_needs corrected{
-    .behaviour = true, .proximal = true, .advantages = true, .corrected = true};
-
-constexpr objective_row all_objectives[] = {
-    {"sft", tokens, {}, "offline", {}, sft, "cross entropy"},
-    {"reinforce", tokens, on_policy, "none", {}, reinforce_row, "Williams 1992"},
-    {"ppo", tokens, anchored, "behaviour_clip", {}, ppo, "arXiv:1707.06347"},
-    {"ppo_recomputed", tokens, recomputed, "none", {}, ppo_recomputed, "arXiv:1707.06347"},
-    {"grpo", tokens, anchored, "behaviour_clip", {.aggregate = seq_mean_token_mean}, ppo, "arXiv:2402.03300"},
-    {"dr_grpo",
-     tokens,
-     anchored,
-     "behaviour_clip",
-     {.aggregate = seq_mean_token_sum_norm},
-     ppo,
-     "arXiv:2503.20783"},
-    {"dapo", tokens, anchored, "behaviour_clip", {.clip = {0.2, 0.28}}, ppo, "arXiv:2503.14476"},
-    {"ppo_dual_clip", tokens, anchored, "behaviour_clip", {}, dual, "arXiv:1912.09729"},
-    {"decoupled_ppo", tokens, both, "decoupled", {}, decoupled, "arXiv:2505.24298"},
-    {"tis",
-     tokens,
-     both,
-     "truncated",
-     {.weights = {.cap = weight_cap::truncate}},
-     decoupled,
-     "truncated importance sampling: weights at most 2"},
-    {"icepop",
-     tokens,
-     both,
-     "masked",
-     {.weights = {.cap = weight_cap::mask, .low = 0.5, .high = 5}},
-     decoupled,
-     "IcePop: tokens whose weight lies outside [0.5, 5] do not count"},
-    {"mis",
-     tokens,
-     both,
-     "masked",
-     {.weights = {weight_cap::mask, weight_level::sequence_geometric, 0.9, 1.1}},
-     decoupled,
-     "masked importance sampling: sequences whose geometric mean weight lies outside the bounds do not "
-     "count"},
-    {"m2po", tokens, both, "masked", {.m2po_tau = 0.04}, m2po, "arXiv:2510.01161"},
-    {"gspo",
-     tokens,
-     anchored,
-     "behaviour_clip",
-     {.aggregate = seq_mean_token_mean, .clip = {3e-4, 4e-4}},
-     gspo_row,
-     "arXiv:2507.18071"},
-    {"cispo", tokens, anchored, "truncated", {.clip = {1, 4}}, cispo_row, "arXiv:2506.13585"},
-    {"vtrace", tokens, corrected, "vtrace", {}, vtrace_row, "arXiv:1802.01561"},
-    {"on_policy_distillation",
-     tokens,
-     anchored,
-     "truncated",
-     {.weights = {.cap = weight_cap::truncate}},
-     weighted_reinforce,
-     "on-policy distillation (arXiv:2306.13649): the reverse KL of every token as its advantage"},
-    {"value", values, {}, "none", {}, value, "clipped value loss of OpenAI baselines"},
-    {"reward_pairs", score_pairs, {}, "offline", {}, reward_pairs, "arXiv:2203.02155"},
-    {"reward_scores", scores, {}, "offline", {}, reward_scores, "mean squared error"},
-    {"dpo", preference_pairs, {.reference = true}, "offline", {}, dpo_row, "arXiv:2305.18290"},
+constexpr struct {
+  std::string_view name;
+  objective_loss loss;
+} losses[] = {
+    {"sft", sft},
+    {"reinforce", reinforce_row},
+    {"ppo", ppo},
+    {"ppo_recomputed", ppo_recomputed},
+    {"grpo", ppo},
+    {"dr_grpo", ppo},
+    {"dapo", ppo},
+    {"ppo_dual_clip", dual},
+    {"decoupled_ppo", decoupled},
+    {"tis", decoupled},
+    {"icepop", decoupled},
+    {"mis", decoupled},
+    {"m2po", m2po},
+    {"gspo", gspo_row},
+    {"cispo", cispo_row},
+    {"vtrace", vtrace_row},
+    {"on_policy_distillation", weighted_reinforce},
+    {"value", value},
+    {"reward_pairs", reward_pairs},
+    {"reward_scores", reward_scores},
+    {"dpo", dpo_row},
 };
 
 }  // namespace
 
-std::span<const objective_row> objective_rows() {
-  return all_objectives;
-}
-
-const objective_row &find_objective(std::string_view name) {
-  std::string known;
-  for (const auto &row : all_objectives) {
-    if (row.name == name) return row;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
-  throw input_error("unknown loss \"" + std::string(name) + "\": choose one of " + known);
-}
-
-const objective_row &cross_entropy() {
-  return all_objectives[0];
-}
-
-objective_needs needs_of(const objective_row &row, const objective_options &o) {
-  auto needed = row.needs;
-  needed.reference |= row.kind == tokens && o.kl_coefficient != 0;
-  return needed;
+objective_loss loss_of(const objective_row &row) {
+  for (const auto &[name, loss] : losses)
+    if (name == row.name) return loss;
+  throw input_error("loss \"" + std::string(row.name) + "\" is in the table, and nothing computes it");
 }
 
 }  // namespace slipstream

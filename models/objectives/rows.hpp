@@ -12,17 +12,9 @@
 #include "models/objectives/kl.hpp"
 #include "models/objectives/policy_losses.hpp"
 #include "models/objectives/returns.hpp"
+#include "models/objectives/table.hpp"
 
 namespace slipstream {
-
-/// What a micro-batch holds for an objective. Pairs lie as rows 2i (chosen) and 2i+1 (rejected).
-enum class input_kind {
-  tokens,            ///< per-token arrays [B,T]
-  values,            ///< a critic's values [B,T]
-  score_pairs,       ///< scores [2N] of a reward model
-  scores,            ///< scores [N] of a reward model, and targets [N]
-  preference_pairs,  ///< per-token log-probabilities [2N,T]
-};
 
 /// Inputs of one micro-batch; what a row does not need may stay undefined. Only logp, entropy, values and
 /// scores may need gradients. What stands outside the mask has no effect, as long as it is finite.
@@ -40,34 +32,6 @@ struct objective_inputs {
   at::Tensor scores;                       ///< [2N] or [N], of a reward model
   at::Tensor targets;                      ///< [N] ratings
   at::Tensor margin;                       ///< [N] of pairs; may stay undefined
-};
-
-struct objective_options {
-  aggregation aggregate = aggregation::token_mean;
-  double horizon = 0;      ///< for seq_mean_token_sum_norm
-  clip_bounds clip;        ///< eps_low, eps_high
-  double dual_clip = 3;    ///< ppo_dual_clip
-  weight_options weights;  ///< decoupled_ppo
-  double kl_coefficient = 0;
-  kl_estimator kl = kl_estimator::k3;
-  double kl_cap = 2;  ///< off-policy weight of the KL term, where behaviour is given; 0: not weighted
-  double entropy_coefficient = 0;
-  double beta = 0.1;           ///< dpo
-  double label_smoothing = 0;  ///< dpo
-  double centring = 0;         ///< reward_pairs
-  double value_clip = 0.2;     ///< value
-  double stale_clip = 0;       ///< how fast a token's clip bounds shrink with its age (see stale_scale)
-  vtrace_bounds vtrace{};      ///< vtrace: pg_rho; the others stand in its advantages
-  double m2po_tau = 0;         ///< second moment that M2PO's mask keeps to, over the global batch; 0: no mask
-};
-
-struct objective_needs {
-  bool behaviour = false;
-  bool proximal = false;
-  bool reference = false;
-  bool advantages = false;
-  /// Samples that `correction` has to do with before the loss does: the advantages must be made by it.
-  bool corrected = false;
 };
 
 /// How metrics of micro-batches become one: added, averaged by their weights, or the largest.
@@ -94,26 +58,9 @@ struct objective_terms {
   std::vector<std::pair<std::string_view, at::Tensor>> extra;  ///< averaged: shaped as the loss
 };
 
-struct objective_row {
-  std::string_view name;
-  input_kind kind = input_kind::tokens;
-  objective_needs needs;
-  /// What corrects for samples of older weights: "behaviour_clip", "decoupled", "truncated", "masked",
-  /// "vtrace", "none", or "offline" where the data are fixed and there is nothing to correct.
-  std::string_view correction;
-  objective_options defaults;
-  objective_terms (*loss)(const objective_inputs &inputs, const objective_options &options) = nullptr;
-  std::string_view source;
-};
-
-/// The table, which rows.cpp holds.
-std::span<const objective_row> objective_rows();
-/// Throws input_error listing the rows there are.
-const objective_row &find_objective(std::string_view name);
-/// Cross entropy: the loss of demonstrations, also of those beside the samples of another loss.
-const objective_row &cross_entropy();
-/// What `row` needs under `options`: a KL term brings the reference in.
-objective_needs needs_of(const objective_row &row, const objective_options &options);
+/// What a row of the table computes.
+using objective_loss = objective_terms (*)(const objective_inputs &inputs, const objective_options &options);
+objective_loss loss_of(const objective_row &row);
 
 /// The denominators of one micro-batch; sum them over the global batch.
 denominators count(const objective_row &row, const objective_inputs &inputs);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "runtime/kinds/kinds.hpp"
 #include "runtime/run_folder/run_folder.hpp"
 #include "runtime/topology/document.hpp"
 
@@ -19,6 +20,11 @@ struct device_of_actor {
   std::int64_t threads = 1;  ///< 1 on a GPU
 };
 
+bool samples(const std::string &kind) {
+  const auto found = builtin_kinds().find(kind);
+  return found != builtin_kinds().end() && role_of(found->second.ports) == actor_role::sampler;
+}
+
 // The actors of the resolved topology, and replicas under their own names ("sampler-2").
 class actor_names {
  public:
@@ -28,8 +34,7 @@ class actor_names {
     for (const auto &entry : *actors->as_table()) {
       const auto *kind = entry.content.find("kind"), *device = entry.content.find("device");
       const auto *threads = entry.content.find("threads");
-      device_of_actor known{entry.key, kind != nullptr && kind->as_text() && *kind->as_text() == "sampler",
-                            1};
+      device_of_actor known{entry.key, kind != nullptr && kind->as_text() && samples(*kind->as_text()), 1};
       const bool cpu = device == nullptr || !device->as_text() || *device->as_text() == "cpu";
       if (cpu && threads != nullptr && threads->as_integer()) known.threads = *threads->as_integer();
       known_.emplace(entry.key, known);

@@ -9,6 +9,7 @@
 #include "models/tokenizers/chat.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/journal/events.hpp"
+#include "runtime/topology/facts.hpp"
 #include "runtime/types.hpp"
 
 namespace slipstream {
@@ -56,9 +57,6 @@ sample_group pair_samples(const joined_group &joined, const std::vector<double> 
 /// The answers of a group that are not among the samples made of it; `rewards` has one an answer.
 answers_left_out left_out(const joined_group &joined, const sample_group &made,
                           const std::vector<double> &rewards);
-
-/// What a learner makes of a dataset's line.
-enum class example_form { demonstration, pair, rated };
 
 /// How a model reads text: its tokenizer, and how it wants a dialogue written.
 struct text_style {

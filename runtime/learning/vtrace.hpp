@@ -1,15 +1,9 @@
 #pragma once
 
 #include "runtime/learning/batch_transform.hpp"
+#include "runtime/learning/vtrace_options.hpp"
 
 namespace slipstream {
-
-struct vtrace_options {
-  double gamma = 1;
-  vtrace_bounds bounds;
-  double kl_in_reward = 0;  ///< weight of the KL term (k1 against the reference, by the sampler's
-                            ///< log-probabilities)
-};
 
 /// Fills `returns` [B,T] by V-trace (arXiv:1802.01561) and `advantages` [B,T], what they make of each token
 /// before its weight: r + gamma · (the next one's return) - value. So whitening gives nothing to a token that

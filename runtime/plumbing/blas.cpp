@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "runtime/plumbing/say.hpp"
+
 namespace slipstream {
 namespace {
 
@@ -42,6 +44,10 @@ std::string blas_warning(const loaded_blas &blas) {
          "(Debian's "
          "libopenblas0-openmp) and select it for libblas.so.3 and libopenblas.so.0 with "
          "update-alternatives.\n";
+}
+
+void warn_of_blas() {
+  say(blas_warning(find_blas()));
 }
 
 }  // namespace slipstream

@@ -17,5 +17,7 @@ loaded_blas find_blas();
 /// LibTorch computes on OpenMP's threads: the OpenMP build of OpenBLAS shares them, any other has threads of
 /// its own that take the cores from LibTorch's, or none.
 std::string blas_warning(const loaded_blas &blas);
+/// Says it on standard error.
+void warn_of_blas();
 
 }  // namespace slipstream

@@ -128,11 +128,29 @@ lead_and_why completion_lead(const schedule_rules &rules, std::int64_t) {
 
 std::span<const order_row> order_rows() {
   static const order_row rows[] = {
-      {"strict", "in the order of the draws", choose_strict, strict_lead, false, older_and_overtakers_fit},
-      {"windowed", "finished groups overtake within a window", choose_windowed, windowed_lead, true,
-       older_and_overtakers_fit},
-      {"completion", "in the order of finishing", choose_completed, completion_lead, true,
-       deadlines_can_be_met},
+      {"strict",
+       "in the order of the draws",
+       choose_strict,
+       strict_lead,
+       false,
+       older_and_overtakers_fit,
+       {},
+       true},
+      {"windowed",
+       "finished groups overtake within a window",
+       choose_windowed,
+       windowed_lead,
+       true,
+       older_and_overtakers_fit,
+       {"window"},
+       true},
+      {"completion",
+       "in the order of finishing",
+       choose_completed,
+       completion_lead,
+       true,
+       deadlines_can_be_met,
+       {"when_late", "late_after"}},
   };
   return rows;
 }

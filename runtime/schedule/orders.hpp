@@ -31,6 +31,13 @@ struct batch_choice {
 };
 using order_rule = std::function<batch_choice(const group_pool &, const order_state &)>;
 
+/// A number of [schedule] that belongs to one order alone.
+struct order_number {
+  std::string key;
+  double otherwise = 0, least = 0, most = 1 << 20;
+  bool whole = true;
+};
+
 /// An order of consumption.
 struct order_row {
   std::string name;
@@ -43,6 +50,13 @@ struct order_row {
   /// Whether every group that stays in flight still meets its deadline for certain when the choice goes as a
   /// batch of fewer groups than there are places. Without it such a batch goes only when nothing stays.
   std::function<bool(const group_pool &, const order_state &, const batch_choice &)> spares_places{};
+  /// Keys of [schedule] that it takes beside those of all orders: "window", "when_late", "late_after".
+  std::vector<std::string> keys{"when_late", "late_after"};
+  /// The place of a draw says in which batch it is trained on, but for a window.
+  bool place_decides_batch = false;
+  /// Numbers of its own, and the order that has them as [schedule] gives them.
+  std::vector<order_number> numbers{};
+  std::function<order_row(const std::map<std::string, double> &numbers)> with_numbers{};
 };
 
 /// "strict": in the order of the draws. "windowed": a finished group may overtake, within a window behind the

@@ -126,8 +126,8 @@ void check_ports(const topology &graph, const kind_table &kinds) {
   for (const auto &actor : graph.actors) ports_of(actor, kinds);
   for (const auto &actor : graph.actors) check_inputs(actor, graph, kinds);
   for (const auto &actor : graph.actors) check_output(actor, graph, kinds);
-  const bool learns = std::any_of(graph.actors.begin(), graph.actors.end(), [](const actor_config &actor) {
-    return family_of(actor.kind) == "learner";
+  const bool learns = std::any_of(graph.actors.begin(), graph.actors.end(), [&](const actor_config &actor) {
+    return ports_of(actor, kinds).gives == "versions";
   });
   if (!learns)
     fail_at({graph.source.string(), 0, 0}, "no actor learns; add an actor with kind = \"learner\"");

@@ -90,44 +90,6 @@ void check_copies(const topology &graph) {
   }
 }
 
-void check_model_names(const topology &graph) {
-  for (const auto &actor : graph.actors)
-    for (const char *key : {"model", "reference"}) {
-      const node *model = actor.node.find(key);
-      if (model == nullptr || model->as_text() == nullptr || model->as_text()->empty()) continue;
-      const auto &name = *model->as_text();
-      if (graph.find_model(name) == nullptr)
-        fail_at(model->at,
-                fmt::format("[actors.{0}] uses the model \"{1}\", which the file does not have.{2} {3} Or "
-                            "add [models.{1}]",
-                            actor.name, name, did_you_mean(name, names_of(graph.models)),
-                            known_or_none("models", names_of(graph.models))));
-    }
-}
-
-bool is_kind(const actor_config &actor, std::string_view kind) {
-  return actor.kind == kind || actor.kind.starts_with(std::string(kind) + ".");
-}
-
-void check_groups(const topology &graph) {
-  for (const auto &actor : graph.actors) {
-    const node *group = actor.node.find("group");
-    if (!is_kind(actor, "sampler") || group == nullptr || group->as_integer() == nullptr) continue;
-    const auto size = *group->as_integer();
-    const auto batch = graph.schedule.batch;
-    if (size < 1)
-      fail_at(group->at, fmt::format("[actors.{}] group must be at least 1, not {}", actor.name, size));
-    if (batch % size == 0) continue;
-    const auto above = (batch / size + 1) * size;
-    const auto mend = batch > size ? fmt::format("{} or {}", above - size, above) : fmt::to_string(above);
-    fail_at(graph.schedule.at,
-            fmt::format(
-                "[schedule] batch = {} is not divisible by group = {} of [actors.{}] ({}), and groups are "
-                "trained on whole; set batch to {}",
-                batch, size, actor.name, to_string(group->at), mend));
-  }
-}
-
 void check_nodes(const topology &graph) {
   for (const auto &actor : graph.actors)
     for (const auto &[name, at] : actor.nodes)
@@ -144,8 +106,6 @@ void check_structure(const topology &graph) {
   check_takes(graph);
   check_cycles(graph);
   check_copies(graph);
-  check_model_names(graph);
-  check_groups(graph);
 }
 
 }  // namespace slipstream

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/topology/resolved.hpp"
+#include "runtime/topology/suggest.hpp"
 
 namespace slipstream {
 namespace {
@@ -100,13 +101,26 @@ void read_order(settings &s, schedule_config &schedule) {
                        : late == "drop" ? late_rule::drop
                                         : late_rule::accept;
   if (s.has("late_after")) schedule.late_after = s.required_integer("late_after", 0, many);
-  if (schedule.order != "windowed" && s.has("window"))
-    s.fail("window",
-           fmt::format("window belongs to order = \"windowed\", and the order is \"{}\"", schedule.order));
-  for (const char *key : {"when_late", "late_after"})
-    if ((schedule.order == "strict" || schedule.order == "windowed") && s.has(key))
-      s.fail(key, fmt::format("{} belongs to order = \"completion\": in order \"{}\" nothing is late", key,
-                              schedule.order));
+}
+
+/// The row of an order of this library; null for one that a program adds.
+const order_row *own_order(const std::string &name) {
+  const auto rows = order_rows();
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const auto &row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+bool takes(const order_row *order, const char *key) {
+  return order == nullptr || contains(order->keys, key);
+}
+
+/// The orders of this library that take a key, as in `order = "windowed"`.
+std::string orders_that_take(const char *key) {
+  std::vector<std::string> names;
+  for (const auto &row : order_rows())
+    if (takes(&row, key)) names.push_back(fmt::format("order = \"{}\"", row.name));
+  return listed(names, "or");
 }
 
 std::string dial_text(const dial_spec &dial) {
@@ -175,8 +189,21 @@ schedule_config read_schedule(const node &document) {
   schedule.max_in_flight = s.integer("max_in_flight", 0, 0, 1 << 24);
   schedule.brakes = read_brakes(s);
   schedule.i_know = s.flag("i_know", false);
-  s.finish();
+  schedule.known = s.asked();
+  if (const auto *order = own_order(schedule.order)) {
+    check_order_keys(schedule, *order);
+    s.finish();
+  }  // the keys of an order that a program adds are known once it is
   return schedule;
+}
+
+void check_order_keys(const schedule_config &schedule, const order_row &order) {
+  for (const char *key : {"window", "when_late", "late_after"})
+    if (const auto *value = schedule.table.find(key); value != nullptr && !takes(&order, key))
+      fail_at(value->at,
+              fmt::format("[schedule] {0} belongs to {1}, and the order is \"{2}\"{3}; remove {0}", key,
+                          orders_that_take(key), order.name,
+                          contains({"when_late", "late_after"}, key) ? ", where nothing is late" : ""));
 }
 
 source_position schedule_config::place(const std::string &key) const {
@@ -189,9 +216,10 @@ std::string write_schedule(const schedule_config &schedule) {
                                  schedule.max_staleness, write_text(schedule.order));
   if (schedule.window_share > 0)
     text += fmt::format("window = {}\n", write_number(schedule.window_share));
-  else if (schedule.order == "windowed")
+  else if (own_order(schedule.order) ? takes(own_order(schedule.order), "window")
+                                     : schedule.table.find("window") != nullptr)
     text += fmt::format("window = {}\n", dial_text(schedule.window));
-  if (schedule.order != "strict" && schedule.order != "windowed") {
+  if (takes(own_order(schedule.order), "when_late")) {
     text += fmt::format("when_late = \"{}\"\n", schedule.when_late == late_rule::wait   ? "wait"
                                                 : schedule.when_late == late_rule::drop ? "drop"
                                                                                         : "accept");
@@ -205,6 +233,7 @@ std::string write_schedule(const schedule_config &schedule) {
     text += fmt::format("batch_least = {}\nbatch_after = {}\n", schedule.batch_least,
                         write_number(schedule.batch_after));
   text += fmt::format("max_running = {}\nmax_in_flight = {}\n", schedule.max_running, schedule.max_in_flight);
+  for (const auto &[key, number] : schedule.numbers) text += fmt::format("{} = {}\n", key, number);
   std::string brakes;
   for (const auto &brake : schedule.brakes) brakes += (brakes.empty() ? "" : ", ") + brake_text(brake);
   if (!brakes.empty()) text += fmt::format("brakes = [{}]\n", brakes);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/schedule/orders.hpp"
 #include "runtime/topology/topology.hpp"
 
 namespace slipstream {
@@ -9,5 +10,8 @@ schedule_config read_schedule(const node &document);
 
 /// The table's text, defaults written out; dials and brakes as inline tables.
 std::string write_schedule(const schedule_config &schedule);
+
+/// Refuses keys of [schedule] that other orders take, and this one does not. Throws input_error.
+void check_order_keys(const schedule_config &schedule, const order_row &order);
 
 }  // namespace slipstream

@@ -53,6 +53,9 @@ class settings {
   /// Throws input_error for the first key never asked for, with a suggestion and the list of known keys.
   void finish() const;
 
+  /// Keys that were asked for so far.
+  const std::vector<std::string> &asked() const { return asked_; }
+
   /// The table as read so far: given values and, where they were absent, the defaults.
   const node &resolved() const { return resolved_; }
 

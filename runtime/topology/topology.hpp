@@ -2,15 +2,17 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "models/network/transformer.hpp"
+#include "models/network/spec.hpp"
 #include "models/types.hpp"
 #include "runtime/schedule/rules.hpp"
 #include "runtime/topology/chaos.hpp"
 #include "runtime/topology/document.hpp"
+#include "runtime/topology/facts.hpp"
 #include "runtime/topology/nodes.hpp"
 #include "runtime/topology/settings.hpp"
 
@@ -35,6 +37,8 @@ struct schedule_config : schedule_rules {
   double window_share = 0;  ///< window as it was given, as a share of the batch; 0: in groups
   source_position at;       ///< of `batch`
   slipstream::node table;
+  std::vector<std::string> known;         ///< keys of `table` that have been read
+  std::map<std::string, double> numbers;  ///< that belong to the order alone, once it is known
 
   source_position place(const std::string &key) const;  ///< of the key, or of `batch` where it is not given
 };
@@ -79,6 +83,8 @@ struct actor_config {
   source_position at;  ///< of the table
   source_position kind_at;
   source_position device_at;
+  actor_facts facts;  ///< once the kind has read the keys
+  actor_keys keys;    ///< as the kind's struct, once it has read them
 
   /// A reader of the kind's own keys; put `settings::resolved()` back into `node` to have defaults written
   /// out.

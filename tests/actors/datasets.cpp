@@ -32,8 +32,8 @@ outcome verified(std::string text, const std::string &loader, const std::string 
   plan.verify();
   outcome result{plan.notes(), {}};
   for (const auto &actor : plan.graph().actors) {
-    if (!is_evaluator(actor)) continue;
-    const auto work = begin_evaluation(plan, actor, plan.models().load("policy"));
+    if (!is_evaluator(plan, actor)) continue;
+    const auto work = plan.plan_of(actor).evaluate(plan, plan.models().load("policy"));
     while (work->step()) {
     }
     result.eval = work->result();

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "actors/commands/replay_gradients.hpp"
+#include "actors/computing/replay_gradients.hpp"
 #include "actors/context.hpp"
 #include "actors/kinds/learner_plan.hpp"
 #include "actors/run.hpp"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The include rule: which folder may include what. Also headers of LibTorch that cost or lack, and README lengths.
+"""The include rule: which folder may include what, and what needs no tensor includes none. Also headers of LibTorch that
+cost or lack, and README lengths.
 
 usage: include_rule.py [ROOT]     prints one line FILE:LINE: error: ... a violation; exit code 1 if there is any
 """
@@ -33,7 +34,7 @@ ALLOWED = {
     "actors": {
         "ATen/": "", "c10/": "", "torch/": "", "nlohmann/": "", "fmt/": "", "spdlog/": "", "caf/": "",
         "openssl/err.h": r"nodes/caf_links\.",  # what CAF leaves in the queue of errors
-        "CLI/": r"actors/main\.cpp$|actors/commands?[/.]",
+        "CLI/": r"^actors/commands/",
     },
 }
 # Pulled out of the prefixes above: found in exactly one unit (one stem) of the layer.
@@ -47,6 +48,12 @@ NOT_IN_MODELS = {"thread", "mutex", "shared_mutex", "condition_variable", "futur
 # include another actor's header; those that spawn them may, and so may sources that are no actor.
 SPAWNS = re.compile(r"^(template\b[^\n]*\n)?[^\n/]*\bspawn_\w+\(caf::actor_system\b", re.MULTILINE)
 SPAWNERS = ("supervisor", "run")
+
+# What the light program is made of beside the list in cmake/core.cmake: none of it, nor what it includes, may include
+# LibTorch or CAF. The two headers hold nothing but versions.
+LIGHT = ("actors/main.cpp", "actors/front/", "actors/commands/")
+HEAVY = ("ATen/", "c10/", "torch/", "caf/")
+VERSIONS = ("torch/version.h", "caf/config.hpp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|glob|sched|signal|spawn|poll|netdb|dlfcn|execinfo)\.h)$")
@@ -127,6 +134,31 @@ def once(found):
         yield name, line, f"torch/torch.h in more than {TORCH_H_SOURCES} files: include single ATen/ops headers"
 
 
+def light(root, names, found):
+    """Sources of the light library and program that reach a header of LibTorch or CAF, and by which way."""
+    listed = root / "cmake/core.cmake"
+    text = listed.read_text(encoding="utf-8") if listed.is_file() else ""
+    core = re.search(r"set\(SLIPSTREAM_CORE\s+([^)]*)\)", text)
+    prefixes = LIGHT + tuple(core[1].split() if core else ())
+    headers = {}
+    for name, _, header in found:
+        headers.setdefault(name, []).append(header)
+    for name in names:
+        if not (name.startswith(prefixes) and name.endswith(".cpp")):
+            continue
+        ways, open_ = {name: (name,)}, [name]
+        for place in open_:
+            for header in headers.get(place, []):
+                if header.startswith(HEAVY) and header not in VERSIONS:
+                    way = " -> ".join(ways[place] + (header,))
+                    yield name, 1, f"needs no tensor and no actor, as cmake/core.cmake says, but includes one: {way}"
+                    open_.clear()
+                    break
+                if header not in ways:
+                    ways[header] = ways[place] + (header,)
+                    open_.append(header)
+
+
 def grad_modes(root, names):
     """Sources that switch gradients off without naming the header: LibTorch 1.13's ATen/ATen.h has it, 2.x's not."""
     for name in names:
@@ -159,6 +191,7 @@ def violations(root):
                 if wrong:
                     yield name, line, wrong
     yield from once(found)
+    yield from light(root, names, found)
     yield from grad_modes(root, names)
     yield from readmes(root, names)
 

@@ -51,6 +51,8 @@ cmake --build build
 [ "$(build/uses)" = length ]
 [ ! -e embed.cpp ] || build/embed | grep '"status": "finished"'
 "$prefix/bin/slipstream" --help >/dev/null
+said=$("$prefix/bin/slipstream" inspect /nowhere 2>&1) || true  # by the computing program
+grep -q "neither a run folder" <<<"$said" || { echo "$said"; exit 1; }
 if command -v pkg-config >/dev/null && [ -n "$(find "$prefix" -name slipstream.pc)" ]; then
   PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name slipstream.pc)")
   export PKG_CONFIG_PATH

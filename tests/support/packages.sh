@@ -44,9 +44,13 @@ slipstream bin/slipstream
 slipstream share/slipstream/configs/quickstart/rlhf.toml
 slipstream share/man/man1/slipstream.1.gz
 slipstream share/bash-completion/completions/slipstream
+slipstream share/zsh/vendor-completions/_slipstream
+slipstream share/fish/vendor_completions.d/slipstream.fish
+slipstream libexec/slipstream/slipstream-compute
 slipstream share/doc/slipstream/docs/install.md
 slipstream share/doc/slipstream/changelog.gz
 libslipstream0 $libdir/libslipstream.so.$version
+libslipstream0 $libdir/libslipstream_core.so.$version
 libslipstream-dev include/slipstream/actors/interfaces.hpp
 libslipstream-dev $libdir/cmake/slipstream/slipstream-config.cmake
 libslipstream-dev $libdir/cmake/slipstream/slipstream-targets.cmake
@@ -58,7 +62,8 @@ FILES
   fail "a run gets files of the development package"
 
 # No search path is built in, and what is packed is stripped.
-for file in "$folder/slipstream/usr/bin/slipstream" "$folder/libslipstream0/usr/$libdir/libslipstream.so.$version"; do
+for file in "$folder/slipstream/usr/bin/slipstream" "$folder/slipstream/usr/libexec/slipstream/slipstream-compute" \
+  "$folder/libslipstream0/usr/$libdir/"libslipstream{,_core}.so."$version"; do
   ! readelf -d "$file" | grep -E 'R(UN)?PATH' || fail "$file has a search path"
   ! readelf -S "$file" | grep -q '\.symtab' || fail "$file is not stripped"
 done
@@ -100,7 +105,7 @@ tarball=$(ls ./slipstream-"$version"-*.tar.gz)
 listed=$(tar -tzf "$tarball")
 top=$(basename "$tarball" .tar.gz)
 ! grep -v "^$top/" <<<"$listed" || fail "files outside of $top/"
-for file in bin/slipstream "$libdir/libslipstream.so.0" include/slipstream/models/types.hpp share/doc/slipstream/LICENSE; do
+for file in bin/slipstream libexec/slipstream/slipstream-compute "$libdir/libslipstream.so.0" include/slipstream/models/types.hpp share/doc/slipstream/LICENSE; do
   expect "$listed" "^$top/$file\$"
 done
 ls -s --block-size=kB ./*.deb ./*.tar.gz

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "runtime/kinds/kind_row.hpp"
+
+namespace slipstream {
+
+/// The keys of a sampler.
+struct sampler_keys {
+  std::string model;
+  std::int64_t group = 1;  ///< answers to a prompt
+  std::int64_t max_new_tokens = 16, min_new_tokens = 0;
+  double temperature = 1.0;
+  std::int64_t slots = 64;  ///< sequences that run at once
+  std::int64_t replicas = 1, threads = 1;
+};
+
+kind_row sampler_row();
+
+}  // namespace slipstream

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <vector>
+
+#include "runtime/kinds/kind_row.hpp"
+
+namespace slipstream {
+
+/// How a scorer without a model scores an answer.
+enum class scoring_rule { exact_match, edit_similarity, countdown, overlong };
+
+/// The keys of a scorer without a model.
+struct rule_scorer_keys {
+  scoring_rule rule = scoring_rule::exact_match;
+  double partial = 0;                      ///< countdown: for an expression of the right form
+  std::int64_t max_length = 0, cache = 0;  ///< overlong
+  std::int64_t replicas = 1;
+};
+
+/// What a model is asked about rollouts. All but the reference, which stays as it was at the start, follow
+/// the learner of their model, if it has one.
+enum class judgement { reward, value, reference };
+
+/// The keys of those who run a model over rollouts.
+struct model_scorer_keys {
+  judgement asked = judgement::reward;
+  std::string model;
+  std::int64_t threads = 1, replicas = 1;
+  std::int64_t refresh_every = 0;  ///< of a reference, versions; 0: never
+  std::string teaches;             ///< of a reference: the lines whose field `teacher` says so; empty: all
+
+  bool needs_head() const { return asked != judgement::reference; }
+};
+
+std::vector<kind_row> rule_scorer_rows();
+std::vector<kind_row> model_scorer_rows();
+
+}  // namespace slipstream

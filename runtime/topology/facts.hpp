@@ -1,0 +1,77 @@
+#pragma once
+
+#include <any>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+namespace slipstream {
+
+/// What an actor does in the flow of data, as the ports of its kind say: so a kind that a program adds is
+/// known by what it takes and gives, not by its name.
+enum class actor_role {
+  other,
+  loader,     ///< gives examples
+  sampler,    ///< makes rollouts of examples
+  scorer,     ///< scores rollouts
+  reference,  ///< gives log-probabilities of rollouts
+  critic,     ///< gives values of rollouts
+  joiner,     ///< makes samples of a group's figures
+  learner,    ///< learns from samples or examples
+};
+
+/// What a learner makes of a line of data when no sampler stands between.
+enum class example_form { demonstration, pair, rated };
+
+/// What others may need to know of an actor, whatever its kind. Reading its keys leaves it here.
+struct actor_facts {
+  actor_role role = actor_role::other;  ///< by the ports of the kind
+  bool placeable = false;               ///< may run on a node
+  std::string model;                    ///< that it trains or computes with; empty: none
+  bool follows = false;                 ///< it takes the versions of the learner of `model`, if there is one
+  std::int64_t threads = 1;             ///< of each replica or rank
+  std::int64_t replicas = 1;            ///< of a learner 1: its ranks are one actor
+  std::int64_t ranks = 1;               ///< of a learner
+  // Of a sampler.
+  std::int64_t group = 1;  ///< answers to a prompt
+  std::int64_t max_new_tokens = 0;
+  double temperature = 1.0;
+  // Of those who judge.
+  bool compares_answers = false;   ///< with the line's own
+  std::int64_t refresh_every = 0;  ///< versions after which a reference takes the policy's weights; 0: never
+  std::string teaches;  ///< the lines that a reference answers to, by their field `teacher`; empty: all
+  // Of those who make samples.
+  bool drops_alike = false;  ///< groups whose answers are rated alike leave the path
+  std::string drops_by;      ///< the key that says so; empty: the kind itself
+  // Of a learner.
+  std::string reference;  ///< the model that it asks itself; empty: none
+  example_form lines = example_form::demonstration;
+  bool compares_preferences = false;  ///< of pairs, by log-probabilities instead of a score head
+  // Files that it reads.
+  std::vector<std::string> datasets;  ///< names and patterns
+  std::string chat;                   ///< a file of its chat template; empty: none
+};
+
+/// The keys of an actor as the struct that its kind reads them into: read once, and then known by type.
+class actor_keys {
+ public:
+  template <class Keys>
+  void set(Keys keys) {
+    value_ = std::move(keys);
+  }
+  /// Throws std::logic_error when the kind reads another struct, or nothing has been read.
+  template <class Keys>
+  const Keys &get() const {
+    const auto *keys = std::any_cast<Keys>(&value_);
+    if (!keys)
+      throw std::logic_error(std::string("an actor's keys are not of the type ") + typeid(Keys).name());
+    return *keys;
+  }
+
+ private:
+  std::any value_;
+};
+
+}  // namespace slipstream
