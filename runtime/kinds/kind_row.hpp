@@ -9,12 +9,6 @@
 
 namespace slipstream {
 
-/// The names of what flows along edges.
-namespace port {
-constexpr const char *examples = "examples", *rollouts = "rollouts", *scores = "scores",
-                     *logprobs = "logprobs", *values = "values", *samples = "samples", *versions = "versions";
-}
-
 /// What can be known of a kind of actor without a tensor.
 struct kind_row {
   std::string name;
@@ -30,7 +24,6 @@ struct kind_row {
 using kind_rows = std::map<std::string, kind_row>;
 
 kind_table ports_of(const kind_rows &rows);
-actor_role role_of(const kind_ports &ports);
 
 /// The reader of a kind whose keys are a struct that nobody else needs to know of.
 template <class Keys>

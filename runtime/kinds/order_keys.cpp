@@ -28,7 +28,7 @@ order_row find_order(topology &graph, const std::map<std::string, order_row> &or
                         schedule.order, did_you_mean(schedule.order, names), listed(names)));
   }
   const auto &row = found->second;
-  check_order_keys(schedule, row);
+  take_order_keys(schedule, row);
   settings s(schedule.table, schedule.known);
   for (const auto &number : row.numbers) schedule.numbers[number.key] = read_number(s, number);
   s.finish();

@@ -100,6 +100,18 @@ void check_output(const actor_config &actor, const topology &graph, const kind_t
 
 }  // namespace
 
+actor_role role_of(const kind_ports &ports) {
+  const auto takes = [&](const char *port) { return contains(ports.accepts, port); };
+  if (ports.gives == port::examples) return actor_role::loader;
+  if (ports.gives == port::rollouts && takes(port::examples)) return actor_role::sampler;
+  if (ports.gives == port::samples) return actor_role::joiner;
+  if (takes(port::samples)) return actor_role::learner;
+  if (!takes(port::rollouts)) return actor_role::other;
+  if (ports.gives == port::scores) return actor_role::scorer;
+  if (ports.gives == port::logprobs) return actor_role::reference;
+  return ports.gives == port::values ? actor_role::critic : actor_role::other;
+}
+
 std::vector<std::string> bridge(const kind_table &kinds, const std::string &port,
                                 const std::vector<std::string> &accepted) {
   std::map<std::string, std::vector<std::string>> chains{{port, {}}};  // kinds on the way to a port
@@ -127,7 +139,7 @@ void check_ports(const topology &graph, const kind_table &kinds) {
   for (const auto &actor : graph.actors) check_inputs(actor, graph, kinds);
   for (const auto &actor : graph.actors) check_output(actor, graph, kinds);
   const bool learns = std::any_of(graph.actors.begin(), graph.actors.end(), [&](const actor_config &actor) {
-    return ports_of(actor, kinds).gives == "versions";
+    return role_of(ports_of(actor, kinds)) == actor_role::learner;
   });
   if (!learns)
     fail_at({graph.source.string(), 0, 0}, "no actor learns; add an actor with kind = \"learner\"");

@@ -8,7 +8,13 @@
 
 namespace slipstream {
 
-/// What a kind of actor takes and gives, by the names of its ports ("prompts", "rollouts", "samples" …).
+/// The names of what flows along edges.
+namespace port {
+constexpr const char *examples = "examples", *rollouts = "rollouts", *scores = "scores",
+                     *logprobs = "logprobs", *values = "values", *samples = "samples", *versions = "versions";
+}
+
+/// What a kind of actor takes and gives, by the names of its ports.
 struct kind_ports {
   std::vector<std::string> accepts;  ///< any of these may come in; empty: the kind takes nothing
   std::string gives;                 ///< empty: nobody can take from it
@@ -16,6 +22,9 @@ struct kind_ports {
   bool may_take_nothing = false;     ///< accepts input, but also runs without
   bool may_end_here = false;         ///< gives something, but nobody need take it
 };
+
+/// What an actor with such ports does.
+actor_role role_of(const kind_ports &ports);
 
 /// By kind, as the registry has them.
 using kind_table = std::map<std::string, kind_ports>;

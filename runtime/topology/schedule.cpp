@@ -111,15 +111,11 @@ const order_row *own_order(const std::string &name) {
   return found == rows.end() ? nullptr : &*found;
 }
 
-bool takes(const order_row *order, const char *key) {
-  return order == nullptr || contains(order->keys, key);
-}
-
 /// The orders of this library that take a key, as in `order = "windowed"`.
 std::string orders_that_take(const char *key) {
   std::vector<std::string> names;
   for (const auto &row : order_rows())
-    if (takes(&row, key)) names.push_back(fmt::format("order = \"{}\"", row.name));
+    if (contains(row.keys, key)) names.push_back(fmt::format("order = \"{}\"", row.name));
   return listed(names, "or");
 }
 
@@ -191,19 +187,22 @@ schedule_config read_schedule(const node &document) {
   schedule.i_know = s.flag("i_know", false);
   schedule.known = s.asked();
   if (const auto *order = own_order(schedule.order)) {
-    check_order_keys(schedule, *order);
+    take_order_keys(schedule, *order);
     s.finish();
   }  // the keys of an order that a program adds are known once it is
   return schedule;
 }
 
-void check_order_keys(const schedule_config &schedule, const order_row &order) {
-  for (const char *key : {"window", "when_late", "late_after"})
-    if (const auto *value = schedule.table.find(key); value != nullptr && !takes(&order, key))
+void take_order_keys(schedule_config &schedule, const order_row &order) {
+  for (const char *key : {"window", "when_late", "late_after"}) {
+    if (contains(order.keys, key)) continue;
+    std::erase(schedule.known, key);
+    if (const auto *value = schedule.table.find(key))
       fail_at(value->at,
               fmt::format("[schedule] {0} belongs to {1}, and the order is \"{2}\"{3}; remove {0}", key,
                           orders_that_take(key), order.name,
                           contains({"when_late", "late_after"}, key) ? ", where nothing is late" : ""));
+  }
 }
 
 source_position schedule_config::place(const std::string &key) const {
@@ -216,10 +215,9 @@ std::string write_schedule(const schedule_config &schedule) {
                                  schedule.max_staleness, write_text(schedule.order));
   if (schedule.window_share > 0)
     text += fmt::format("window = {}\n", write_number(schedule.window_share));
-  else if (own_order(schedule.order) ? takes(own_order(schedule.order), "window")
-                                     : schedule.table.find("window") != nullptr)
+  else if (contains(schedule.known, "window"))
     text += fmt::format("window = {}\n", dial_text(schedule.window));
-  if (takes(own_order(schedule.order), "when_late")) {
+  if (contains(schedule.known, "when_late")) {
     text += fmt::format("when_late = \"{}\"\n", schedule.when_late == late_rule::wait   ? "wait"
                                                 : schedule.when_late == late_rule::drop ? "drop"
                                                                                         : "accept");

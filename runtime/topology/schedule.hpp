@@ -11,7 +11,8 @@ schedule_config read_schedule(const node &document);
 /// The table's text, defaults written out; dials and brakes as inline tables.
 std::string write_schedule(const schedule_config &schedule);
 
-/// Refuses keys of [schedule] that other orders take, and this one does not. Throws input_error.
-void check_order_keys(const schedule_config &schedule, const order_row &order);
+/// Leaves out of the schedule's keys those that other orders take, and this one does not. Throws input_error
+/// where one of them is given.
+void take_order_keys(schedule_config &schedule, const order_row &order);
 
 }  // namespace slipstream

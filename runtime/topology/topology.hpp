@@ -37,7 +37,7 @@ struct schedule_config : schedule_rules {
   double window_share = 0;  ///< window as it was given, as a share of the batch; 0: in groups
   source_position at;       ///< of `batch`
   slipstream::node table;
-  std::vector<std::string> known;         ///< keys of `table` that have been read
+  std::vector<std::string> known;         ///< its keys: those of all orders, and its order's
   std::map<std::string, double> numbers;  ///< that belong to the order alone, once it is known
 
   source_position place(const std::string &key) const;  ///< of the key, or of `batch` where it is not given

@@ -7,6 +7,7 @@
 #include "actors/preflight.hpp"
 #include "actors/registry.hpp"
 #include "models/error.hpp"
+#include "runtime/evaluation/evaluation.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/tiny_topology.hpp"

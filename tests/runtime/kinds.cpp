@@ -128,10 +128,15 @@ TEST_CASE("a model that is not there and groups that do not fit are named with t
   };
   CHECK_THROWS_WITH(
       checked(wrong(with("max_staleness = 1"), "model = \"policy\", group", "model = \"polcy\", group")),
-      Contains("test.toml:6:") && Contains("uses the model \"polcy\"") &&
+      Contains("test.toml:7:") && Contains("uses the model \"polcy\"") &&
           Contains("Did you mean \"policy\"?"));
   CHECK_THROWS_WITH(checked(wrong(with("max_staleness = 1"), "batch = 8", "batch = 9")),
-                    Contains("not divisible by group = 4 of [actors.sampler] (test.toml:6:"));
+                    Contains("batch = 9 is not divisible by group = 4 of [actors.sampler] (test.toml:7:") &&
+                        Contains("set batch to 8 or 12"));
+  auto document = parse_document(with("max_staleness = 1"), "test.toml");
+  apply_override(document, "actors.sampler.group=7");
+  CHECK_THROWS_WITH(checked_topology(make_topology(document, "test.toml"), builtin_kinds(), builtin_orders()),
+                    Contains("group = 7 of [actors.sampler] (--set actors.sampler.group)"));
 }
 
 TEST_CASE("an order that a program adds takes the keys and numbers that it declares") {

@@ -136,10 +136,6 @@ TEST_CASE("overrides reach the files of a command that have the table") {
   CHECK(*both[1].find_actor("sampler")->node.find("group")->as_integer() == 4);
   CHECK_THROWS_WITH(read_topologies({sft}, {"actors.sampler.group=4"}),
                     StartsWith("--set actors.sampler: error: no file of this command has [actors.sampler]"));
-  CHECK_THROWS_WITH(read_topology(rlhf, {"actors.sampler.group=7"}),
-                    Contains("batch = 64 is not divisible by group = 7 of [actors.sampler] (--set "
-                             "actors.sampler.group)") &&
-                        Contains("set batch to 63 or 70"));
   CHECK_THROWS_WITH(read_topology(rlhf, {"run.sede=4"}),
                     StartsWith("--set run.sede: error: unknown key \"sede\""));
 }
