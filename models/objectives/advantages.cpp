@@ -37,7 +37,8 @@ constexpr advantage_row rows[] = {
      [](const at::Tensor &r, const advantage_options &o) {
        return gdpo_advantages(r.unsqueeze(-1), at::ones({1}, r.options()), o.eps);
      },
-     "arXiv:2601.05242, each reward by itself", standardising,
+     "arXiv:2601.05242, each reward by itself",
+     [](std::span<const double> values) { return standardising(values); },
      [](const at::Tensor &scores, const at::Tensor &weights, const advantage_options &o) {
        return gdpo_advantages(scores, weights, o.eps);
      }},
@@ -98,12 +99,12 @@ normalisation whitening(std::span<const double> values) {
   return {mean, 1 / std::sqrt(squares / count + 1e-8)};
 }
 
-normalisation standardising(std::span<const double> values) {
+normalisation standardising(std::span<const double> values, double eps) {
   const auto count = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
-  return {mean, 1 / (std::sqrt(squares / std::max(count - 1, 1.0)) + 1e-6)};
+  return {mean, 1 / (std::sqrt(squares / std::max(count - 1, 1.0)) + eps)};
 }
 
 std::span<const advantage_row> advantage_rows() {
