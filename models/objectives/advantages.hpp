@@ -40,6 +40,10 @@ struct advantage_options {
   double eps = 1e-6;  ///< beside the standard deviation
 };
 
+/// What a row computes: from the rewards of groups [.., G] their advantages.
+at::Tensor advantages_of(const advantage_row &row, const at::Tensor &rewards,
+                         const advantage_options &options = {});
+
 /// Advantages of one group. Throws input_error when the group is smaller than the row needs.
 std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
                                      const advantage_options &options = {});
