@@ -80,7 +80,8 @@ constexpr advantage_row all_advantages[] = {
     {"reinforce", 1, "Williams 1992"},
     {"reinforce_centred", 2, "Williams 1992, with the group's mean as baseline"},
     {"reinforce_pp_baseline", 2, "arXiv:2501.03262, with the group's mean as baseline", whitening},
-    {"gdpo", 2, "arXiv:2601.05242, each reward by itself", standardising, true},
+    {"gdpo", 2, "arXiv:2601.05242, each reward by itself",
+     [](std::span<const double> values) { return standardising(values); }, true},
 };
 
 }  // namespace
@@ -116,12 +117,12 @@ normalisation whitening(std::span<const double> values) {
   return {mean, 1 / std::sqrt(squares / count + 1e-8)};
 }
 
-normalisation standardising(std::span<const double> values) {
+normalisation standardising(std::span<const double> values, double eps) {
   const auto count = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   double squares = 0;
   for (const double value : values) squares += (value - mean) * (value - mean);
-  return {mean, 1 / (std::sqrt(squares / std::max(count - 1, 1.0)) + 1e-6)};
+  return {mean, 1 / (std::sqrt(squares / std::max(count - 1, 1.0)) + eps)};
 }
 
 std::span<const advantage_row> advantage_rows() {

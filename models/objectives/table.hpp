@@ -74,8 +74,8 @@ struct normalisation {
 /// 1 / sqrt(population variance + 1e-8), as whiten().
 normalisation whitening(std::span<const double> values);
 
-/// 1 / (sample standard deviation + 1e-6): GDPO's step over the batch. A single value becomes 0.
-normalisation standardising(std::span<const double> values);
+/// 1 / (sample standard deviation + eps): GDPO's step over the batch. A single value becomes 0.
+normalisation standardising(std::span<const double> values, double eps = 1e-6);
 
 /// A way from the rewards of one group to its advantages; advantages.cpp computes it.
 struct advantage_row {

@@ -190,7 +190,7 @@ void check_gdpo(golden_case &c) {
   c.expect("advantages_group", of_groups);
   const auto flat = of_groups.to(at::kDouble).contiguous();
   const auto by =
-      find_advantage("gdpo").over_batch({flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()});
+      standardising({flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()}, c.param("eps"));
   c.expect("advantages", (flat - by.mean) * by.scale);
 }
 

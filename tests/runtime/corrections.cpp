@@ -10,6 +10,7 @@
 #include "models/objectives/returns.hpp"
 #include "runtime/learning/reinforce_pp.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "runtime/learning/weight_figures.hpp"
 #include "tests/support/small_batches.hpp"
 #include "tests/support/test.hpp"
 
