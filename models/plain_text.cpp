@@ -25,7 +25,8 @@ std::string of_files(const std::filesystem::filesystem_error &problem) {
          "; look at the path, its permissions and the room on its disk";
 }
 
-/// The tensor library's exceptions are known by the namespace of their type, so that this file does not need it.
+/// The tensor library's exceptions are known by the namespace of their type, so that this file does not need
+/// it.
 bool is_of_tensors(const std::exception &problem) {
   return std::string_view(typeid(problem).name()).starts_with("N3c10");
 }

@@ -115,8 +115,8 @@ std::vector<double> numbers(const at::Tensor &values) {
 
 }  // namespace
 
-at::Tensor row_advantages(const advantage_row &row, const at::Tensor &rewards,
-                          const advantage_options &options) {
+at::Tensor advantages_of(const advantage_row &row, const at::Tensor &rewards,
+                         const advantage_options &options) {
   return rule_of(row).of_rewards(rewards, options);
 }
 
@@ -124,7 +124,7 @@ std::vector<double> group_advantages(const advantage_row &row, const std::vector
                                      const advantage_options &options) {
   require_group(row, static_cast<std::int64_t>(rewards.size()));
   const at::NoGradGuard constant;
-  return numbers(row_advantages(row, at::tensor(rewards, at::kDouble), options));
+  return numbers(advantages_of(row, at::tensor(rewards, at::kDouble), options));
 }
 
 std::vector<double> group_advantages(const advantage_row &row,

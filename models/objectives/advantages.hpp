@@ -40,9 +40,10 @@ struct advantage_options {
   double eps = 1e-6;  ///< beside the standard deviation
 };
 
-/// The row's formula over the rewards of groups, [..., group].
-at::Tensor row_advantages(const advantage_row &row, const at::Tensor &rewards,
-                          const advantage_options &options = {});
+/// What a row computes: from the rewards of groups [.., G] their advantages.
+at::Tensor advantages_of(const advantage_row &row, const at::Tensor &rewards,
+                         const advantage_options &options = {});
+
 /// Advantages of one group. Throws input_error when the group is smaller than the row needs.
 std::vector<double> group_advantages(const advantage_row &row, const std::vector<double> &rewards,
                                      const advantage_options &options = {});

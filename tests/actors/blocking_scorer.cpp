@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <nlohmann/json.hpp>
 
 #include "actors/context.hpp"
 #include "actors/run.hpp"

@@ -195,8 +195,8 @@ void check_gdpo(golden_case &c) {
 }
 
 void check_grpo(golden_case &c) {
-  c.expect("advantages", row_advantages(find_advantage("grpo"), c.input("rewards"), {c.param("eps")}));
-  c.expect("advantages_dr", row_advantages(find_advantage("dr_grpo"), c.input("rewards"), {}));
+  c.expect("advantages", advantages_of(find_advantage("grpo"), c.input("rewards"), {c.param("eps")}));
+  c.expect("advantages_dr", advantages_of(find_advantage("dr_grpo"), c.input("rewards"), {}));
 }
 
 void check_gspo(golden_case &c) {
@@ -358,7 +358,7 @@ void check_reward_model(golden_case &c) {
 }
 
 void check_rloo(golden_case &c) {
-  c.expect("advantages", row_advantages(find_advantage("rloo"), c.input("rewards"), {}));
+  c.expect("advantages", advantages_of(find_advantage("rloo"), c.input("rewards"), {}));
 }
 
 void check_sft(golden_case &c) {

@@ -236,7 +236,7 @@ TEST_CASE("equal rewards give exactly zero advantage, in float32 too") {
         CAPTURE(reward, group);
         const auto rewards = at::full({3, group}, reward, at::TensorOptions().dtype(type));
         for (const auto &row : advantage_rows())
-          if (row.name != "reinforce") CHECK(row_advantages(row, rewards, {}).abs().max().item<double>() == 0);
+          if (row.name != "reinforce") CHECK(advantages_of(row, rewards, {}).abs().max().item<double>() == 0);
         CHECK(reinforce_pp_baseline(rewards).abs().max().item<double>() == 0);
         CHECK(whiten(rewards, at::ones_like(rewards)).abs().max().item<double>() == 0);
       }
