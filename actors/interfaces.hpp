@@ -6,6 +6,7 @@
 
 #include "runtime/messages.hpp"
 
+// clang-format off
 /// The map of the actors: every typed handle that one actor holds of another.
 ///
 ///     loader ⇄ ledger ⇄ sampler ─► scorer.*, critic, … ─► advantage.*, pairs ─► buffer ⇄ learner(s)
@@ -13,17 +14,26 @@
 ///                │         └──────────────────── weights ◄───────────────────────── snapshots
 ///                └── finished, buffered, dropped, trained                  evaluator ◄─ weights
 ///
-/// | actor     | waits for                 | woken by                     | bounded by
-/// |-----------|---------------------------|------------------------------|---------------------------
-/// | loader    | a demand for n, or for ids| ledger                       | the demand
-/// | ledger    | room under the rule       | trained, dropped, new version| batch x (max_staleness + 1)
-/// | sampler   | prompts                   | ledger, against its credit   | its slots and as many groups
-/// | scorer, reference, advantage | rollouts | sampler                    | the ledger
-/// | critic, scorer.reward_model | rollouts; the version that they may be judged by | sampler, weights | the
-/// ledger | buffer    | a whole batch             | learner's pull               | the ledger | learner   | a
-/// batch                   | buffer                       | one batch | weights   | a version | learner | the
-/// newest snapshot | evaluator | a version that is due     | weights                      | one version |
-/// journal   | an event                  | ledger, buffer, learner      | the ledger
+/// Each row below is a handle of this file; a test compares the rows with the aliases (tests/rules/map.py).
+///
+/// | actor        | who it is                                     | waits for                       | woken by                            | bounded by
+/// |--------------|-----------------------------------------------|---------------------------------|-------------------------------------|----------------------------------
+/// | loader       | reads prompts or examples                     | a demand for n lines, or for ids| ledger; learner (demonstrations)    | the demand
+/// | ledger       | books every draw, admits new ones             | room under the admission rule   | trained, dropped, new version       | batch x (max_staleness + 1)
+/// | sampler      | generates rollouts                            | prompts; a step of its own      | ledger, against its credit; weights | its slots and as many groups
+/// | scorer       | rates rollouts by a rule                      | rollouts                        | sampler, or its spread              | the ledger
+/// | reference    | gives log-probabilities of a frozen model     | rollouts                        | sampler, or its spread              | the ledger
+/// | model_scorer | reward model, critic, moving reference        | rollouts, and a version that is new enough for them | sampler, or its spread; weights | the ledger
+/// | spread       | shares groups among replicas of one scorer    | rollouts, replicas' results     | sampler; replicas                   | the ledger
+/// | join         | advantage.* and pairs: groups become samples  | all figures of a group          | sampler, scorers, references, critic| the ledger
+/// | buffer       | composes batches in the order of the schedule | a whole batch                   | learner's pull                      | the ledger
+/// | learner      | trains a model                                | a batch                         | buffer; itself, between slices      | one batch
+/// | evaluator    | measures versions on held-out lines           | a version that is due           | weights; itself, between slices     | one version
+/// | weights      | passes new versions on                        | a version                       | learner                             | the newest snapshot
+/// | recorder     | writes metrics, spans and totals              | figures                         | learner, actors that compute        | one line a message
+/// | journal      | writes decisions and tokens to the disk       | an event                        | ledger, buffer, learner, sampler    | the ledger
+/// | supervisor   | ends the run, watches for stalls              | results, ends and deaths        | all actors; a beat of its own       | one message an actor
+// clang-format on
 namespace slipstream {
 
 // Ports: what flows along the edges that a topology draws. A node's interface extends the sinks it takes.
