@@ -150,6 +150,7 @@ struct schedule_reader : table_reader {
   using table_reader::table_reader;
   static bool takes(const schedule_config &, const char *) { return true; }
   void window(schedule_config &x) { x.window = read_window(table, x.window_share); }
+  /// The least that it may be is also what it is where the key is absent.
   void dial(const char *key, dial_spec &x) { x = read_dial(table, key, x.first, x.first); }
   void optional_dial(const char *key, std::optional<dial_spec> &x) {
     if (table.has(key)) x = read_dial(table, key, 0, 0);
