@@ -2,12 +2,10 @@
 
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "models/error.hpp"
@@ -142,34 +140,5 @@ class byte_reader {
 
   std::string_view bytes_;
 };
-
-/// Versions of models by name.
-inline void write(byte_writer &out, const std::map<std::string, std::int64_t> &versions) {
-  out.count(versions.size());
-  for (const auto &[name, version] : versions) {
-    out.text(name);
-    out.number(version);
-  }
-}
-inline void read(byte_reader &in, std::map<std::string, std::int64_t> &versions) {
-  for (auto left = in.items(2); left > 0; --left) {
-    auto name = in.text();
-    if (!versions.emplace(std::move(name), in.number()).second) throw run_error("a model is there twice");
-  }
-}
-
-/// The alternative of a variant that stands at `index`, as `read(in, alternative)` fills it. Throws run_error
-/// with `unknown` where there is no such alternative.
-template <class Variant, std::size_t I = 0, class Read>
-Variant read_alternative(byte_reader &in, std::size_t index, const char *unknown, Read read) {
-  if constexpr (I < std::variant_size_v<Variant>) {
-    if (index != I) return read_alternative<Variant, I + 1>(in, index, unknown, read);
-    std::variant_alternative_t<I, Variant> each;
-    read(in, each);
-    return each;
-  } else {
-    throw run_error(unknown);
-  }
-}
 
 }  // namespace slipstream

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/network/families.hpp"
+#include "runtime/topology/table_keys.hpp"
 
 namespace slipstream {
 
@@ -49,21 +50,8 @@ void read_network(settings &s, model_config &model) {
   for (const family &row : families()) names.emplace_back(row.model_type);
   auto &spec = model.spec;
   apply_family(*find_family(s.required_choice("architecture", names)), spec);
-  spec.hidden_size = s.required_integer("hidden_size", 1, 1 << 17);
-  spec.layers = s.required_integer("layers", 1, 1024);
-  spec.heads = s.required_integer("heads", 1, 1 << 12);
-  spec.kv_heads = s.integer("kv_heads", spec.heads, 1, spec.heads);
-  spec.head_dim = s.integer("head_dim", std::max<std::int64_t>(1, spec.hidden_size / spec.heads), 1, 1 << 14);
-  // SwiGLU has three matrices where a plain layer of 4 d has two: 8/3 d, rounded up to a multiple of 8.
-  const std::int64_t inner = spec.activation == activation_kind::silu_gated
-                                 ? (spec.hidden_size * 8 / 3 + 7) / 8 * 8
-                                 : 4 * spec.hidden_size;
-  spec.intermediate_size = s.integer("intermediate_size", inner, 1, 1 << 20);
-  spec.max_positions = s.integer("max_positions", 256, 1, 1 << 24);
-  spec.tied_embeddings = s.flag("tied_embeddings", true);
-  spec.norm_eps = s.number("norm_eps", spec.norm_eps, 0.0, 1.0);
-  if (spec.positions == position_kind::rotary) spec.rope_theta = s.number("rope_theta", spec.rope_theta, 1.0);
-  spec.initializer_range = s.number("initializer_range", spec.initializer_range, 0.0, 10.0);
+  table_reader keys(s);
+  network_keys(keys, spec);
   read_text(s, model);
   check_shape(s, spec);
 }
@@ -74,10 +62,8 @@ std::optional<adapter_spec> read_lora(settings &model) {
   if (!table) return {};
   settings s(*table);
   adapter_spec lora;
-  lora.rank = s.required_integer("rank", 1, 4096);
-  lora.alpha = s.number("alpha", 2.0 * static_cast<double>(lora.rank), 1e-6);
-  lora.rank_stabilised = s.flag("rank_stabilised", false);
-  lora.targets = s.texts("targets");
+  table_reader keys(s);
+  lora_keys(keys, lora);
   if (lora.targets.empty()) lora.targets = {"all-linear"};
   std::sort(lora.targets.begin(), lora.targets.end());
   s.finish();
@@ -111,8 +97,11 @@ model_config read_model(const std::string &name, const node &table) {
   } else {
     read_network(s, model);
   }
-  if (!copy) model.lora = read_lora(s);
-  if (!copy) model.labels = s.choice("head", {"tokens", "score"}) == "score" ? 1 : 0;
+  if (!copy) {
+    model.lora = read_lora(s);
+    table_reader keys(s);
+    head_key(keys, model);
+  }
   model.spec.labels = model.labels;
   s.finish();
   return model;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/topology/schedule.hpp"
+#include "runtime/topology/table_keys.hpp"
 
 namespace slipstream {
 
@@ -49,101 +50,60 @@ std::string table_text(const node::table &entries) {
   return text.empty() ? "{}" : "{ " + text + " }";
 }
 
-struct writer {
-  std::string text;
-
-  void table(const std::string &path) { text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", path); }
-  void text_key(const std::string &key, std::string_view value) {
-    text += fmt::format("{} = {}\n", key, in_quotes(value));
-  }
-  void integer(const std::string &key, std::int64_t value) { text += fmt::format("{} = {}\n", key, value); }
-  void real(const std::string &key, double value) { text += fmt::format("{} = {}\n", key, number(value)); }
-  void flag(const std::string &key, bool value) { text += fmt::format("{} = {}\n", key, value); }
-  void texts(const std::string &key, const std::vector<std::string> &values) {
-    std::string list;
-    for (const auto &value : values) list += (list.empty() ? "" : ", ") + in_quotes(value);
-    text += fmt::format("{} = [{}]\n", key, list);
-  }
-};
-
-void write_run(writer &out, const run_config &run) {
+void write_run(table_writer &out, const run_config &run) {
   out.table("run");
-  out.text_key("name", run.name);
-  out.integer("seed", static_cast<std::int64_t>(run.seed));
-  out.integer("updates", run.updates);
-  out.text_key("folder", run.folder);
-  out.integer("threads", run.threads);
-  out.integer("checkpoint_every", run.checkpoint_every);
-  out.integer("stall_after", run.stall_after);
-  out.text_key("when_stalled", run.restart_stalled ? "restart" : "stop");
-  out.text_key("numerics", run.numerics == numerics::exact ? "exact" : "fast");
-  if (!run.date.empty()) out.text_key("date", run.date);
+  run_keys(out, run);
 }
 
-void write_network(writer &out, const model_config &model) {
-  const auto &spec = model.spec;
-  out.text_key("architecture", spec.model_type);
-  out.integer("hidden_size", spec.hidden_size);
-  out.integer("layers", spec.layers);
-  out.integer("heads", spec.heads);
-  out.integer("kv_heads", spec.kv_heads);
-  out.integer("head_dim", spec.head_dim);
-  out.integer("intermediate_size", spec.intermediate_size);
-  out.integer("max_positions", spec.max_positions);
-  out.flag("tied_embeddings", spec.tied_embeddings);
-  out.real("norm_eps", spec.norm_eps);
-  if (spec.positions == position_kind::rotary) out.real("rope_theta", spec.rope_theta);
-  out.real("initializer_range", spec.initializer_range);
-  if (!model.alphabet.empty()) out.text_key("alphabet", model.alphabet);
-  if (!model.tokenizer.empty()) out.text_key("tokenizer", model.tokenizer);
+void write_network(table_writer &out, const model_config &model) {
+  out.text("architecture", model.spec.model_type);
+  network_keys(out, model.spec);
+  out.text_if_any("alphabet", model.alphabet);
+  out.text_if_any("tokenizer", model.tokenizer);
 }
 
-void write_lora(writer &out, const model_config &model) {
+void write_lora(table_writer &out, const model_config &model) {
   if (!model.lora) return;
   out.table("models." + write_key(model.name) + ".lora");
-  out.integer("rank", model.lora->rank);
-  out.real("alpha", model.lora->alpha);
-  out.flag("rank_stabilised", model.lora->rank_stabilised);
-  out.texts("targets", model.lora->targets);
+  lora_keys(out, *model.lora);
 }
 
-void write_model(writer &out, const model_config &model) {
+void write_model(table_writer &out, const model_config &model) {
   out.table("models." + write_key(model.name));
   switch (model.source) {
     case model_config::origin::from:
-      out.text_key("from", model.from);
+      out.text("from", model.from);
       break;
     case model_config::origin::copy_of:
-      out.text_key("copy_of", model.copy_of);
+      out.text("copy_of", model.copy_of);
       return;
     case model_config::origin::fresh:
       write_network(out, model);
       break;
   }
-  out.text_key("head", model.labels == 1 ? "score" : "tokens");
+  head_key(out, model);
   write_lora(out, model);
 }
 
-void write_data(writer &out, const data_config &data) {
+void write_data(table_writer &out, const data_config &data) {
   if (data.make.empty()) return;
   out.table("data");
-  out.text_key("make", data.make);
-  out.text_key("folder", data.folder);
-  out.integer("seed", static_cast<std::int64_t>(data.seed));
+  data_keys(out, data);
 }
 
-void write_actor(writer &out, const actor_config &actor) {
+void write_names(table_writer &out, const std::string &key, const std::vector<taken> &all) {
+  std::vector<std::string> names;
+  for (const auto &each : all) names.push_back(each.name);
+  if (!names.empty()) out.texts(key, names);
+}
+
+void write_actor(table_writer &out, const actor_config &actor) {
   out.table("actors." + write_key(actor.name));
-  out.text_key("kind", actor.kind);
-  std::string takes;
-  for (const auto &edge : actor.takes) takes += (takes.empty() ? "" : ", ") + in_quotes(edge.name);
-  if (!takes.empty()) out.text += fmt::format("takes = [{}]\n", takes);
-  out.text_key("device", actor.device);
-  std::string nodes;
-  for (const auto &each : actor.nodes) nodes += (nodes.empty() ? "" : ", ") + in_quotes(each.name);
-  if (!nodes.empty()) out.text += fmt::format("node = [{}]\n", nodes);
-  for (const auto &entry : *actor.node.as_table())
-    out.text += fmt::format("{} = {}\n", write_key(entry.key), write_value(entry.content));
+  out.text("kind", actor.kind);
+  write_names(out, "takes", actor.takes);
+  out.text("device", actor.device);
+  write_names(out, "node", actor.nodes);
+  for (const auto &entry : *actor.node.as_table()) out.line(write_key(entry.key), write_value(entry.content));
 }
 
 }  // namespace
@@ -173,14 +133,14 @@ std::string write_value(const node &value) {
 }
 
 std::string write_resolved(const topology &graph) {
-  writer out;
+  table_writer out;
   write_run(out, graph.run);
-  out.text += "\n" + write_schedule(graph.schedule);
+  out.out += "\n" + write_schedule(graph.schedule);
   for (const auto &model : graph.models) write_model(out, model);
   write_data(out, graph.data);
-  out.text += write_nodes(graph.nodes) + write_chaos(graph.chaos);
+  out.out += write_nodes(graph.nodes) + write_chaos(graph.chaos);
   for (const auto &actor : graph.actors) write_actor(out, actor);
-  return out.text;
+  return out.out;
 }
 
 }  // namespace slipstream

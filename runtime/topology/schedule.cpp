@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "runtime/topology/resolved.hpp"
 #include "runtime/topology/suggest.hpp"
+#include "runtime/topology/table_fields.hpp"
 
 namespace slipstream {
 namespace {
@@ -15,15 +15,50 @@ const std::vector<std::string> signals{"ess",           "kl",        "kl_behavio
                                        "weight_max",    "ratio_max", "weight_mean",
                                        "clip_fraction", "entropy",   "reward_mean"};
 
+const words<late_rule> late_words{
+    {"wait", late_rule::wait}, {"drop", late_rule::drop}, {"accept", late_rule::accept}};
+const words<lag_rule> lag_words{{"at_most", lag_rule::at_most}, {"exactly", lag_rule::exactly}};
+const words<new_weights> weight_words{{"continue", new_weights::carry_on},
+                                      {"finish", new_weights::finish},
+                                      {"recompute", new_weights::recompute}};
+const words<brake_action> act_words{
+    {"skip", brake_action::skip}, {"roll_back", brake_action::roll_back}, {"shrink", brake_action::shrink}};
+
+void ramp_keys(auto &f, auto &dial, std::int64_t least, std::int64_t most) {
+  f.required_integer("from", dial.first, least, most);
+  f.required_integer("to", dial.last, least, most);
+  f.integer("begin", dial.begin, 0, 1'000'000'000);
+  f.required_integer("end", dial.end, 1, 1'000'000'000);
+  f.require(dial.end > dial.begin, "end", "end must come after begin: the versions between which it changes");
+}
+
+void controller_keys(auto &f, auto &dial, std::int64_t least, std::int64_t most) {
+  f.required_choice("signal", dial.signal, {"ess", "kl", "kl_behaviour"});
+  f.required_number("target", dial.target, 0);
+  f.otherwise(dial.tolerance, 0.05);
+  f.number("tolerance", dial.tolerance, 0, 1);
+  f.otherwise(dial.every, std::int64_t{5});
+  f.integer("every", dial.every, 1, many);
+  f.required_integer("least", dial.least, least, most);
+  f.required_integer("most", dial.most, least, most);
+  f.require(dial.most >= dial.least, "most", "most is less than least");
+  f.otherwise(dial.first, dial.least);
+  f.integer("from", dial.first, dial.least, dial.most);
+}
+
+void brake_keys(auto &f, auto &brake) {
+  f.required_choice("signal", brake.signal, signals);
+  f.optional_number("above", brake.above);
+  f.optional_number("below", brake.below);
+  f.require(brake.above || brake.below, "signal", "a brake needs a bound; add above = 10.0 or below = 0.3");
+  f.required_choice("act", brake.act, act_words);
+}
+
 dial_spec read_ramp(settings &s, std::int64_t least, std::int64_t most) {
   dial_spec dial;
   dial.how = dial_spec::kind::ramp;
-  dial.first = s.required_integer("from", least, most);
-  dial.last = s.required_integer("to", least, most);
-  dial.begin = s.integer("begin", 0, 0, 1'000'000'000);
-  dial.end = s.required_integer("end", 1, 1'000'000'000);
-  if (dial.end <= dial.begin)
-    s.fail("end", "end must come after begin: the versions between which it changes");
+  table_reader keys(s);
+  ramp_keys(keys, dial, least, most);
   dial.least = std::min(dial.first, dial.last);
   dial.most = std::max(dial.first, dial.last);
   return dial;
@@ -32,14 +67,8 @@ dial_spec read_ramp(settings &s, std::int64_t least, std::int64_t most) {
 dial_spec read_controller(settings &s, std::int64_t least, std::int64_t most) {
   dial_spec dial;
   dial.how = dial_spec::kind::controller;
-  dial.signal = s.required_choice("signal", {"ess", "kl", "kl_behaviour"});
-  dial.target = s.required_number("target", 0);
-  dial.tolerance = s.number("tolerance", 0.05, 0, 1);
-  dial.every = s.integer("every", 5, 1, many);
-  dial.least = s.required_integer("least", least, most);
-  dial.most = s.required_integer("most", least, most);
-  if (dial.most < dial.least) s.fail("most", "most is less than least");
-  dial.first = s.integer("from", dial.least, dial.least, dial.most);
+  table_reader keys(s);
+  controller_keys(keys, dial, least, most);
   dial.last = dial.first;
   return dial;
 }
@@ -69,15 +98,8 @@ dial_spec read_window(settings &s, double &share) {
 brake_spec read_brake(const node &entry) {
   settings s(entry);
   brake_spec brake;
-  brake.signal = s.required_choice("signal", signals);
-  if (s.has("above")) brake.above = s.required_number("above");
-  if (s.has("below")) brake.below = s.required_number("below");
-  if (!brake.above && !brake.below)
-    s.fail("signal", "a brake needs a bound; add above = 10.0 or below = 0.3");
-  const auto act = s.required_choice("act", {"skip", "roll_back", "shrink"});
-  brake.act = act == "skip"     ? brake_action::skip
-              : act == "shrink" ? brake_action::shrink
-                                : brake_action::roll_back;
+  table_reader keys(s);
+  brake_keys(keys, brake);
   s.finish();
   return brake;
 }
@@ -91,16 +113,6 @@ std::vector<brake_spec> read_brakes(settings &s) {
            "brakes is a list of tables, as in brakes = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
   for (const auto &entry : *value->as_array()) brakes.push_back(read_brake(entry));
   return brakes;
-}
-
-void read_order(settings &s, schedule_config &schedule) {
-  schedule.order = s.text("order", "strict");
-  schedule.window = read_window(s, schedule.window_share);
-  const auto late = s.choice("when_late", {"wait", "drop", "accept"});
-  schedule.when_late = late == "wait"   ? late_rule::wait
-                       : late == "drop" ? late_rule::drop
-                                        : late_rule::accept;
-  if (s.has("late_after")) schedule.late_after = s.required_integer("late_after", 0, many);
 }
 
 /// The row of an order of this library; null for one that a program adds.
@@ -120,41 +132,87 @@ std::string orders_that_take(const char *key) {
 }
 
 std::string dial_text(const dial_spec &dial) {
+  table_writer out;
   switch (dial.how) {
     case dial_spec::kind::constant:
       return fmt::to_string(dial.first);
     case dial_spec::kind::ramp:
-      return fmt::format("{{ from = {}, to = {}, begin = {}, end = {} }}", dial.first, dial.last, dial.begin,
-                         dial.end);
+      ramp_keys(out, dial, 0, 0);
+      break;
     case dial_spec::kind::controller:
-      return fmt::format(
-          "{{ signal = \"{}\", target = {}, tolerance = {}, every = {}, least = {}, most = {}, from = {} }}",
-          dial.signal, write_number(dial.target), write_number(dial.tolerance), dial.every, dial.least,
-          dial.most, dial.first);
-  }
-  return {};
-}
-
-std::string brake_text(const brake_spec &brake) {
-  std::string text = fmt::format("{{ signal = \"{}\"", brake.signal);
-  if (brake.above) text += ", above = " + write_number(*brake.above);
-  if (brake.below) text += ", below = " + write_number(*brake.below);
-  const char *act = brake.act == brake_action::skip     ? "skip"
-                    : brake.act == brake_action::shrink ? "shrink"
-                                                        : "roll_back";
-  return text + fmt::format(", act = \"{}\" }}", act);
-}
-
-const char *text_of(new_weights rule) {
-  switch (rule) {
-    case new_weights::finish:
-      return "finish";
-    case new_weights::recompute:
-      return "recompute";
-    case new_weights::carry_on:
+      controller_keys(out, dial, 0, 0);
       break;
   }
-  return "continue";
+  return out.in_line();
+}
+
+struct schedule_reader : table_reader {
+  using table_reader::table_reader;
+  static bool takes(const schedule_config &, const char *) { return true; }
+  void window(schedule_config &x) { x.window = read_window(table, x.window_share); }
+  /// The least that it may be is also what it is where the key is absent.
+  void dial(const char *key, dial_spec &x) { x = read_dial(table, key, x.first, x.first); }
+  void optional_dial(const char *key, std::optional<dial_spec> &x) {
+    if (table.has(key)) x = read_dial(table, key, 0, 0);
+  }
+  void optional_integer(const char *key, std::optional<std::int64_t> &x) {
+    if (table.has(key)) x = table.required_integer(key, 0, many);
+  }
+  static void numbers_of_order(const schedule_config &) {}  // which the order reads
+  void brakes(std::vector<brake_spec> &x) { x = read_brakes(table); }
+};
+
+struct schedule_writer : table_writer {
+  static bool takes(const schedule_config &x, const char *key) { return contains(x.known, key); }
+  void window(const schedule_config &x) {
+    if (x.window_share > 0)
+      number("window", x.window_share);
+    else if (takes(x, "window"))
+      dial("window", x.window);
+  }
+  void dial(const char *key, const dial_spec &x) { line(key, dial_text(x)); }
+  void optional_dial(const char *key, const std::optional<dial_spec> &x) {
+    if (x) dial(key, *x);
+  }
+  void optional_integer(const char *key, const std::optional<std::int64_t> &x) {
+    if (x) integer(key, *x);
+  }
+  void numbers_of_order(const schedule_config &x) {
+    for (const auto &[key, value] : x.numbers) line(key, fmt::to_string(value));
+  }
+  void brakes(const std::vector<brake_spec> &all) {
+    std::string list;
+    for (const auto &brake : all) {
+      table_writer each;
+      brake_keys(each, brake);
+      list += (list.empty() ? "" : ", ") + each.in_line();
+    }
+    if (!list.empty()) line("brakes", "[" + list + "]");
+  }
+};
+
+void schedule_keys(auto &f, auto &x) {
+  f.required_integer("batch", x.batch, 1, 1 << 24);
+  f.integer("max_staleness", x.max_staleness, 0, many);
+  f.text("order", x.order);
+  f.window(x);
+  if (f.takes(x, "when_late")) {
+    f.choice("when_late", x.when_late, late_words);
+    f.optional_integer("late_after", x.late_after);
+  }
+  f.optional_dial("lead", x.lead);
+  f.choice("lag", x.lag, lag_words);
+  f.choice("on_new_weights", x.on_new_weights, weight_words);
+  f.dial("publish_every", x.publish_every);
+  f.integer_if_any("batch_least", x.batch_least, 0, 1 << 24);
+  f.number_if_any("batch_after", x.batch_after, 0, 86400);
+  f.require((x.batch_least > 0) == (x.batch_after > 0), x.batch_least > 0 ? "batch_least" : "batch_after",
+            "batch_least and batch_after go together: how many rollouts will do, and after how many seconds");
+  f.integer("max_running", x.max_running, 0, 1 << 24);
+  f.integer("max_in_flight", x.max_in_flight, 0, 1 << 24);
+  f.numbers_of_order(x);
+  f.brakes(x.brakes);
+  f.flag("i_know", x.i_know);
 }
 
 }  // namespace
@@ -166,25 +224,9 @@ schedule_config read_schedule(const node &document) {
   settings s(*found);
   schedule_config schedule;
   schedule.table = *found;
-  schedule.batch = s.required_integer("batch", 1, 1 << 24);
+  schedule_reader keys(s);
+  schedule_keys(keys, schedule);
   schedule.at = s.at("batch");
-  schedule.max_staleness = s.integer("max_staleness", 0, 0, many);
-  read_order(s, schedule);
-  if (s.has("lead")) schedule.lead = read_dial(s, "lead", 0, 0);
-  schedule.lag = s.choice("lag", {"at_most", "exactly"}) == "exactly" ? lag_rule::exactly : lag_rule::at_most;
-  const auto rule = s.choice("on_new_weights", {"continue", "finish", "recompute"});
-  for (const auto each : {new_weights::finish, new_weights::carry_on, new_weights::recompute})
-    if (rule == text_of(each)) schedule.on_new_weights = each;
-  schedule.publish_every = read_dial(s, "publish_every", 1, 1);
-  schedule.batch_least = s.integer("batch_least", 0, 0, 1 << 24);
-  schedule.batch_after = s.number("batch_after", 0, 0, 86400);
-  if ((schedule.batch_least > 0) != (schedule.batch_after > 0))
-    s.fail(schedule.batch_least > 0 ? "batch_least" : "batch_after",
-           "batch_least and batch_after go together: how many rollouts will do, and after how many seconds");
-  schedule.max_running = s.integer("max_running", 0, 0, 1 << 24);
-  schedule.max_in_flight = s.integer("max_in_flight", 0, 0, 1 << 24);
-  schedule.brakes = read_brakes(s);
-  schedule.i_know = s.flag("i_know", false);
   schedule.known = s.asked();
   if (const auto *order = own_order(schedule.order)) {
     take_order_keys(schedule, *order);
@@ -211,31 +253,10 @@ source_position schedule_config::place(const std::string &key) const {
 }
 
 std::string write_schedule(const schedule_config &schedule) {
-  std::string text = fmt::format("[schedule]\nbatch = {}\nmax_staleness = {}\norder = {}\n", schedule.batch,
-                                 schedule.max_staleness, write_text(schedule.order));
-  if (schedule.window_share > 0)
-    text += fmt::format("window = {}\n", write_number(schedule.window_share));
-  else if (contains(schedule.known, "window"))
-    text += fmt::format("window = {}\n", dial_text(schedule.window));
-  if (contains(schedule.known, "when_late")) {
-    text += fmt::format("when_late = \"{}\"\n", schedule.when_late == late_rule::wait   ? "wait"
-                                                : schedule.when_late == late_rule::drop ? "drop"
-                                                                                        : "accept");
-    if (schedule.late_after) text += fmt::format("late_after = {}\n", *schedule.late_after);
-  }
-  if (schedule.lead) text += fmt::format("lead = {}\n", dial_text(*schedule.lead));
-  text += fmt::format("lag = \"{}\"\non_new_weights = \"{}\"\npublish_every = {}\n",
-                      schedule.lag == lag_rule::exactly ? "exactly" : "at_most",
-                      text_of(schedule.on_new_weights), dial_text(schedule.publish_every));
-  if (schedule.batch_least > 0)
-    text += fmt::format("batch_least = {}\nbatch_after = {}\n", schedule.batch_least,
-                        write_number(schedule.batch_after));
-  text += fmt::format("max_running = {}\nmax_in_flight = {}\n", schedule.max_running, schedule.max_in_flight);
-  for (const auto &[key, number] : schedule.numbers) text += fmt::format("{} = {}\n", key, number);
-  std::string brakes;
-  for (const auto &brake : schedule.brakes) brakes += (brakes.empty() ? "" : ", ") + brake_text(brake);
-  if (!brakes.empty()) text += fmt::format("brakes = [{}]\n", brakes);
-  return text + fmt::format("i_know = {}\n", schedule.i_know);
+  schedule_writer out;
+  out.table("schedule");
+  schedule_keys(out, schedule);
+  return out.out;
 }
 
 }  // namespace slipstream

@@ -11,6 +11,7 @@
 #include "runtime/topology/run_date.hpp"
 #include "runtime/topology/schedule.hpp"
 #include "runtime/topology/suggest.hpp"
+#include "runtime/topology/table_keys.hpp"
 
 namespace slipstream {
 
@@ -35,22 +36,14 @@ run_config read_run(const node &document, const source_position &file) {
     fail_at(file, "[run] is missing; add [run] with name = \"…\" and updates = 100");
   auto s = open_table(document, "run");
   run_config run;
-  run.name = s.required_text("name");
+  table_reader keys(s);
+  run_keys(keys, run);
   if (!is_name(run.name))
     s.fail("name",
            "name becomes a folder: write letters, digits, dots, dashes and underscores, not beginning with "
            "a dot");
-  run.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0));
-  run.updates = s.required_integer("updates", 1, 1'000'000'000);
-  run.folder = s.text("folder", "runs");
   if (run.folder.empty())
     s.fail("folder", "folder is empty; write folder = \"runs\", or \".\" for this folder");
-  run.threads = s.integer("threads", 0, 0, 4096);
-  run.checkpoint_every = s.integer("checkpoint_every", 0, 0, 1'000'000'000);
-  run.stall_after = s.integer("stall_after", run.stall_after, 1, 86'400);
-  run.restart_stalled = s.choice("when_stalled", {"restart", "stop"}) == "restart";
-  run.numerics = s.choice("numerics", {"fast", "exact"}) == "exact" ? numerics::exact : numerics::fast;
-  run.date = s.text("date", "");
   if (!run.date.empty() && !is_date(run.date))
     s.fail("date", "date is a moment, as in \"2026-11-30 14:05:09\"");
   s.finish();
@@ -61,14 +54,13 @@ data_config read_data(const node &document) {
   auto s = open_table(document, "data");
   data_config data;
   data.at = s.at("make");
-  data.make = s.text("make", "");
+  table_reader keys(s);
+  data_keys(keys, data);
   try {
     if (!data.make.empty()) find_maker(data.make);
   } catch (const input_error &unknown) {
     s.fail("make", unknown.what());
   }
-  data.folder = s.text("folder", data.make.empty() ? "" : "data/" + data.make);
-  data.seed = static_cast<std::uint64_t>(s.integer("seed", 1, 0));
   s.finish();
   if (data.make.empty() && !data.folder.empty())
     s.fail("folder",

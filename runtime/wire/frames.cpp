@@ -11,59 +11,71 @@
 #include <fstream>
 #include <new>
 
-#include "runtime/journal/bytes.hpp"
+#include "runtime/journal/field_forms.hpp"
 
 namespace slipstream::wire {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors travel as they lie in memory");
 
-void put(byte_writer &to, const unique_id &id) {
-  for (const unsigned char byte : id) to.put(byte);
+/// The magic is all that must stay as it is in later formats.
+struct preamble : field_form {
+  static void write(auto &f) {
+    for (const char letter : magic) f(letter);
+    f(format);
+  }
+  static void read(auto &f) {
+    for (const char letter : magic)
+      if (f.bytes.template get<char>() != letter) throw wire_refusal("this is no weight stream");
+    if (const auto theirs = f.bytes.template get<std::uint32_t>(); theirs != format)
+      throw wire_refusal("the other side speaks format " + std::to_string(theirs) +
+                         " of weight streams, this one " + std::to_string(format) +
+                         ": run the same program on all nodes");
+  }
+};
+
+/// The nonce of this connection, which the other side repeats.
+struct repeated : field_form {
+  explicit repeated(const unique_id &ours) : nonce(ours) {}
+  void write(auto &f) const { f(nonce); }
+  void read(auto &f) const {
+    unique_id theirs;
+    f(theirs);
+    if (theirs != nonce) throw wire_error("this answers another connection (a replay?)");
+  }
+  const unique_id &nonce;
+};
+
+/// Two flags in a byte.
+template <class Flag>
+struct two_flags : field_form {
+  two_flags(Flag &first, Flag &second) : low(first), high(second) {}
+  void write(auto &f) const { f(static_cast<std::uint8_t>(low | high << 1)); }
+  void read(auto &f) const {
+    const auto bits = f.bytes.template get<std::uint8_t>();
+    if (bits > 3) throw wire_error("an offer of an unknown kind");
+    low = bits & 1, high = bits & 2;
+  }
+  Flag &low, &high;
+};
+
+void require_short(const std::string &name) {
+  if (name.size() > longest_name) throw wire_error("a name is too long");
 }
 
-unique_id get_id(byte_reader &from) {
-  unique_id id;
-  for (unsigned char &byte : id) byte = from.get<unsigned char>();
-  return id;
-}
-
-std::string get_text(byte_reader &from, std::size_t longest) {
-  auto text = from.text();
-  if (text.size() > longest) throw wire_error("a name is too long");
-  return text;
+/// Stands behind the name.
+auto short_name(const std::string &name) {
+  return as::checked([&name] { require_short(name); });
 }
 
 /// Reads a payload to its end.
-template <class Read>
-auto whole(const std::string &payload, Read read) {
+template <class Text, class How = own_fields>
+Text whole(const std::string &payload, How how = {}) {
   try {
-    byte_reader from(payload);
-    auto result = read(from);
-    if (!from.at_end()) throw wire_error("a frame is longer than its content");
-    return result;
+    return read_fields<Text>(payload, "it is longer than its content", how);
   } catch (const run_error &problem) {
     throw wire_error(std::string("a frame is damaged: ") + problem.what());
   }
-}
-
-void put_preamble(byte_writer &to) {
-  for (const char letter : magic) to.put(letter);
-  to.put(format);
-}
-
-/// The magic is all that must stay as it is in later formats.
-void check_preamble(byte_reader &from) {
-  for (const char letter : magic)
-    if (from.get<char>() != letter) throw wire_refusal("this is no weight stream");
-  if (const auto theirs = from.get<std::uint32_t>(); theirs != format)
-    throw wire_refusal("the other side speaks format " + std::to_string(theirs) +
-                       " of weight streams, this one " + std::to_string(format) +
-                       ": run the same program on all nodes");
-}
-
-void check_nonce(byte_reader &from, const unique_id &nonce) {
-  if (get_id(from) != nonce) throw wire_error("this answers another connection (a replay?)");
 }
 
 }  // namespace
@@ -138,127 +150,91 @@ unique_id machine_id() {
   return id;
 }
 
+namespace {
+
+struct hello_text {
+  unique_id nonce;
+};
+constexpr auto hello_fields = [](auto &f, auto &x) { f(preamble{}, x.nonce); };
+
+}  // namespace
+
+void fields(auto &f, of<held_version> auto &x) {
+  f(as::fixed(x.elements), x.origin, as::fixed(x.version));
+}
+void fields(auto &f, of<offer_text> auto &x) {
+  constexpr auto unknown = "an offer of an unknown kind";
+  f(x.model, short_name(x.model), x.origin, as::fixed(x.elements), x.chunk_bytes,
+    as::within(x.type, 0, 1, unknown), two_flags(x.last, x.mapped), as::fixed(x.slot));
+}
+void fields(auto &f, of<want_text> auto &x) {
+  f(as::fixed(x.base), x.have);
+}
+
+namespace {
+
+auto welcome_fields(const unique_id &nonce) {
+  return [&nonce](auto &f, auto &x) {
+    f(preamble{}, repeated(nonce), x.nonce, x.machine, x.token, x.local_name, short_name(x.local_name));
+  };
+}
+
+auto join_fields(const unique_id &nonce) {
+  return [&nonce](auto &f, auto &x) {
+    f(repeated(nonce), x.token, x.name, short_name(x.name), x.models, as::checked([&] {
+        for (const auto &[model, held] : x.models) require_short(model);
+      }));
+  };
+}
+
+}  // namespace
+
 std::string pack_hello(const unique_id &nonce) {
-  byte_writer to;
-  put_preamble(to);
-  put(to, nonce);
-  return to.take();
+  return write_fields(hello_text{nonce}, hello_fields);
 }
 
 unique_id unpack_hello(const std::string &payload) {
-  return whole(payload, [](byte_reader &from) {
-    check_preamble(from);
-    return get_id(from);
-  });
+  return whole<hello_text>(payload, hello_fields).nonce;
 }
 
 std::string pack_welcome(const welcome_text &text, const unique_id &nonce) {
-  byte_writer to;
-  put_preamble(to);
-  for (const auto &id : {nonce, text.nonce, text.machine, text.token}) put(to, id);
-  to.text(text.local_name);
-  return to.take();
+  return write_fields(text, welcome_fields(nonce));
 }
 
 welcome_text unpack_welcome(const std::string &payload, const unique_id &nonce) {
-  return whole(payload, [&](byte_reader &from) {
-    check_preamble(from);
-    check_nonce(from, nonce);
-    welcome_text text;
-    text.nonce = get_id(from);
-    text.machine = get_id(from);
-    text.token = get_id(from);
-    text.local_name = get_text(from, longest_name);
-    return text;
-  });
+  return whole<welcome_text>(payload, welcome_fields(nonce));
 }
 
 std::string pack_join(const join_text &text, const unique_id &nonce) {
-  byte_writer to;
-  put(to, nonce);
-  put(to, text.token);
-  to.text(text.name);
-  to.count(text.models.size());
-  for (const auto &[model, held] : text.models) {
-    to.text(model);
-    to.put(held.elements);
-    put(to, held.origin);
-    to.put(held.version);
-  }
-  return to.take();
+  return write_fields(text, join_fields(nonce));
 }
 
 join_text unpack_join(const std::string &payload, const unique_id &nonce) {
-  return whole(payload, [&](byte_reader &from) {
-    check_nonce(from, nonce);
-    join_text text;
-    text.token = get_id(from);
-    text.name = get_text(from, longest_name);
-    for (auto models = from.items(33); models > 0; --models) {
-      held_version held;
-      auto model = get_text(from, longest_name);
-      held.elements = from.get<std::uint64_t>();
-      held.origin = get_id(from);
-      held.version = from.get<std::int64_t>();
-      if (!text.models.emplace(std::move(model), held).second) throw wire_error("a model is there twice");
-    }
-    return text;
-  });
+  return whole<join_text>(payload, join_fields(nonce));
 }
 
 std::string pack_offer(const offer_text &text) {
-  byte_writer to;
-  to.text(text.model);
-  put(to, text.origin);
-  to.put(text.elements);
-  to.put(text.chunk_bytes);
-  to.put(text.type);
-  to.put(static_cast<std::uint8_t>(text.last | text.mapped << 1));
-  to.put(text.slot);
-  return to.take();
+  return write_fields(text);
 }
 
 offer_text unpack_offer(const std::string &payload) {
-  return whole(payload, [](byte_reader &from) {
-    offer_text text;
-    text.model = get_text(from, longest_name);
-    text.origin = get_id(from);
-    text.elements = from.get<std::uint64_t>();
-    text.chunk_bytes = from.get<std::uint32_t>();
-    text.type = from.get<std::uint8_t>();
-    const auto flags = from.get<std::uint8_t>();
-    if (text.type > 1 || flags > 3) throw wire_error("an offer of an unknown kind");
-    text.last = flags & 1, text.mapped = flags & 2;
-    text.slot = from.get<std::uint64_t>();
-    return text;
-  });
+  return whole<offer_text>(payload);
 }
 
 std::string pack_want(const want_text &text) {
-  byte_writer to;
-  to.put(text.base);
-  to.text({reinterpret_cast<const char *>(text.have.data()), text.have.size()});
-  return to.take();
+  return write_fields(text);
 }
 
 want_text unpack_want(const std::string &payload) {
-  return whole(payload, [](byte_reader &from) {
-    want_text text;
-    text.base = from.get<std::int64_t>();
-    const auto bits = from.text();
-    text.have.assign(bits.begin(), bits.end());
-    return text;
-  });
+  return whole<want_text>(payload);
 }
 
 std::string pack_same(std::uint32_t count) {
-  byte_writer to;
-  to.put(count);
-  return to.take();
+  return write_fields(count);
 }
 
 std::uint32_t unpack_same(const std::string &payload) {
-  return whole(payload, [](byte_reader &from) { return from.get<std::uint32_t>(); });
+  return whole<std::uint32_t>(payload);
 }
 
 }  // namespace slipstream::wire

@@ -7,7 +7,7 @@
 
 #include "models/error.hpp"
 #include "models/files/cbor.hpp"
-#include "runtime/journal/bytes.hpp"
+#include "runtime/journal/fields.hpp"
 #include "runtime/journal/journal.hpp"
 #include "runtime/nodes/place_order.hpp"
 #include "runtime/nodes/rank_frames.hpp"
@@ -84,7 +84,7 @@ TEST_CASE("a list longer than its bytes is refused before its first item") {
   CHECK_THROWS_AS(byte_reader(std::string("\x03xxxx", 5)).items(2), run_error);
   std::map<std::string, std::int64_t> versions;
   byte_reader twice(std::string_view("\x02\x01m\x02\x01m\x02", 7));
-  CHECK_THROWS_WITH(read(twice, versions), Contains("twice"));
+  CHECK_THROWS_WITH(field_reader(twice)(versions), Contains("twice"));
 }
 
 TEST_CASE("a packed record unpacks to no more than is ever packed") {

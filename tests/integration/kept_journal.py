@@ -1,0 +1,62 @@
+"""A run that an earlier program wrote and was killed in (tests/data/journals/run/) is resumed and replayed.
+
+Its weights are those of the machine that wrote them: on another one a replay may end with other last bits, so that only
+figures without them are compared there."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+program, kept = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+updates, batch = 8, 4
+environment = dict(os.environ, OMP_WAIT_POLICY="passive", SLIPSTREAM_THREADS_SET="1")
+failures = []
+
+
+def check(what, good, say=""):
+    print(("ok      " if good else "FAILED  ") + what + ("" if good else "  " + str(say)), flush=True)
+    if not good:
+        failures.append(what)
+
+
+def run(*arguments):
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=240, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+def figures(of):
+    return {name: of[name] for name in ("length_mean", "reward_mean", "staleness_max", "staleness_mean")}
+
+
+with tempfile.TemporaryDirectory() as place:
+    shutil.copytree(kept, place, symlinks=True, dirs_exist_ok=True)
+    os.chdir(place)
+    folder = pathlib.Path("runs/kept")
+    before = (folder / "metrics.jsonl").read_text().splitlines()
+    journal = (folder / "journal" / "000001.journal").read_bytes()
+
+    code, _, errors = run("run", "kept.toml", "--resume")
+    check("it is resumed", code == 0, errors)
+    after = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    check("every update once", [line["update"] for line in after] == list(range(1, updates + 1)), after)
+    step = json.loads(before[3])  # the checkpoint was made of the fourth
+    check("what the checkpoint holds is not done again", after[3] == step, (after[3], step))
+    check("its journal goes on behind what it was",
+          (folder / "journal" / "000001.journal").read_bytes().startswith(journal))
+    books = json.loads(run("ledger", folder, "--json")[1])
+    check("the ledger closes", books["closes"] and books["trained"] == updates * batch, books)
+
+    code, said, errors = run("replay", folder, "--json")
+    check("it is replayed", code in (0, 1) and said.startswith("{"), errors)
+    replay = json.loads(said)
+    check("all of it", replay["updates"] == updates and len(replay["updates_compared"]) == updates, replay["updates"])
+    check("beside every version's sums, of both learners",
+          all(each["fingerprints_compared"] >= updates for each in (replay, replay["learners"]["teacher"])))
+    for each in replay["updates_compared"]:
+        check("update %d has the same groups" % each["update"], figures(each["run"]) == figures(each["replayed"]), each)
+    print("to the bit: " + ("yes" if replay["equal"] else "no, this is another machine; " + str(replay.get("first_difference"))))
+    check("the exit code says whether to the bit", code == (0 if replay["equal"] else 1), code)
+sys.exit("%d failed" % len(failures) if failures else 0)
