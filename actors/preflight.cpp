@@ -35,7 +35,8 @@ preflight::preflight(topology graph, const registry &kinds, const std::string &h
                      std::vector<node_plan> &&plans)
     : checked_topology(std::move(graph), kinds.rows(plans), kinds.orders()),
       models_(graph_),
-      plans_(std::move(plans)) {
+      plans_(std::move(plans)),
+      notes_(graph_.notes) {
   check_devices(graph_, here);
 }
 

@@ -20,8 +20,10 @@
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
 #include "models/files/checkpoint.hpp"
+#include "models/files/json.hpp"
 #include "runtime/run_folder/json_lines.hpp"
 #include "runtime/run_folder/write.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 #include "runtime/topology/resolved.hpp"
 
 namespace slipstream {
@@ -83,8 +85,14 @@ class unfinished_start {
   const named_actors *further_ = nullptr;
 };
 
+/// Whether an earlier release, which had other names, began the run that goes on.
+bool has_old_names(const run_paths &paths, const resume_point *resumed) {
+  return resumed && has_old_keys(read_text(paths.topology));
+}
+
 run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
-                            const run_options &options, bool resume, unfinished_start &start) {
+                            const run_options &options, const resume_point *resumed,
+                            unfinished_start &start) {
   const auto &graph = plan.graph();
   run_services services;
   services.journal = start.add("journal", spawn_journal(system, paths.journal, options.detached));
@@ -98,8 +106,9 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
                                             paths.trace,
                                             {options.progress, graph.run.name, graph.run.updates},
                                             services.supervisor,
-                                            resume,
-                                            further_metrics(plan, paths)}));
+                                            resumed != nullptr,
+                                            further_metrics(plan, paths),
+                                            has_old_names(paths, resumed)}));
   return services;
 }
 
@@ -108,6 +117,15 @@ void spawn_nodes(spawn_context &context) {
   const auto &plan = context.plan;
   for (const auto index : plan.spawn_order())
     context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
+}
+
+/// Why groups were dropped, in the words that the run began with.
+void keep_old_causes(nlohmann::json &summary) {
+  if (!summary.contains("ledger") || !summary["ledger"].contains("dropped")) return;
+  auto causes = nlohmann::json::object();
+  for (const auto &[cause, rollouts] : summary["ledger"]["dropped"].items())
+    causes[old_cause(cause)] = rollouts;
+  summary["ledger"]["dropped"] = std::move(causes);
 }
 
 /// The figures that everybody reads first stand at the top of the summary.
@@ -296,7 +314,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   unfinished_start start;
   for (const auto &[model, snapshot] : first)
     weights[model] = start.add("weights", spawn_weights(system, snapshot));
-  const auto services = spawn_services(system, plan, paths, options, resumed != nullptr, start);
+  const auto services = spawn_services(system, plan, paths, options, resumed, start);
   open_journal(plan, services, resumed);
   spawn_context context{system,
                         plan,
@@ -369,6 +387,8 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
     log->info("{}", line);
     if (say) say(line);
   };
+  const bool old_names =
+      has_old_names(folder.paths(), resumed ? &*resumed : nullptr);  // it may be lost later
   json_ptr result;
   try {
     const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
@@ -380,6 +400,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
         nlohmann::json{{"status", "stopped"}, {"exit_code", 130}, {"reports", nlohmann::json::object()}});
   }
   auto summary = summarise(plan, folder.paths(), *result);
+  if (old_names) keep_old_causes(summary);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
   if (mark.still_there()) keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());

@@ -150,8 +150,8 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
   const bool rolls_back = std::any_of(schedule.brakes.begin(), schedule.brakes.end(),
                                       [](const auto &each) { return each.act == brake_action::roll_back; });
   if (rolls_back && checks.graph().run.checkpoint_every == 0)
-    fail_at(schedule.place("brakes"),
-            "[schedule] a brake rolls back to the newest checkpoint; set checkpoint_every in [run]");
+    fail_at(schedule.place("guards"),
+            "[schedule] a guard rolls back to the newest checkpoint; set checkpoint_every in [run]");
   if (schedule.batch / group < keys.mini_batches)
     fail_at(self.at, "[actors." + self.name + "] mini_batches = " + std::to_string(keys.mini_batches) +
                          " cannot be cut from a batch of " + std::to_string(schedule.batch / group) +
@@ -162,12 +162,12 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
                 " leaves none of the run's " + std::to_string(checks.graph().run.updates) +
                 " updates to train in; lower it");
   if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.kind == input_kind::tokens &&
-      row.correction == "none" && !keys.i_know)
+      row.correction == "none" && !keys.allow_uncorrected)
     fail_at(self.node.find("loss")->at,
             "[actors." + self.name + "] loss = \"" + std::string(row.name) +
                 "\" corrects nothing for samples of older weights, but max_staleness is " +
                 std::to_string(schedule.max_staleness) + "; use " + loss_with("decoupled") +
-                ", set max_staleness = 0, or write i_know = true here");
+                ", set max_staleness = 0, or write allow_uncorrected = true here");
 }
 
 /// Of zero = 3 no device holds a whole model.

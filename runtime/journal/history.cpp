@@ -7,6 +7,7 @@
 
 #include "models/error.hpp"
 #include "runtime/journal/overloaded.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -187,7 +188,7 @@ class summing {
 
   void brake(const batch_braked &event) {
     for (auto &learner : history_.learners)
-      if (learner.name == event.learner) learner.brakes[event.version] = "brake: " + event.cause;
+      if (learner.name == event.learner) learner.brakes[event.version] = "guard: " + event.cause;
   }
 
   void go_on(const group_progress &event) { add_progress(history_.begun[event.id], event); }
@@ -206,7 +207,7 @@ class summing {
     if (event.to == rollout_state::running && interrupted_.erase(event.id) > 0)
       history_.reissued += history_.opened.group;  // another sampler goes on with it
     prompt.state = event.to;
-    prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
+    prompt.reason = event.to == rollout_state::dropped ? present_cause(event.cause) : "";
     if (event.to == rollout_state::dropped || event.to == rollout_state::waiting)
       history_.begun.erase(event.id);
     if (event.to != rollout_state::dropped) return;

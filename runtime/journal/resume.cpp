@@ -15,6 +15,7 @@
 #include "models/files/checksum.hpp"
 #include "models/files/json.hpp"
 #include "runtime/run_folder/write.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -170,7 +171,7 @@ class lines_without_nodes {
 }  // namespace
 
 void require_same_topology(const run_paths &paths, const std::string &resolved) {
-  lines_without_nodes before(read_text(paths.topology)), now(resolved);
+  lines_without_nodes before(with_present_keys(read_text(paths.topology))), now(resolved);
   std::string old_line, new_line;
   while (true) {
     const bool more_before = before.next(old_line);

@@ -34,7 +34,8 @@ std::optional<resume_point> find_resume_point(const run_paths &paths,
                                               const std::set<std::string> &together = {},
                                               std::int64_t checkpoint_every = 0);
 
-/// Throws input_error naming the first difference when the folder's topology is not `resolved`.
+/// Throws input_error naming the first difference when the folder's topology is not `resolved`, whatever
+/// names an earlier release gave its keys.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
 /// The books (with batches of `batch` rollouts), the buffer of a path and the prompts that are sampled again

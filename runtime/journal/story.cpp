@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/journal/journal.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -45,7 +46,7 @@ class telling {
       tell("waiting", fmt::format("drawn, row {} of epoch {}; no token by weights older than version {}",
                                   drawn->row, drawn->epoch, drawn->min_version));
     if (const auto *moved = std::get_if<prompt_moved>(&record.event); moved && moved->id == id_)
-      tell(std::string(to_string(moved->to)), moved->cause);
+      tell(std::string(to_string(moved->to)), present_cause(moved->cause));
     if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->group->id == id_)
       keep(*kept->group);
     if (const auto *progress = std::get_if<group_progress>(&record.event); progress && progress->id == id_)

@@ -28,7 +28,7 @@ struct learner_keys {
   std::int64_t micro_batch = 32, mini_batches = 1, epochs = 1;
   std::int64_t threads = 1, replicas = 1, zero = 0;
   std::int64_t rank_timeout = 60;  ///< seconds
-  bool i_know = false;
+  bool allow_uncorrected = false;
 };
 
 /// Whether the loss trains a score head.

@@ -5,6 +5,7 @@
 #include "models/error.hpp"
 #include "runtime/journal/overloaded.hpp"
 #include "runtime/learning/batch_figures.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -62,7 +63,7 @@ class telling {
   void move(const prompt_moved &event) {
     auto &group = story_.groups[event.id];
     if (event.to == rollout_state::dropped) {
-      group.dropped = event.cause.empty() ? "dropped" : event.cause;
+      group.dropped = event.cause.empty() ? "dropped" : present_cause(event.cause);
       open_.erase(event.id);
     } else if (event.to == rollout_state::trained && group.version > 0) {
       group.dropped.clear();  // by a brake, before a resume from further back
@@ -73,7 +74,7 @@ class telling {
   void brake(const batch_braked &event) {
     auto &made = story_.versions[event.version];
     made.trained_ns = now_;
-    for (const auto id : made.ids) story_.groups[id].dropped = "brake: " + event.cause;
+    for (const auto id : made.ids) story_.groups[id].dropped = "guard: " + event.cause;
   }
 
   void keep(const group_kept &event) {

@@ -166,7 +166,7 @@ trained_version rank_trainer::complete(std::int64_t now_ns) {
   if (options_.ess_scaling) metrics["step_scale"] = scale_;
   adapt_coefficient(metrics);
   for (const auto &group : batch_) result.ids.push_back(group->id);
-  if (!braked_.empty()) metrics["brake"] = braked_;
+  if (!braked_.empty()) metrics["guard"] = braked_;
   if (steps_ == 0) result.braked = braked_;
   if (options_.keep_every > 0 && version_ % options_.keep_every == 0) keep_state();
   result.weights = store_->publish();

@@ -45,7 +45,7 @@ std::optional<contract_fault> inexact(const schedule_rules &rules, const dial_sp
   if (lead.least != lead.most)
     return contract_fault{"lead", "lag = \"exactly\" needs a lead that stays; give lead as a number"};
   if (shrinks)
-    return contract_fault{"brakes", "a brake that shrinks the lead breaks lag = \"exactly\"; remove it"};
+    return contract_fault{"guards", "a guard that shrinks the lead breaks lag = \"exactly\"; remove it"};
   return {};
 }
 
@@ -66,11 +66,11 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
   if ((result.fault = impossible(rules, order, group))) return result;
   const auto places = std::max<std::int64_t>(rules.batch / group, 1);
   const bool promised = order.lead && !accepts_everything(rules);
-  if (!promised && !rules.i_know) {
+  if (!promised && !rules.allow_unbounded_staleness) {
     result.fault = contract_fault{
         accepts_everything(rules) ? "when_late" : "order",
         fmt::format("{} promises nothing about the age of what is trained on; choose when_late = \"wait\" or "
-                    "\"drop\", or write i_know = true beside it to run without a promise",
+                    "\"drop\", or write allow_unbounded_staleness = true beside it to run without a promise",
                     accepts_everything(rules) ? "when_late = \"accept\""
                                               : fmt::format("order = \"{}\"", order.name))};
     return result;
@@ -113,8 +113,8 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
                                    [](const auto &each) { return each.act == brake_action::shrink; });
   if ((result.fault = inexact(rules, contract.lead, shrinks))) return result;
   if (shrinks && contract.lead.how == dial_spec::kind::ramp) {
-    result.fault = contract_fault{"brakes",
-                                  "a brake that shrinks the lead and a lead that follows a ramp undo each "
+    result.fault = contract_fault{"guards",
+                                  "a guard that shrinks the lead and a lead that follows a ramp undo each "
                                   "other; give lead as a number or a controller"};
     return result;
   }

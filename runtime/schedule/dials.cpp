@@ -126,7 +126,7 @@ std::vector<dial_turn> conductor::observe(std::int64_t version, const figures &u
       continue;
     const auto least = dials_.at("lead").least;
     turn(turns, "lead", version, std::max(values_.at("lead") - 1, least),
-         "brake: " + reason_of(brake, update));
+         "guard: " + reason_of(brake, update));
   }
   return turns;
 }

@@ -161,7 +161,7 @@ void learner_machine::publish(decisions &out) {
   }
   out.emplace_back(note_version{version_});
   if (!done.braked.empty())
-    out.emplace_back(leave_untrained{std::exchange(done.ids, {}), "brake: " + done.braked});
+    out.emplace_back(leave_untrained{std::exchange(done.ids, {}), "guard: " + done.braked});
   out.emplace_back(report_trained{std::move(done.ids), version_});
   out.emplace_back(report_update{rules_.dials.changing()});
   if (is_enough() || stopping_)

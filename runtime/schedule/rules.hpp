@@ -65,7 +65,7 @@ struct schedule_rules {
   std::int64_t max_running = 0;  ///< rollouts being generated at once; 0: what the samplers hold
   std::int64_t max_in_flight = 0;  ///< rollouts drawn and not yet trained on; 0: what the lead allows
   std::vector<brake_spec> brakes;
-  bool i_know = false;  ///< no promise is wanted
+  bool allow_unbounded_staleness = false;  ///< a schedule may promise nothing
 };
 
 }  // namespace slipstream

@@ -39,7 +39,7 @@ ledger_machine::decisions schedule_model::ledger_reads(const message &text) {
     case kind::trained:
       return ledger_.trained(setup_.learners[text.which].learner, text.ids, text.number);
     case kind::left:
-      return ledger_.left_untrained(setup_.learners[text.which].learner, text.ids, "brake");
+      return ledger_.left_untrained(setup_.learners[text.which].learner, text.ids, "guard");
     case kind::retired:
       return ledger_.retired(setup_.learners[text.which].learner);
     case kind::lead:
@@ -179,7 +179,7 @@ bool schedule_model::done() const {
 
 void schedule_model::train(std::size_t which, const outcome &result) {
   if (which == 0) steps_.push_back(steps_.back() + (result.braked ? 0 : setup_.steps));
-  update_outcome outcome{std::exchange(batches_[which], {}), result.braked ? "brake" : "", result.figures};
+  update_outcome outcome{std::exchange(batches_[which], {}), result.braked ? "guard" : "", result.figures};
   carry_out_learner(which, learners_[which].trained(std::move(outcome)));
 }
 

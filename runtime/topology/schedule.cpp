@@ -73,7 +73,7 @@ brake_spec read_brake(const node &entry) {
   if (s.has("above")) brake.above = s.required_number("above");
   if (s.has("below")) brake.below = s.required_number("below");
   if (!brake.above && !brake.below)
-    s.fail("signal", "a brake needs a bound; add above = 10.0 or below = 0.3");
+    s.fail("signal", "a guard needs a bound; add above = 10.0 or below = 0.3");
   const auto act = s.required_choice("act", {"skip", "roll_back", "shrink"});
   brake.act = act == "skip"     ? brake_action::skip
               : act == "shrink" ? brake_action::shrink
@@ -84,11 +84,11 @@ brake_spec read_brake(const node &entry) {
 
 std::vector<brake_spec> read_brakes(settings &s) {
   std::vector<brake_spec> brakes;
-  const auto *value = s.find("brakes");
+  const auto *value = s.find("guards");
   if (value == nullptr) return brakes;
   if (value->as_array() == nullptr)
-    s.fail("brakes",
-           "brakes is a list of tables, as in brakes = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
+    s.fail("guards",
+           "guards is a list of tables, as in guards = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
   for (const auto &entry : *value->as_array()) brakes.push_back(read_brake(entry));
   return brakes;
 }
@@ -184,7 +184,7 @@ schedule_config read_schedule(const node &document) {
   schedule.max_running = s.integer("max_running", 0, 0, 1 << 24);
   schedule.max_in_flight = s.integer("max_in_flight", 0, 0, 1 << 24);
   schedule.brakes = read_brakes(s);
-  schedule.i_know = s.flag("i_know", false);
+  schedule.allow_unbounded_staleness = s.flag("allow_unbounded_staleness", false);
   schedule.known = s.asked();
   if (const auto *order = own_order(schedule.order)) {
     take_order_keys(schedule, *order);
@@ -234,8 +234,8 @@ std::string write_schedule(const schedule_config &schedule) {
   for (const auto &[key, number] : schedule.numbers) text += fmt::format("{} = {}\n", key, number);
   std::string brakes;
   for (const auto &brake : schedule.brakes) brakes += (brakes.empty() ? "" : ", ") + brake_text(brake);
-  if (!brakes.empty()) text += fmt::format("brakes = [{}]\n", brakes);
-  return text + fmt::format("i_know = {}\n", schedule.i_know);
+  if (!brakes.empty()) text += fmt::format("guards = [{}]\n", brakes);
+  return text + fmt::format("allow_unbounded_staleness = {}\n", schedule.allow_unbounded_staleness);
 }
 
 }  // namespace slipstream

@@ -100,6 +100,7 @@ struct topology {
   nodes_config nodes;
   chaos_config chaos;
   std::vector<actor_config> actors;  ///< in the order of the file
+  std::vector<std::string> notes{};  ///< what the user should know of the file: old names of keys
 
   const actor_config *find_actor(std::string_view name) const;  ///< null when there is none
   const model_config *find_model(std::string_view name) const;

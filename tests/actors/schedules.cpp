@@ -134,7 +134,7 @@ struct loop {
             turn(self);
             if (static_cast<double>(dice() % 100) < brakes * 100) {
               given_up += static_cast<std::int64_t>(ids->size());
-              self->send(books, brake_atom::value, std::string(), ids_ptr(ids), std::string("brake"));
+              self->send(books, brake_atom::value, std::string(), ids_ptr(ids), std::string("guard"));
               ids = std::make_shared<std::vector<std::uint64_t>>();
             }
             self->send(books, trained_atom::value, std::string(), ids_ptr(ids), version);
@@ -200,7 +200,7 @@ outcome run_many(const schedule_rules &schedule, std::uint64_t seeds, double bra
       return found == totals.dropped.end() ? std::int64_t{0} : found->second;
     };
     CHECK(of("nothing") >= 1);
-    CHECK(of("brake") == run.given_up);
+    CHECK(of("guard") == run.given_up);
     all.late += of("late");
     all.oldest = std::max(all.oldest, run.oldest);
     all.missing += run.missing;

@@ -88,10 +88,10 @@ TEST_CASE("a brake that skips leaves weights and moments as they were, and the b
   CHECK(done.version == 21);
   CHECK(done.ids == std::vector<std::uint64_t>{7, 8});
   CHECK_THAT(done.braked, test::Contains("loss ") && test::Contains(" above 4"));
-  CHECK(done.metrics["brake"] == done.braked);
+  CHECK(done.metrics["guard"] == done.braked);
   const auto next = usual_update(core);  // no gradient of the skipped batch is left
   CHECK(next.braked.empty());
-  CHECK_FALSE(next.metrics.contains("brake"));
+  CHECK_FALSE(next.metrics.contains("guard"));
   auto other = trained(options_with(brake_action::skip), 20);
   usual_update(other);
   CHECK(kept(other) == kept(core));
@@ -135,7 +135,7 @@ TEST_CASE("a brake in the middle of a batch keeps what its first step did, unles
   const kept before(one);
   const auto done = update(one, half_odd);
   CHECK(done.braked.empty());  // it was trained on, in part
-  CHECK(done.metrics.contains("brake"));
+  CHECK(done.metrics.contains("guard"));
   CHECK(one.optimizer().step == before.step + 1);
   auto two = trained(rolling, 40);
   const kept kept_at_40(two);

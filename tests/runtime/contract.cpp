@@ -85,7 +85,7 @@ TEST_CASE("without a promise there is no bound, and it must be wanted") {
   REQUIRE_FALSE(derived.fault);
   CHECK_FALSE(derived.contract.bound);
   CHECK(derived.contract.lead.most == 2);
-  rules.i_know = false;
+  rules.allow_unbounded_staleness = false;
   CHECK(derive(rules).fault.value().key == "when_late");
   auto own = test::order_named("strict");
   own.name = "mine";
@@ -123,12 +123,12 @@ TEST_CASE("contradictions are refused by the key that is wrong, with what to wri
               r.lag = lag_rule::exactly;
               r.brakes = {{"kl", 1.0, {}, brake_action::shrink}};
             }),
-       1, "brakes", "shrinks the lead"},
+       1, "guards", "shrinks the lead"},
       {with(lead(strict, test::ramp(2, 1, 0, 4)),
             [](auto &r) {
               r.brakes = {{"kl", 1.0, {}, brake_action::shrink}};
             }),
-       1, "brakes", "undo each other"},
+       1, "guards", "undo each other"},
   };
   for (const auto &each : cases) {
     const auto derived = derive(each.rules, each.group);

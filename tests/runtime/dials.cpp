@@ -107,7 +107,7 @@ TEST_CASE("a brake shrinks the lead by one version an update, down to what publi
   std::int64_t version = 0;
   for (const double kl : {0.6, 0.4, 0.7, 0.8}) {
     for (const auto &turn : dials.observe(++version, {{"kl", kl}}))
-      CHECK_THAT(turn.cause, test::Contains("brake: kl"));
+      CHECK_THAT(turn.cause, test::Contains("guard: kl"));
     values.push_back(dials.value("lead"));
   }
   CHECK(values == numbers{2, 2, 1, 1});

@@ -161,7 +161,7 @@ TEST_CASE(
   write(folder.path(), events);
   const auto history = read_history(folder.path(), {{"", 1}});
   CHECK(history.prompts.at(1).state == s::dropped);
-  CHECK(history.prompts.at(1).reason == "brake: ess 0.1 below 0.3");
+  CHECK(history.prompts.at(1).reason == "guard: ess 0.1 below 0.3");
   const auto books = restored_books(ledger(admission(4, 1), 2, 100), 4, history);
   CHECK(books.forfeited() == 4);  // a whole batch of rollouts
   order_row windowed = order_rows()[1];

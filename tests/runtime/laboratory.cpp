@@ -309,7 +309,7 @@ TEST_CASE("a braked batch trained nobody, unless a resume trains it after all") 
                                     batch_consumed{1, {0}}, batch_braked{1, "ess 0.1 below 0.5"}};
   const auto braked = told(events);
   CHECK_FALSE(braked.groups.at(0).trained());
-  CHECK(braked.groups.at(0).dropped == "brake: ess 0.1 below 0.5");
+  CHECK(braked.groups.at(0).dropped == "guard: ess 0.1 below 0.5");
   CHECK(braked.versions.at(1).trained_ns == 5);
   events.emplace_back(run_resumed{{{"", 0}}});
   events.emplace_back(prompt_moved{0, st::trained, "made version 1"});

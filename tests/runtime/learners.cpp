@@ -231,7 +231,7 @@ class random_run {
     mine.batches[++mine.version] = ids;
     if (braked) note(batch_braked{mine.version, "ess", name}), ++braked_;
     durable_ = journal_.size();
-    news_.push_back({name, ids, mine.version, false, braked ? "brake: ess" : ""});
+    news_.push_back({name, ids, mine.version, false, braked ? "guard: ess" : ""});
     if (roll(3) == 0) mine.checkpoint = mine.version;
     if (name != "reward" && mine.version == updates) end(name);
   }

@@ -121,7 +121,7 @@ TEST_CASE("a brake judges the figures of all ranks, and rolls all of them back")
   const auto alone = train_three(options);
   options.replicas = 3;
   const auto shared = train_three(options);
-  CHECK(alone.metrics[0].contains("brake"));
+  CHECK(alone.metrics[0].contains("guard"));
   check_alike(shared, alone);
 }
 

@@ -260,7 +260,7 @@ TEST_CASE("a brake rolls the parts of all ranks back, and the gradient of a batc
   auto options = braking_options();
   const auto alone = train_three(options);
   options.replicas = 3, options.zero = 3;
-  CHECK(alone.metrics[0].contains("brake"));
+  CHECK(alone.metrics[0].contains("guard"));
   check_alike(train_three(options), alone);
 
   auto plain = options_of("m2po", 1);

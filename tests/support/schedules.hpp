@@ -21,7 +21,7 @@ inline schedule_rules rules_of(const std::string &order, std::int64_t batch, std
   rules.batch = batch;
   rules.max_staleness = staleness;
   rules.when_late = late;
-  rules.i_know = late == late_rule::accept;
+  rules.allow_unbounded_staleness = late == late_rule::accept;
   return rules;
 }
 
