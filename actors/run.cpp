@@ -235,7 +235,7 @@ snapshot_ptr first_weights(preflight &plan, const actor_config &learner, const r
 
 /// Which learners there are, and the models of those that keep no step with the main one.
 ledger_paths make_paths(const preflight &plan, const resume_point *resumed) {
-  ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_places())};
+  ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_paths())};
   for (const auto *learner : plan.learners()) {
     if (plan.in_step(*learner)) continue;
     const auto model = learner->facts.model;
@@ -266,7 +266,8 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
     return spawn_ledger(system, ledger_machine(std::move(books), follows, {}, std::move(paths)), services);
   const auto &history = resumed->history;
   books = restored_books(std::move(books), plan.graph().schedule.batch, history);
-  if (const auto lead = history.dials.find("lead"); lead != history.dials.end()) books.set_lead(lead->second);
+  if (const auto lead = history.numbers.find("lead"); lead != history.numbers.end())
+    books.set_lead(lead->second);
   return spawn_ledger(system,
                       ledger_machine(std::move(books), follows,
                                      {history.version(), waiting_again(history), begun_again(history),
@@ -283,7 +284,7 @@ void open_journal(const preflight &plan, const run_services &services, const res
   };
   if (!resumed)
     return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
-                            plan.learner_places()});
+                            plan.learner_paths()});
   run_resumed event;
   for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
   write(event);
@@ -369,7 +370,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   const folder_mark mark(folder.paths());
   const bool exact_lag = plan.graph().schedule.lag == lag_rule::exactly;
   const auto resumed = options.resume
-                           ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag,
+                           ? find_resume_point(folder.paths(), plan.learner_paths(), exact_lag,
                                                in_lockstep(plan), plan.graph().run.checkpoint_every)
                            : std::nullopt;
   if (resumed)

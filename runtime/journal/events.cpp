@@ -93,13 +93,13 @@ void write(byte_writer &out, const version_made &event) {
   for (const auto sum : event.tensors) out.put(sum);
 }
 
-void write(byte_writer &out, const batch_braked &event) {
+void write(byte_writer &out, const batch_skipped &event) {
   out.text(event.learner);
   out.number(event.version);
   out.text(event.cause);
 }
-void write(byte_writer &out, const dial_turned &event) {
-  out.text(event.dial);
+void write(byte_writer &out, const schedule_changed &event) {
+  out.text(event.number);
   out.number(event.version);
   out.number(event.value);
   out.text(event.cause);
@@ -199,13 +199,13 @@ void read(byte_reader &in, version_made &event) {
     event.tensors.push_back(in.get<std::uint32_t>());
 }
 
-void read(byte_reader &in, batch_braked &event) {
+void read(byte_reader &in, batch_skipped &event) {
   event.learner = in.text();
   event.version = in.number();
   event.cause = in.text();
 }
-void read(byte_reader &in, dial_turned &event) {
-  event.dial = in.text();
+void read(byte_reader &in, schedule_changed &event) {
+  event.number = in.text();
   event.version = in.number();
   event.value = in.number();
   event.cause = in.text();

@@ -24,10 +24,10 @@ std::string versions_of(const sample_group &group) {
                           : fmt::format(", by versions {} to {}", oldest, newest);
 }
 
-std::string judges_of(const sample_group &group) {
+std::string scoring_models_of(const sample_group &group) {
   std::string text;
   for (const auto &[model, version] : group.model_versions)
-    text += fmt::format(", judged by version {} of \"{}\"", version, model);
+    text += fmt::format(", scored by version {} of \"{}\"", version, model);
   return text;
 }
 
@@ -67,7 +67,7 @@ class telling {
     std::size_t tokens = 0;
     for (const auto &each : group.samples) tokens += each.tokens.size();
     tell("kept", fmt::format("{} samples of {} tokens{}", group.samples.size(), tokens, versions_of(group)) +
-                     judges_of(group));
+                     scoring_models_of(group));
   }
   void go_on(const std::vector<partial_generation> &samples) {
     const auto ended =

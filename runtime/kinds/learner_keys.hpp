@@ -11,7 +11,7 @@ namespace slipstream {
 /// The keys of a learner.
 struct learner_keys {
   std::string model;
-  std::string reference;  ///< that it asks itself; empty: none
+  std::string reference;  ///< a frozen reference model that the learner evaluates itself; empty: none
   const objective_row *objective = nullptr;
   objective_options loss;
   bool interpolate = false;  ///< proximal log-probabilities by interpolation, not by a forward pass

@@ -80,7 +80,7 @@ void write(byte_writer &out, const resume_task &task) {
 void write(byte_writer &out, const begin_task &task) {
   write(out, task.batch);
   out.put(task.now_ns);
-  write(out, task.judges);
+  write(out, task.scoring_models);
   write(out, task.demonstrations);
 }
 void write(byte_writer &, const target_task &) {
@@ -100,7 +100,7 @@ void read(byte_reader &in, resume_task &task) {
 void read(byte_reader &in, begin_task &task) {
   read(in, task.batch);
   task.now_ns = in.get<std::int64_t>();
-  read(in, task.judges);
+  read(in, task.scoring_models);
   read(in, task.demonstrations);
 }
 void read(byte_reader &, target_task &) {

@@ -15,82 +15,83 @@ const std::vector<std::string> signals{"ess",           "kl",        "kl_behavio
                                        "weight_max",    "ratio_max", "weight_mean",
                                        "clip_fraction", "entropy",   "reward_mean"};
 
-dial_spec read_ramp(settings &s, std::int64_t least, std::int64_t most) {
-  dial_spec dial;
-  dial.how = dial_spec::kind::ramp;
-  dial.first = s.required_integer("from", least, most);
-  dial.last = s.required_integer("to", least, most);
-  dial.begin = s.integer("begin", 0, 0, 1'000'000'000);
-  dial.end = s.required_integer("end", 1, 1'000'000'000);
-  if (dial.end <= dial.begin)
+schedule_number read_ramp(settings &s, std::int64_t least, std::int64_t most) {
+  schedule_number number;
+  number.how = schedule_number::kind::ramp;
+  number.first = s.required_integer("from", least, most);
+  number.last = s.required_integer("to", least, most);
+  number.begin = s.integer("begin", 0, 0, 1'000'000'000);
+  number.end = s.required_integer("end", 1, 1'000'000'000);
+  if (number.end <= number.begin)
     s.fail("end", "end must come after begin: the versions between which it changes");
-  dial.least = std::min(dial.first, dial.last);
-  dial.most = std::max(dial.first, dial.last);
-  return dial;
+  number.least = std::min(number.first, number.last);
+  number.most = std::max(number.first, number.last);
+  return number;
 }
 
-dial_spec read_controller(settings &s, std::int64_t least, std::int64_t most) {
-  dial_spec dial;
-  dial.how = dial_spec::kind::controller;
-  dial.signal = s.required_choice("signal", {"ess", "kl", "kl_behaviour"});
-  dial.target = s.required_number("target", 0);
-  dial.tolerance = s.number("tolerance", 0.05, 0, 1);
-  dial.every = s.integer("every", 5, 1, many);
-  dial.least = s.required_integer("least", least, most);
-  dial.most = s.required_integer("most", least, most);
-  if (dial.most < dial.least) s.fail("most", "most is less than least");
-  dial.first = s.integer("from", dial.least, dial.least, dial.most);
-  dial.last = dial.first;
-  return dial;
+schedule_number read_feedback(settings &s, std::int64_t least, std::int64_t most) {
+  schedule_number number;
+  number.how = schedule_number::kind::feedback;
+  number.signal = s.required_choice("signal", {"ess", "kl", "kl_behaviour"});
+  number.target = s.required_number("target", 0);
+  number.tolerance = s.number("tolerance", 0.05, 0, 1);
+  number.every = s.integer("every", 5, 1, many);
+  number.least = s.required_integer("least", least, most);
+  number.most = s.required_integer("most", least, most);
+  if (number.most < number.least) s.fail("most", "most is less than least");
+  number.first = s.integer("from", number.least, number.least, number.most);
+  number.last = number.first;
+  return number;
 }
 
 /// A number, or { from, to, begin, end }, or { signal, target, least, most, every, from, tolerance }.
-dial_spec read_dial(settings &s, const std::string &key, std::int64_t otherwise, std::int64_t least) {
+schedule_number read_schedule_number(settings &s, const std::string &key, std::int64_t otherwise,
+                                     std::int64_t least) {
   const auto *value = s.find(key);
   if (value == nullptr || value->as_table() == nullptr)
-    return dial_spec::constant(s.integer(key, otherwise, least, many));
+    return schedule_number::constant(s.integer(key, otherwise, least, many));
   settings table(*value);
-  const auto dial = table.has("signal") ? read_controller(table, least, many) : read_ramp(table, least, many);
+  const auto number = table.has("signal") ? read_feedback(table, least, many) : read_ramp(table, least, many);
   table.finish();
-  return dial;
+  return number;
 }
 
 /// A window is a number of groups, or a share of a batch.
-dial_spec read_window(settings &s, double &share) {
+schedule_number read_window(settings &s, double &share) {
   const auto *value = s.find("window");
   const auto *real = value == nullptr ? nullptr : std::get_if<double>(&value->value);
-  if (real == nullptr) return read_dial(s, "window", 1, 1);
+  if (real == nullptr) return read_schedule_number(s, "window", 1, 1);
   share = s.number("window", 0, 0, 1);
   if (share <= 0)
     s.fail("window", "window as a share of the batch lies between 0 and 1, as in window = 0.25");
-  return dial_spec::constant(1);  // in groups, once it is known how many a batch has
+  return schedule_number::constant(1);  // in groups, once it is known how many a batch has
 }
 
-brake_spec read_brake(const node &entry) {
+guard_spec read_guard(const node &entry) {
   settings s(entry);
-  brake_spec brake;
-  brake.signal = s.required_choice("signal", signals);
-  if (s.has("above")) brake.above = s.required_number("above");
-  if (s.has("below")) brake.below = s.required_number("below");
-  if (!brake.above && !brake.below)
+  guard_spec guard;
+  guard.signal = s.required_choice("signal", signals);
+  if (s.has("above")) guard.above = s.required_number("above");
+  if (s.has("below")) guard.below = s.required_number("below");
+  if (!guard.above && !guard.below)
     s.fail("signal", "a guard needs a bound; add above = 10.0 or below = 0.3");
   const auto act = s.required_choice("act", {"skip", "roll_back", "shrink"});
-  brake.act = act == "skip"     ? brake_action::skip
-              : act == "shrink" ? brake_action::shrink
-                                : brake_action::roll_back;
+  guard.act = act == "skip"     ? guard_action::skip
+              : act == "shrink" ? guard_action::shrink
+                                : guard_action::roll_back;
   s.finish();
-  return brake;
+  return guard;
 }
 
-std::vector<brake_spec> read_brakes(settings &s) {
-  std::vector<brake_spec> brakes;
+std::vector<guard_spec> read_guards(settings &s) {
+  std::vector<guard_spec> guards;
   const auto *value = s.find("guards");
-  if (value == nullptr) return brakes;
+  if (value == nullptr) return guards;
   if (value->as_array() == nullptr)
     s.fail("guards",
            "guards is a list of tables, as in guards = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
-  for (const auto &entry : *value->as_array()) brakes.push_back(read_brake(entry));
-  return brakes;
+  for (const auto &entry : *value->as_array()) guards.push_back(read_guard(entry));
+  return guards;
 }
 
 void read_order(settings &s, schedule_config &schedule) {
@@ -119,28 +120,28 @@ std::string orders_that_take(const char *key) {
   return listed(names, "or");
 }
 
-std::string dial_text(const dial_spec &dial) {
-  switch (dial.how) {
-    case dial_spec::kind::constant:
-      return fmt::to_string(dial.first);
-    case dial_spec::kind::ramp:
-      return fmt::format("{{ from = {}, to = {}, begin = {}, end = {} }}", dial.first, dial.last, dial.begin,
-                         dial.end);
-    case dial_spec::kind::controller:
+std::string number_text(const schedule_number &number) {
+  switch (number.how) {
+    case schedule_number::kind::constant:
+      return fmt::to_string(number.first);
+    case schedule_number::kind::ramp:
+      return fmt::format("{{ from = {}, to = {}, begin = {}, end = {} }}", number.first, number.last,
+                         number.begin, number.end);
+    case schedule_number::kind::feedback:
       return fmt::format(
           "{{ signal = \"{}\", target = {}, tolerance = {}, every = {}, least = {}, most = {}, from = {} }}",
-          dial.signal, write_number(dial.target), write_number(dial.tolerance), dial.every, dial.least,
-          dial.most, dial.first);
+          number.signal, write_number(number.target), write_number(number.tolerance), number.every,
+          number.least, number.most, number.first);
   }
   return {};
 }
 
-std::string brake_text(const brake_spec &brake) {
-  std::string text = fmt::format("{{ signal = \"{}\"", brake.signal);
-  if (brake.above) text += ", above = " + write_number(*brake.above);
-  if (brake.below) text += ", below = " + write_number(*brake.below);
-  const char *act = brake.act == brake_action::skip     ? "skip"
-                    : brake.act == brake_action::shrink ? "shrink"
+std::string guard_text(const guard_spec &guard) {
+  std::string text = fmt::format("{{ signal = \"{}\"", guard.signal);
+  if (guard.above) text += ", above = " + write_number(*guard.above);
+  if (guard.below) text += ", below = " + write_number(*guard.below);
+  const char *act = guard.act == guard_action::skip     ? "skip"
+                    : guard.act == guard_action::shrink ? "shrink"
                                                         : "roll_back";
   return text + fmt::format(", act = \"{}\" }}", act);
 }
@@ -170,12 +171,12 @@ schedule_config read_schedule(const node &document) {
   schedule.at = s.at("batch");
   schedule.max_staleness = s.integer("max_staleness", 0, 0, many);
   read_order(s, schedule);
-  if (s.has("lead")) schedule.lead = read_dial(s, "lead", 0, 0);
+  if (s.has("lead")) schedule.lead = read_schedule_number(s, "lead", 0, 0);
   schedule.lag = s.choice("lag", {"at_most", "exactly"}) == "exactly" ? lag_rule::exactly : lag_rule::at_most;
   const auto rule = s.choice("on_new_weights", {"continue", "finish", "recompute"});
   for (const auto each : {new_weights::finish, new_weights::carry_on, new_weights::recompute})
     if (rule == text_of(each)) schedule.on_new_weights = each;
-  schedule.publish_every = read_dial(s, "publish_every", 1, 1);
+  schedule.publish_every = read_schedule_number(s, "publish_every", 1, 1);
   schedule.batch_least = s.integer("batch_least", 0, 0, 1 << 24);
   schedule.batch_after = s.number("batch_after", 0, 0, 86400);
   if ((schedule.batch_least > 0) != (schedule.batch_after > 0))
@@ -183,7 +184,7 @@ schedule_config read_schedule(const node &document) {
            "batch_least and batch_after go together: how many rollouts will do, and after how many seconds");
   schedule.max_running = s.integer("max_running", 0, 0, 1 << 24);
   schedule.max_in_flight = s.integer("max_in_flight", 0, 0, 1 << 24);
-  schedule.brakes = read_brakes(s);
+  schedule.guards = read_guards(s);
   schedule.allow_unbounded_staleness = s.flag("allow_unbounded_staleness", false);
   schedule.known = s.asked();
   if (const auto *order = own_order(schedule.order)) {
@@ -205,7 +206,7 @@ void take_order_keys(schedule_config &schedule, const order_row &order) {
   }
 }
 
-source_position schedule_config::place(const std::string &key) const {
+source_position schedule_config::position(const std::string &key) const {
   const auto *value = table.find(key);
   return value != nullptr ? value->at : at;
 }
@@ -216,25 +217,25 @@ std::string write_schedule(const schedule_config &schedule) {
   if (schedule.window_share > 0)
     text += fmt::format("window = {}\n", write_number(schedule.window_share));
   else if (contains(schedule.known, "window"))
-    text += fmt::format("window = {}\n", dial_text(schedule.window));
+    text += fmt::format("window = {}\n", number_text(schedule.window));
   if (contains(schedule.known, "when_late")) {
     text += fmt::format("when_late = \"{}\"\n", schedule.when_late == late_rule::wait   ? "wait"
                                                 : schedule.when_late == late_rule::drop ? "drop"
                                                                                         : "accept");
     if (schedule.late_after) text += fmt::format("late_after = {}\n", *schedule.late_after);
   }
-  if (schedule.lead) text += fmt::format("lead = {}\n", dial_text(*schedule.lead));
+  if (schedule.lead) text += fmt::format("lead = {}\n", number_text(*schedule.lead));
   text += fmt::format("lag = \"{}\"\non_new_weights = \"{}\"\npublish_every = {}\n",
                       schedule.lag == lag_rule::exactly ? "exactly" : "at_most",
-                      text_of(schedule.on_new_weights), dial_text(schedule.publish_every));
+                      text_of(schedule.on_new_weights), number_text(schedule.publish_every));
   if (schedule.batch_least > 0)
     text += fmt::format("batch_least = {}\nbatch_after = {}\n", schedule.batch_least,
                         write_number(schedule.batch_after));
   text += fmt::format("max_running = {}\nmax_in_flight = {}\n", schedule.max_running, schedule.max_in_flight);
   for (const auto &[key, number] : schedule.numbers) text += fmt::format("{} = {}\n", key, number);
-  std::string brakes;
-  for (const auto &brake : schedule.brakes) brakes += (brakes.empty() ? "" : ", ") + brake_text(brake);
-  if (!brakes.empty()) text += fmt::format("guards = [{}]\n", brakes);
+  std::string guards;
+  for (const auto &guard : schedule.guards) guards += (guards.empty() ? "" : ", ") + guard_text(guard);
+  if (!guards.empty()) text += fmt::format("guards = [{}]\n", guards);
   return text + fmt::format("allow_unbounded_staleness = {}\n", schedule.allow_unbounded_staleness);
 }
 

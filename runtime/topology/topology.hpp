@@ -40,7 +40,8 @@ struct schedule_config : schedule_rules {
   std::vector<std::string> known;         ///< its keys: those of all orders, and its order's
   std::map<std::string, double> numbers;  ///< that belong to the order alone, once it is known
 
-  source_position place(const std::string &key) const;  ///< of the key, or of `batch` where it is not given
+  source_position position(
+      const std::string &key) const;  ///< of the key, or of `batch` where it is not given
 };
 
 /// [models.NAME]: another run's or a folder's checkpoint, a copy of another model, or a fresh network.

@@ -256,7 +256,7 @@ TEST_CASE("a published version stays as it is while the ranks go on") {
   CHECK_FALSE(at::equal(core.model().flat(), copy));
 }
 
-TEST_CASE("a brake rolls the parts of all ranks back, and the gradient of a batch is that of all of it") {
+TEST_CASE("a guard rolls the parts of all ranks back, and the gradient of a batch is that of all of it") {
   auto options = braking_options();
   const auto alone = train_three(options);
   options.replicas = 3, options.zero = 3;

@@ -1,4 +1,4 @@
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 
 #include <iterator>
 
@@ -89,7 +89,7 @@ struct take {
   }
 };
 
-void write(byte_writer &out, const shipped_model &model) {
+void write(byte_writer &out, const transferred_model &model) {
   out.text(model.name);
   fields(model.spec, put{out});
   out.count(model.text.size());
@@ -109,7 +109,7 @@ void write(byte_writer &out, const shipped_model &model) {
   out.number(model.first_version);
 }
 
-void read(byte_reader &in, shipped_model &model) {
+void read(byte_reader &in, transferred_model &model) {
   model.name = in.text();
   fields(model.spec, take{in});
   const auto layers = model.spec.layers;
@@ -141,7 +141,7 @@ std::string initial_stream(const std::string &model) {
   return model + "/initial";
 }
 
-std::string encode_order(const place_order &order) {
+std::string encode_order(const placement_request &order) {
   byte_writer out;
   out.text(order.label);
   out.text(order.actor);
@@ -156,9 +156,9 @@ std::string encode_order(const place_order &order) {
   return out.take();
 }
 
-place_order decode_order(std::string_view bytes) {
+placement_request decode_order(std::string_view bytes) {
   byte_reader in(bytes);
-  place_order order;
+  placement_request order;
   order.label = in.text();
   order.actor = in.text();
   order.topology = in.text();
