@@ -75,7 +75,7 @@ buffer_actor::behavior_type buffer_behavior(buffer_pointer self, const buffer_se
   return {
       [self](const sample_group_ptr &group) { carry_out(self, self->state.machine->put(group)); },
       [self](draw_atom, const draws_ptr &draws) { self->state.machine->drawn(*draws); },
-      [self](turn_atom, std::int64_t window) { carry_out(self, self->state.machine->set_window(window)); },
+      [self](change_atom, std::int64_t window) { carry_out(self, self->state.machine->set_window(window)); },
       [self](check_atom, std::int64_t version) { carry_out(self, self->state.machine->waited(version)); },
       [self](pull_atom, const std::string &learner, std::int64_t version) {
         return pull(self, learner, version);

@@ -21,10 +21,10 @@
 /// | loader       | reads prompts or examples                     | a demand for n lines, or for ids| ledger; learner (demonstrations)    | the demand
 /// | ledger       | books every draw, admits new ones             | room under the admission rule   | trained, dropped, new version       | batch x (max_staleness + 1)
 /// | sampler      | generates rollouts                            | prompts; a step of its own      | ledger, against its credit; weights | its slots and as many groups
-/// | scorer       | rates rollouts by a rule                      | rollouts                        | sampler, or its spread              | the ledger
-/// | reference    | gives log-probabilities of a frozen model     | rollouts                        | sampler, or its spread              | the ledger
-/// | model_scorer | reward model, critic, moving reference        | rollouts, and a version that is new enough for them | sampler, or its spread; weights | the ledger
-/// | spread       | shares groups among replicas of one scorer    | rollouts, replicas' results     | sampler; replicas                   | the ledger
+/// | scorer       | rates rollouts by a rule                      | rollouts                        | sampler, or its router              | the ledger
+/// | reference    | gives log-probabilities of a frozen model     | rollouts                        | sampler, or its router              | the ledger
+/// | model_scorer | reward model, critic, moving reference        | rollouts, and a version that is new enough for them | sampler, or its router; weights | the ledger
+/// | router       | shares groups among replicas of one scorer    | rollouts, replicas' results     | sampler; replicas                   | the ledger
 /// | join         | advantage.* and pairs: groups become samples  | all figures of a group          | sampler, scorers, references, critic| the ledger
 /// | buffer       | composes batches in the order of the schedule | a whole batch                   | learner's pull                      | the ledger
 /// | learner      | trains a model                                | a batch                         | buffer; itself, between slices      | one batch
@@ -46,8 +46,8 @@ using sample_sink = caf::typed_actor<caf::reacts_to<sample_group_ptr>>;
 using draw_sink = caf::typed_actor<caf::reacts_to<draw_atom, draws_ptr>>;
 using weights_sink = caf::typed_actor<caf::reacts_to<snapshot_ptr>>;
 
-// Who runs prompts, and puts down what it has got of them: it writes that into the journal and goes no
-// further. Answers with those that have tokens, and those that have none yet.
+// An actor that generates answers. On flush it writes the tokens it has into the journal and stops. It
+// answers with the prompts that have tokens and with those that have none yet.
 using flush_sink = caf::typed_actor<caf::replies_to<flush_atom>::with<ids_ptr, ids_ptr>>;
 
 // Nodes of the graph.
@@ -61,7 +61,7 @@ using reference_actor = rollout_sink;
 using model_scorer_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<snapshot_ptr>>;
 /// Shares groups out among the replicas of one scorer, reference or critic; their results come back through
 /// it.
-using spread_actor =
+using router_actor =
     caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
                      caf::reacts_to<group_logprobs_ptr>, caf::reacts_to<group_values_ptr>,
                      caf::reacts_to<subscribe_atom, std::int64_t, rollout_sink>,  // a replica, not yet ready
@@ -70,14 +70,15 @@ using spread_actor =
 using join_actor = caf::typed_actor<caf::reacts_to<group_ptr>, caf::reacts_to<group_scores_ptr>,
                                     caf::reacts_to<group_logprobs_ptr>, caf::reacts_to<group_values_ptr>>;
 using buffer_actor = caf::typed_actor<
-    caf::reacts_to<sample_group_ptr>, caf::reacts_to<draw_atom, draws_ptr>,  // will come, or be dropped
-    caf::reacts_to<turn_atom, std::int64_t>,   // the window from now on, in groups
-    caf::reacts_to<check_atom, std::int64_t>,  // the batch of that version has been waited for long enough
+    caf::reacts_to<sample_group_ptr>,
+    caf::reacts_to<draw_atom, draws_ptr>,       // these will arrive or be dropped
+    caf::reacts_to<change_atom, std::int64_t>,  // the window from now on, in groups
+    caf::reacts_to<check_atom, std::int64_t>,   // the batch of that version has been waited for long enough
     caf::replies_to<pull_atom, std::string, std::int64_t>::with<batch_ptr>,  // learner, version
-    caf::reacts_to<stop_atom, std::string>>;  // the learner wants no more: its pull is answered
+    caf::reacts_to<stop_atom, std::string>>;  // the learner ends: its pull is answered
 using learner_actor =
     caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<stop_atom>,
-                     caf::reacts_to<snapshot_ptr>,                   // a model that judges what it trains on
+                     caf::reacts_to<snapshot_ptr>,                   // a model that scored what it trains on
                      caf::reacts_to<subscribe_atom, loader_actor>>;  // of demonstrations beside its samples
 using evaluator_actor = caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<step_atom>>;
 
@@ -91,17 +92,18 @@ using ledger_actor = caf::typed_actor<
     caf::reacts_to<credit_atom, work_sink, std::int64_t, std::int64_t>,  // room for n prompts more; version
                                                                          // held
     caf::reacts_to<finished_atom, std::uint64_t>,                        // sampled whole
-    caf::reacts_to<lost_atom, work_sink, lost_work_ptr>,        // it is gone, or back with empty hands
-    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,  // stands in the buffer of a path
+    caf::reacts_to<lost_atom, work_sink, lost_work_ptr>,        // the sampler is gone, or gives its work back
+    caf::reacts_to<buffered_atom, std::string, std::uint64_t>,  // a path's buffer has it
     caf::reacts_to<dropped_atom, std::string, std::uint64_t, std::string>,  // by a path, with the reason
     caf::reacts_to<trained_atom, std::string, ids_ptr, std::int64_t>,  // learner; ids; the version they made
-    caf::reacts_to<brake_atom, std::string, ids_ptr, std::string>,     // learner; ids; why it left them
+    caf::reacts_to<guard_atom, std::string, ids_ptr, std::string>,     // learner; ids; why it left them
     caf::reacts_to<done_atom, std::string>,                            // a learner has ended
-    caf::reacts_to<turn_atom, std::int64_t>,                           // the lead from now on
+    caf::reacts_to<change_atom, std::int64_t>,                         // the lead from now on
     caf::replies_to<forfeit_atom, std::int64_t>::with<forfeit_atom>,   // places that a batch leaves empty
     caf::reacts_to<stop_atom>,                                         // draw no more
-    caf::reacts_to<subscribe_atom, flush_sink>,            // who is to put down what it has at the end
-    caf::replies_to<flush_atom>::with<ledger_totals_ptr>,  // all of them have; hand out no more
+    caf::reacts_to<subscribe_atom, flush_sink>,                        // an actor that is flushed at the end
+    caf::replies_to<flush_atom>::with<ledger_totals_ptr>,  // flushes all of these; nothing is handed out
+                                                           // afterwards
     caf::replies_to<totals_atom>::with<ledger_totals_ptr>>;
 using weights_actor =
     caf::typed_actor<caf::reacts_to<snapshot_ptr>, caf::reacts_to<subscribe_atom, weights_sink>>;

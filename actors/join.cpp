@@ -31,7 +31,7 @@ joined_group &open_group(join_pointer self, const group_ptr &group) {
 }
 
 /// Of several figures by one model the oldest counts.
-void judged(joined_group &joined, const std::string &model, std::int64_t version) {
+void note_model_version(joined_group &joined, const std::string &model, std::int64_t version) {
   if (model.empty()) return;
   const auto [known, fresh] = joined.model_versions.emplace(model, version);
   if (!fresh) known->second = std::min(known->second, version);
@@ -86,21 +86,21 @@ join_actor::behavior_type join_behavior(join_pointer self, const join_setup &set
         check_scores(*scores);
         auto &joined = open_group(self, scores->group);
         joined.scores[scores->scorer] = scores->scores;
-        judged(joined, scores->model, scores->version);
+        note_model_version(joined, scores->model, scores->version);
         finish_if_whole(self, scores->group->source->id);
       },
       [self](const group_logprobs_ptr &logprobs) {
         check_token_figures(logprobs->logprobs, *logprobs->group, "model \"" + logprobs->model + "\"");
         auto &joined = open_group(self, logprobs->group);
         joined.reference = logprobs->logprobs;
-        if (logprobs->version >= 0) judged(joined, logprobs->model, logprobs->version);
+        if (logprobs->version >= 0) note_model_version(joined, logprobs->model, logprobs->version);
         finish_if_whole(self, logprobs->group->source->id);
       },
       [self](const group_values_ptr &values) {
         check_token_figures(values->values, *values->group, "model \"" + values->model + "\"");
         auto &joined = open_group(self, values->group);
         joined.values = values->values;
-        judged(joined, values->model, values->version);
+        note_model_version(joined, values->model, values->version);
         finish_if_whole(self, values->group->source->id);
       },
   };

@@ -27,9 +27,9 @@ struct join_setup {
   run_services services;  ///< the journal hears of answers that are left out
 };
 
-/// Waits until a group has all its figures, whatever order they arrive in, then makes samples of it:
-/// advantages (advantage.*) or pairs. Ends with an error when it has dropped too many in a row: where all
-/// answers are rated alike, the run would draw for ever.
+/// Waits until all figures of a group have arrived, in any order, and makes samples of the group: with
+/// advantages (advantage.*) or pairs. It ends with an error when it has dropped too many groups in a row,
+/// because a run whose answers all get the same reward would draw for ever.
 join_actor spawn_join(caf::actor_system &system, join_setup setup);
 
 }  // namespace slipstream

@@ -94,7 +94,7 @@ void train(learner_pointer self, const learner_decisions::train &now) {
     state.targets.erase(state.targets.begin(), state.targets.upper_bound(*now.target));
   }
   try {
-    core.begin(*std::exchange(state.batch, nullptr), now_ns(self), now.judges,
+    core.begin(*std::exchange(state.batch, nullptr), now_ns(self), now.scoring_models,
                std::exchange(state.demonstrations, {}));
   } catch (const staleness_error &broken) {
     return tell_story(self, broken);
@@ -114,7 +114,7 @@ void step(learner_pointer self) {
   if (more) return self->send(self, step_atom::value);
   state.made = core.complete(now_ns(self));
   state.newest = std::move(state.made.weights);
-  update_outcome outcome{state.made.ids, state.made.braked};
+  update_outcome outcome{state.made.ids, state.made.tripped};
   for (const auto &[name, value] : state.made.metrics.items())
     if (value.is_number()) outcome.figures.emplace(name, value.get<double>());
   carry_out(self, state.machine->trained(std::move(outcome)));
@@ -173,10 +173,10 @@ void carry_out(learner_pointer self, learner_machine::decisions decisions) {
               flush(self, [self, why = wanted.why] { carry_out(self, self->state.machine->flushed(why)); });
             },
             [&](to::publish &out) { publish(self, out); },
-            [&](to::set_lead &lead) { self->send(setup.ledger, turn_atom::value, lead.versions); },
-            [&](to::set_window &window) { self->send(setup.buffer, turn_atom::value, window.groups); },
+            [&](to::set_lead &lead) { self->send(setup.ledger, change_atom::value, lead.versions); },
+            [&](to::set_window &window) { self->send(setup.buffer, change_atom::value, window.groups); },
             [&](to::leave_untrained &left) {
-              self->send(setup.ledger, brake_atom::value, actor, shared(std::move(left.ids)), left.reason);
+              self->send(setup.ledger, guard_atom::value, actor, shared(std::move(left.ids)), left.reason);
             },
             [&](to::report_trained &done) {
               self->send(setup.ledger, trained_atom::value, actor, shared(std::move(done.ids)), done.version);
@@ -188,10 +188,10 @@ void carry_out(learner_pointer self, learner_machine::decisions decisions) {
         decision);
 }
 
-void hear_judge(learner_pointer self, const snapshot_ptr &published) {
+void note_scoring_model(learner_pointer self, const snapshot_ptr &published) {
   auto &state = self->state;
   if (published->name == state.setup.rules.target) state.targets[published->version] = published;
-  carry_out(self, state.machine->judge_came(published->name, published->version));
+  carry_out(self, state.machine->scoring_model_came(published->name, published->version));
 }
 
 learner_rules complete_rules(const learner_setup &setup) {
@@ -207,13 +207,13 @@ learner_actor::behavior_type learner_behavior(learner_pointer self, const learne
   fail_with_text(self);
   self->state.setup = setup;
   self->state.machine.emplace(complete_rules(setup));
-  for (const auto &judge : setup.judges)
-    self->send(judge, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
+  for (const auto &weights : setup.scoring_models)
+    self->send(weights, subscribe_atom::value, caf::actor_cast<weights_sink>(self));
   carry_out(self, self->state.machine->begin());
   return {
       [self](step_atom) { step(self); },
       [self](stop_atom) { carry_out(self, self->state.machine->stop()); },
-      [self](const snapshot_ptr &published) { hear_judge(self, published); },
+      [self](const snapshot_ptr &published) { note_scoring_model(self, published); },
       [self](subscribe_atom, const loader_actor &loader) {
         self->state.loader = loader;
         carry_out(self, self->state.machine->loader_ready());

@@ -27,15 +27,16 @@ struct learner_setup {
   ledger_actor ledger;
   weights_actor weights;
   std::string model;                           ///< its name
-  std::shared_ptr<const transformer> initial;  ///< as the run begins or goes on
-  std::vector<weights_actor> judges;  ///< of the other learned models whose figures are in what it trains on
+  std::shared_ptr<const transformer> initial;  ///< when the run begins or is resumed
+  std::vector<weights_actor>
+      scoring_models;                 ///< of the other learned models whose figures are in what it trains on
   std::filesystem::path checkpoints;  ///< folder of checkpoints; empty writes none
   std::optional<folder_mark> run_folder{};  ///< which must be there when one is written
   std::filesystem::path journal;            ///< folder of what its run decided
 };
 
-/// Trains on batches in slices of a micro-batch and publishes versions, as the learner's machine decides: it
-/// carries messages to and from it.
+/// Trains on batches, one micro-batch a slice, and publishes versions. The learner's state machine decides;
+/// the actor carries its decisions out and passes messages on to it.
 learner_actor spawn_learner(caf::actor_system &system, bool detached, const learner_setup &setup);
 
 }  // namespace slipstream

@@ -83,7 +83,7 @@ void carry_out(ledger_pointer self, ledger_machine::decisions decisions) {
 }
 
 /// Every sampler says what it has and goes no further; then the totals are final.
-caf::typed_response_promise<ledger_totals_ptr> put_down(ledger_pointer self) {
+caf::typed_response_promise<ledger_totals_ptr> hand_back(ledger_pointer self) {
   auto &state = self->state;
   state.machine->end();
   auto promise = self->make_response_promise<ledger_totals_ptr>();
@@ -131,20 +131,20 @@ ledger_actor::behavior_type ledger_behavior(ledger_pointer self, const ledger_ma
       [self](trained_atom, const std::string &learner, const ids_ptr &ids, std::int64_t version) {
         carry_out(self, self->state.machine->trained(learner, *ids, version));
       },
-      [self](brake_atom, const std::string &learner, const ids_ptr &ids, const std::string &reason) {
+      [self](guard_atom, const std::string &learner, const ids_ptr &ids, const std::string &reason) {
         carry_out(self, self->state.machine->left_untrained(learner, *ids, reason));
       },
       [self](done_atom, const std::string &learner) {
         carry_out(self, self->state.machine->retired(learner));
       },
-      [self](turn_atom, std::int64_t lead) { carry_out(self, self->state.machine->set_lead(lead)); },
+      [self](change_atom, std::int64_t lead) { carry_out(self, self->state.machine->set_lead(lead)); },
       [self](forfeit_atom, std::int64_t rollouts) {
         carry_out(self, self->state.machine->forfeit(rollouts));
         return forfeit_atom::value;
       },
       [self](stop_atom) { self->state.machine->stop(); },
       [self](subscribe_atom, const flush_sink &sampler) { self->state.flushed_at_end.push_back(sampler); },
-      [self](flush_atom) { return put_down(self); },
+      [self](flush_atom) { return hand_back(self); },
       [self](totals_atom) { return totals_of(self->state); },
   };
 }

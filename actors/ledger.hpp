@@ -7,7 +7,8 @@
 
 namespace slipstream {
 
-/// Keeps the books of one loader and admits prompts: it carries messages to and from the ledger's machine.
+/// Keeps the books of one loader and admits prompts. The ledger's state machine decides; the actor carries
+/// its decisions out and passes messages on to it.
 ledger_actor spawn_ledger(caf::actor_system &system, ledger_machine machine, run_services services);
 
 }  // namespace slipstream

@@ -35,7 +35,8 @@ preflight::preflight(topology graph, const registry &kinds, const std::string &h
                      std::vector<node_plan> &&plans)
     : checked_topology(std::move(graph), kinds.rows(plans), kinds.orders()),
       models_(graph_),
-      plans_(std::move(plans)) {
+      plans_(std::move(plans)),
+      notes_(graph_.notes) {
   check_devices(graph_, here);
 }
 
@@ -82,9 +83,9 @@ const model_description &described_model(preflight &checks, const actor_config &
   if (!checks.graph().find_model(name)) {
     std::string known;
     for (const auto &model : checks.graph().models) known += (known.empty() ? "" : ", ") + model.name;
-    fail_at(place_of(actor, "model"), "[actors." + actor.name + "] model = \"" + name +
-                                          "\" is not among [models]: " + (known.empty() ? "none" : known) +
-                                          "; add [models." + name + "] or name one of these");
+    fail_at(position_of(actor, "model"), "[actors." + actor.name + "] model = \"" + name +
+                                             "\" is not among [models]: " + (known.empty() ? "none" : known) +
+                                             "; add [models." + name + "] or name one of these");
   }
   return checks.models().describe(name);
 }

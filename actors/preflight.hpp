@@ -9,8 +9,8 @@
 
 namespace slipstream {
 
-/// A topology made ready to spawn: its actors have plans beside what is checked without a tensor; with
-/// verify(), files and models are looked at, too.
+/// A topology that is ready to spawn: each actor has a plan. The constructor checks all that needs no tensor;
+/// verify() checks files and models, too.
 class preflight : public checked_topology {
  public:
   /// Checks all that needs no file but the topology. `here`: the node whose process this is; empty: the run's
@@ -20,12 +20,12 @@ class preflight : public checked_topology {
   /// Makes missing data, then lets every actor look at its files, models and neighbours. Throws input_error.
   void verify();
 
-  /// Something that the user should read once before the run; said twice, it is noted once.
+  /// Adds a note for the user to read before the run. A note that is added twice is kept once.
   void note(const std::string &text);
   const std::vector<std::string> &notes() const { return notes_; }
 
-  /// The date that chat templates write: the topology's, else that of the run's begin, which is fixed from
-  /// here on.
+  /// The date that chat templates write: the topology's, or else the moment at which the run began, which
+  /// does not change from now on.
   const std::string &date();
 
   model_store &models() { return models_; }

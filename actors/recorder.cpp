@@ -12,6 +12,7 @@
 #include "models/files/write_failure.hpp"
 #include "runtime/plumbing/span_totals.hpp"
 #include "runtime/run_folder/trace_file.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -55,6 +56,17 @@ void record_span(recorder_pointer self, const span &done) {
         trace_event(done.actor, done.what, done.begin_ns, done.end_ns, done.tokens, done.queued_ns));
 }
 
+/// The metrics of a run that an earlier release began keep their names to its end.
+nlohmann::json in_old_names(nlohmann::json metrics) {
+  for (const auto &word : renamed_words()) {
+    const std::string name(word.name);
+    if (!metrics.contains(name)) continue;
+    metrics[std::string(word.old_name)] = std::move(metrics[name]);
+    metrics.erase(name);
+  }
+  return metrics;
+}
+
 void record_update(recorder_pointer self, const std::string &learner, const nlohmann::json &metrics) {
   auto &state = self->state;
   if (const auto other = state.further.find(learner); other != state.further.end())
@@ -83,7 +95,7 @@ recorder_actor::behavior_type recorder_behavior(recorder_pointer self, const rec
   return {
       [self](const span &done) { record_span(self, done); },
       [self](update_atom, const std::string &learner, const json_ptr &metrics) {
-        record_update(self, learner, *metrics);
+        record_update(self, learner, self->state.setup.old_names ? in_old_names(*metrics) : *metrics);
       },
       [self](totals_atom, const ledger_totals_ptr &totals) {
         self->state.progress.sampling = totals->waiting + totals->running + totals->partial;

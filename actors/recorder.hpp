@@ -19,6 +19,7 @@ struct recorder_setup {
   supervisor_actor supervisor;                             ///< told when something moves; may be empty
   bool resume = false;                                     ///< metrics go on behind what is there
   std::map<std::string, std::filesystem::path> further{};  ///< metrics of the learners beside the main one
+  bool old_names = false;  ///< an earlier release began the run: metrics keep the names that they had
 };
 
 /// Writes what happens: metrics, spans, and the progress line. Answers flush with the run's totals: seconds,

@@ -58,20 +58,20 @@ std::vector<std::string> ports() {
   return {port_name<Sinks>::value...};
 }
 
-/// One actor of a topology, its keys read and found right.
+/// The plan of one actor of a topology, whose keys have been read.
 struct node_plan {
-  /// Looks at files, models and neighbours, before anything is loaded; throws input_error. May be empty.
+  /// Checks files, models and neighbours before anything is loaded. Throws input_error. May be empty.
   std::function<void(preflight &)> verify;
   /// Spawns the actor (its consumers are there already) and answers with what receives its inputs; replicas
   /// share one plan. An invalid pointer when nothing sends to it.
   std::function<caf::strong_actor_ptr(spawn_context &)> spawn;
-  /// What the actor does, without the actor, once verified. May be empty.
+  /// Gives the actor's work as plain functions, once it is verified. May be empty.
   std::function<offline_part(preflight &)> offline{};
   /// The held-out evaluation that the actor makes of a model, once verified. Empty: it is no evaluator.
   std::function<std::unique_ptr<evaluation>(preflight &, const std::shared_ptr<const transformer> &)>
       evaluate{};
-  /// Of the samples that it gives, if it gives any. Without them those of an actor that joins figures have
-  /// advantages, and others nothing.
+  /// The traits of the samples that the actor gives, if it gives any. Without this, samples of an actor that
+  /// joins figures have advantages, and other samples have none.
   std::optional<sample_traits> samples{};
 };
 
@@ -86,7 +86,7 @@ struct actor_kind {
   std::function<node_plan(actor_config &)> read;
 };
 
-/// The kinds that topologies may name: a value, so that a program can have its own.
+/// The kinds that topologies may name. It is a value, so that a program can have its own.
 class registry {
  public:
   /// Throws input_error when the name is taken.
@@ -94,7 +94,7 @@ class registry {
   const actor_kind *find(const std::string &name) const;
   const std::map<std::string, actor_kind> &kinds() const { return kinds_; }
   kind_table ports() const;
-  /// What of each kind can be known without a tensor; reading an actor adds its plan to `plans`, which must
+  /// The part of each kind that needs no tensor. Reading an actor adds its plan to `plans`, which must
   /// outlive the rows.
   kind_rows rows(std::vector<node_plan> &plans) const;
   /// An order of consumption of one's own. Throws input_error when the name is taken.

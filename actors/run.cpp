@@ -20,8 +20,10 @@
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
 #include "models/files/checkpoint.hpp"
+#include "models/files/json.hpp"
 #include "runtime/run_folder/json_lines.hpp"
 #include "runtime/run_folder/write.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 #include "runtime/topology/resolved.hpp"
 
 namespace slipstream {
@@ -83,8 +85,14 @@ class unfinished_start {
   const named_actors *further_ = nullptr;
 };
 
+/// Whether an earlier release, which had other names, began the run that goes on.
+bool has_old_names(const run_paths &paths, const resume_point *resumed) {
+  return resumed && has_old_keys(read_text(paths.topology));
+}
+
 run_services spawn_services(caf::actor_system &system, const preflight &plan, const run_paths &paths,
-                            const run_options &options, bool resume, unfinished_start &start) {
+                            const run_options &options, const resume_point *resumed,
+                            unfinished_start &start) {
   const auto &graph = plan.graph();
   run_services services;
   services.journal = start.add("journal", spawn_journal(system, paths.journal, options.detached));
@@ -98,8 +106,9 @@ run_services spawn_services(caf::actor_system &system, const preflight &plan, co
                                             paths.trace,
                                             {options.progress, graph.run.name, graph.run.updates},
                                             services.supervisor,
-                                            resume,
-                                            further_metrics(plan, paths)}));
+                                            resumed != nullptr,
+                                            further_metrics(plan, paths),
+                                            has_old_names(paths, resumed)}));
   return services;
 }
 
@@ -108,6 +117,15 @@ void spawn_nodes(spawn_context &context) {
   const auto &plan = context.plan;
   for (const auto index : plan.spawn_order())
     context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
+}
+
+/// Why groups were dropped, in the words that the run began with.
+void keep_old_causes(nlohmann::json &summary) {
+  if (!summary.contains("ledger") || !summary["ledger"].contains("dropped")) return;
+  auto causes = nlohmann::json::object();
+  for (const auto &[cause, rollouts] : summary["ledger"]["dropped"].items())
+    causes[old_cause(cause)] = rollouts;
+  summary["ledger"]["dropped"] = std::move(causes);
 }
 
 /// The figures that everybody reads first stand at the top of the summary.
@@ -217,7 +235,7 @@ snapshot_ptr first_weights(preflight &plan, const actor_config &learner, const r
 
 /// Which learners there are, and the models of those that keep no step with the main one.
 ledger_paths make_paths(const preflight &plan, const resume_point *resumed) {
-  ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_places())};
+  ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_paths())};
   for (const auto *learner : plan.learners()) {
     if (plan.in_step(*learner)) continue;
     const auto model = learner->facts.model;
@@ -248,7 +266,8 @@ ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const
     return spawn_ledger(system, ledger_machine(std::move(books), follows, {}, std::move(paths)), services);
   const auto &history = resumed->history;
   books = restored_books(std::move(books), plan.graph().schedule.batch, history);
-  if (const auto lead = history.dials.find("lead"); lead != history.dials.end()) books.set_lead(lead->second);
+  if (const auto lead = history.numbers.find("lead"); lead != history.numbers.end())
+    books.set_lead(lead->second);
   return spawn_ledger(system,
                       ledger_machine(std::move(books), follows,
                                      {history.version(), waiting_again(history), begun_again(history),
@@ -265,7 +284,7 @@ void open_journal(const preflight &plan, const run_services &services, const res
   };
   if (!resumed)
     return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
-                            plan.learner_places()});
+                            plan.learner_paths()});
   run_resumed event;
   for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
   write(event);
@@ -296,7 +315,7 @@ supervisor_actor spawn_topology(caf::actor_system &system, preflight &plan, cons
   unfinished_start start;
   for (const auto &[model, snapshot] : first)
     weights[model] = start.add("weights", spawn_weights(system, snapshot));
-  const auto services = spawn_services(system, plan, paths, options, resumed != nullptr, start);
+  const auto services = spawn_services(system, plan, paths, options, resumed, start);
   open_journal(plan, services, resumed);
   spawn_context context{system,
                         plan,
@@ -351,7 +370,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   const folder_mark mark(folder.paths());
   const bool exact_lag = plan.graph().schedule.lag == lag_rule::exactly;
   const auto resumed = options.resume
-                           ? find_resume_point(folder.paths(), plan.learner_places(), exact_lag,
+                           ? find_resume_point(folder.paths(), plan.learner_paths(), exact_lag,
                                                in_lockstep(plan), plan.graph().run.checkpoint_every)
                            : std::nullopt;
   if (resumed)
@@ -369,6 +388,8 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
     log->info("{}", line);
     if (say) say(line);
   };
+  const bool old_names =
+      has_old_names(folder.paths(), resumed ? &*resumed : nullptr);  // it may be lost later
   json_ptr result;
   try {
     const auto supervisor = spawn_topology(system, plan, folder.paths(), told, resumed ? &*resumed : nullptr);
@@ -380,6 +401,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
         nlohmann::json{{"status", "stopped"}, {"exit_code", 130}, {"reports", nlohmann::json::object()}});
   }
   auto summary = summarise(plan, folder.paths(), *result);
+  if (old_names) keep_old_causes(summary);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
   if (mark.still_there()) keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());

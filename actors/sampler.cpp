@@ -21,7 +21,7 @@ struct sampler_state {
   std::optional<engine> decoder;
   engine_weights held;
   bool stepping = false;
-  bool put_down = false;                      ///< everything is in the journal; nothing more is generated
+  bool handed_back = false;                   ///< everything is in the journal; nothing more is generated
   std::map<std::uint64_t, work_ptr> running;  // by id, so that the journal's records have an order
   std::vector<work_ptr> early;                ///< their weights are still under way
   progress_notes notes;
@@ -102,7 +102,7 @@ void deliver(sampler_pointer self, finished_request &&finished) {
 /// One decode step of everything that runs.
 void step(sampler_pointer self) {
   auto &state = self->state;
-  if (state.put_down) return;
+  if (state.handed_back) return;
   std::vector<finished_request> finished;
   compute(self, state.setup.share, "decode", [&] {
     const auto before = state.decoder->decoded_tokens();
@@ -120,9 +120,9 @@ void step(sampler_pointer self) {
 }
 
 /// Interrupted generations keep their tokens: they go into the journal.
-caf::result<ids_ptr, ids_ptr> put_down(sampler_pointer self) {
+caf::result<ids_ptr, ids_ptr> hand_back(sampler_pointer self) {
   auto &state = self->state;
-  state.put_down = true;
+  state.handed_back = true;
   std::vector<std::uint64_t> begun, untouched;
   for (const auto &[id, prompt] : state.running) {
     if (auto record = state.notes.rest(*state.decoder, id, now_ns(self)))
@@ -156,7 +156,7 @@ sampler_actor::behavior_type sampler_behavior(sampler_pointer self, const sample
         grant(self, std::exchange(first, false) ? self->state.setup.places : 0);
       },
       [self](step_atom) { step(self); },
-      [self](flush_atom) { return put_down(self); },
+      [self](flush_atom) { return hand_back(self); },
   };
 }
 

@@ -23,8 +23,8 @@ struct sampler_setup {
   bool follows = true;    ///< the model moves with the learner
   weights_actor weights;  ///< where new versions come from; unused unless `follows`
   snapshot_ptr fixed;     ///< the weights otherwise
-  /// Every prompt is made wholly by the weights of its own min_version, for which the newest `lead` + 1 are
-  /// kept (`follows` only).
+  /// Every prompt is generated wholly by the weights of its own min_version. The newest `lead` + 1 versions
+  /// are kept for that (only with `follows`).
   bool exact_lag = false;
   std::int64_t lead = 0;
   bool notes_progress = false;  ///< the journal gets tokens while their prompts run, too
@@ -33,8 +33,8 @@ struct sampler_setup {
 };
 
 /// Draws answers for the prompts that the ledger hands it, one decode step a slice, and passes finished
-/// groups on. The journal hears of a prompt's tokens when they are whole, before they go on; when the sampler
-/// is told to put down everything; and in between, if it is to.
+/// groups on. It writes a prompt's tokens into the journal before it passes the finished group on, and when
+/// it is flushed; with `notes_progress` also in between.
 caf::strong_actor_ptr spawn_sampler(caf::actor_system &system, bool detached, const sampler_setup &setup);
 
 }  // namespace slipstream

@@ -49,14 +49,14 @@ scorer_actor::behavior_type score_texts(scorer_actor::stateful_pointer<text_scor
   }};
 }
 
-struct judge_state {
-  static inline const char *name = "judge";
+struct model_scorer_state {
+  static inline const char *name = "model scorer";
   model_scorer_setup setup;
-  std::int64_t version = -1;    ///< of the weights that judge
+  std::int64_t version = -1;    ///< of the weights that score
   std::int64_t heard_of = -1;   ///< the newest version; a refreshed reference does not take every one
-  std::vector<group_ptr> held;  ///< groups that may only be judged by a version still to come
+  std::vector<group_ptr> held;  ///< groups that may only be scored by a version still to come
 };
-using judge_pointer = model_scorer_actor::stateful_pointer<judge_state>;
+using model_scorer_pointer = model_scorer_actor::stateful_pointer<model_scorer_state>;
 
 std::int64_t token_count(const rollout_group &group) {
   std::int64_t count = 0;
@@ -72,15 +72,16 @@ std::int64_t oldest_allowed(const model_scorer_setup &setup, const rollout_group
 }
 
 /// A refreshed reference takes the first version of every `refresh_every` that it hears of.
-bool takes(const judge_state &state, std::int64_t version) {
+bool takes(const model_scorer_state &state, std::int64_t version) {
   const auto every = state.setup.refresh_every;
   return every == 0 || version / every > state.version / every;
 }
 
-/// What a model that judges does beside judging: it follows its learner and holds back what must wait for it.
-template <class Judge>
-model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_scorer_setup &given,
-                                             Judge judge) {
+/// What every model scorer does beside scoring: it follows its learner and holds back groups that must wait
+/// for a newer version.
+template <class Score>
+model_scorer_actor::behavior_type score_with(model_scorer_pointer self, const model_scorer_setup &given,
+                                             Score score) {
   fail_with_text(self);
   self->state.setup = given;
   self->state.version = given.version;
@@ -90,7 +91,7 @@ model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_sco
             const bool moves = static_cast<bool>(state.setup.weights);
             if (moves && (!state.setup.model || state.heard_of < oldest_allowed(state.setup, *group)))
               return state.held.push_back(group);
-            judge(self, group);
+            score(self, group);
           },
           [=](const snapshot_ptr &published) {
             auto &state = self->state;
@@ -104,7 +105,7 @@ model_scorer_actor::behavior_type judge_with(judge_pointer self, const model_sco
 }
 
 template <class Result>
-std::shared_ptr<Result> open_result(judge_pointer self, const group_ptr &group) {
+std::shared_ptr<Result> open_result(model_scorer_pointer self, const group_ptr &group) {
   const auto &setup = self->state.setup;
   auto result = std::make_shared<Result>();
   result->group = group;
@@ -115,49 +116,52 @@ std::shared_ptr<Result> open_result(judge_pointer self, const group_ptr &group) 
   return result;
 }
 
-model_scorer_actor::behavior_type score_with_model(judge_pointer self, const model_scorer_setup &given) {
-  return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
-    const auto &setup = judge->state.setup;
-    auto result = open_result<group_scores>(judge, group);
+model_scorer_actor::behavior_type score_with_model(model_scorer_pointer self,
+                                                   const model_scorer_setup &given) {
+  return score_with(self, given, [](model_scorer_pointer scorer, const group_ptr &group) {
+    const auto &setup = scorer->state.setup;
+    auto result = open_result<group_scores>(scorer, group);
     result->scorer = setup.name;
-    compute(judge, setup.share, "score", [&] {
+    compute(scorer, setup.share, "score", [&] {
       result->scores = answer_scores(*setup.model, group->prompt_tokens, group->rollouts);
       return token_count(*group);
     });
-    for (const auto &sink : setup.score_sinks) judge->send(sink, group_scores_ptr(result));
+    for (const auto &sink : setup.score_sinks) scorer->send(sink, group_scores_ptr(result));
   });
 }
 
-model_scorer_actor::behavior_type value_with_model(judge_pointer self, const model_scorer_setup &given) {
-  return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
-    const auto &setup = judge->state.setup;
-    auto result = open_result<group_values>(judge, group);
-    compute(judge, setup.share, "values", [&] {
+model_scorer_actor::behavior_type value_with_model(model_scorer_pointer self,
+                                                   const model_scorer_setup &given) {
+  return score_with(self, given, [](model_scorer_pointer scorer, const group_ptr &group) {
+    const auto &setup = scorer->state.setup;
+    auto result = open_result<group_values>(scorer, group);
+    compute(scorer, setup.share, "values", [&] {
       result->values = answer_values(*setup.model, group->prompt_tokens, group->rollouts);
       return token_count(*group);
     });
-    for (const auto &sink : setup.value_sinks) judge->send(sink, group_values_ptr(result));
+    for (const auto &sink : setup.value_sinks) scorer->send(sink, group_values_ptr(result));
   });
 }
 
-model_scorer_actor::behavior_type recompute_logprobs(judge_pointer self, const model_scorer_setup &given) {
-  return judge_with(self, given, [](judge_pointer judge, const group_ptr &group) {
-    const auto &setup = judge->state.setup;
-    auto result = open_result<group_logprobs>(judge, group);
+model_scorer_actor::behavior_type recompute_logprobs(model_scorer_pointer self,
+                                                     const model_scorer_setup &given) {
+  return score_with(self, given, [](model_scorer_pointer scorer, const group_ptr &group) {
+    const auto &setup = scorer->state.setup;
+    auto result = open_result<group_logprobs>(scorer, group);
     result->model = setup.name;
-    compute(judge, setup.share, "logprobs", [&] {
+    compute(scorer, setup.share, "logprobs", [&] {
       result->logprobs =
           answer_logprobs(*setup.model, group->prompt_tokens, group->rollouts, setup.temperature);
       return token_count(*group);
     });
-    for (const auto &sink : setup.logprob_sinks) judge->send(sink, group_logprobs_ptr(result));
+    for (const auto &sink : setup.logprob_sinks) scorer->send(sink, group_logprobs_ptr(result));
   });
 }
 
 rollout_sink::behavior_type pass_own_lines(rollout_sink::pointer self, const std::string &teacher,
-                                           const rollout_sink &judge) {
+                                           const rollout_sink &scorer) {
   return {[=](const group_ptr &group) {
-    if (group->source->teacher == teacher) self->send(judge, group);
+    if (group->source->teacher == teacher) self->send(scorer, group);
   }};
 }
 
@@ -188,8 +192,8 @@ caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,
 }
 
 rollout_sink spawn_line_filter(caf::actor_system &system, const std::string &teacher,
-                               const rollout_sink &judge) {
-  return system.spawn(pass_own_lines, teacher, judge);
+                               const rollout_sink &scorer) {
+  return system.spawn(pass_own_lines, teacher, scorer);
 }
 
 }  // namespace slipstream

@@ -29,9 +29,9 @@ struct model_scorer_setup {
   std::vector<value_sink> value_sinks;
   weights_actor weights;  ///< of a model that moves: where its versions come from
   std::string model_name;
-  /// Whether the model's learner keeps step with the policy's: then a group is judged by no older version
-  /// than made its oldest token, else by none that is older than its `model_versions` say. It waits here
-  /// meanwhile.
+  /// Whether the model's learner trains in step with the policy's. Then the version that scores a group is at
+  /// least as new as the one that generated the group's oldest token; otherwise it is at least as new as the
+  /// group's `model_versions` say. The group waits here until such a version arrives.
   bool in_step = true;
   std::int64_t refresh_every = 0;  ///< of a reference that follows the policy: versions between its changes
   std::int64_t version = -1;       ///< of `model`, where it is refreshed
@@ -52,8 +52,8 @@ caf::strong_actor_ptr spawn_critic(caf::actor_system &system, bool detached, con
 caf::strong_actor_ptr spawn_reference(caf::actor_system &system, bool detached,
                                       const model_scorer_setup &setup);
 
-/// Passes on to `judge` only the groups of lines whose `teacher` is this one.
+/// Passes on to `scorer` only the groups of lines whose `teacher` is this one.
 rollout_sink spawn_line_filter(caf::actor_system &system, const std::string &teacher,
-                               const rollout_sink &judge);
+                               const rollout_sink &scorer);
 
 }  // namespace slipstream

@@ -42,8 +42,8 @@ void note(Self *self, const run_services &services, Event event) {
     self->send(services.journal, journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
 }
 
-/// The one way to send a request: it has the run's deadline, stands in the wait table until it is answered,
-/// and ends the asking actor with a clear text when it is not.
+/// The one way to send a request. The request has the run's deadline and an entry in the wait table until it
+/// is answered. Without an answer, the asking actor ends with a clear text.
 template <class Reply, class Self, class Handle, class OnReply, class... Args>
 void ask(Self *self, const run_services &services, const Handle &to, wait_names names, OnReply on_reply,
          Args &&...args) {

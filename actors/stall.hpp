@@ -4,8 +4,9 @@
 
 namespace slipstream {
 
-/// From the watchdog to whoever starts nodes, and on to the stand-ins of their actors: nothing has moved for
-/// too long (a text that says who waits for whom); what holds work is to be started again.
+/// The watchdog sends this to the actor that starts nodes, which sends it on to the proxies of their actors:
+/// nothing has moved for too long, and nodes that hold work are to be started again. The text says who waits
+/// for whom.
 using stalled_atom = caf::atom_constant<caf::atom("stalled")>;
 
 }  // namespace slipstream

@@ -28,11 +28,11 @@ struct supervised_run {
   caf::actor nodes{};                ///< who starts nodes again that hold work then; null: the run ends
 };
 
-/// Watches every actor of a run. Ends the run when all that is expected is done, when it is told to stop (the
-/// learner finishes its batch and writes a checkpoint), when an actor dies, or when nothing moves for too
-/// long: then it says who waits for whom, and has nodes started again first. Answers wait with {"status":
-/// "finished" | "stopped" | "failed", "error", "exit_code", "reports": {actor: figures}, "ledger": {…},
-/// "record": {…}}.
+/// Watches every actor of a run. It ends the run when all expected actors are done, when it is told to stop
+/// (the learner finishes its batch and writes a checkpoint), when an actor dies, or when nothing moves for
+/// too long. In the last case it says who waits for whom, and first has nodes started again. Answers wait
+/// with {"status": "finished" | "stopped" | "failed", "error", "exit_code", "reports": {actor: figures},
+/// "ledger": {…}, "record": {…}}.
 supervisor_actor spawn_supervisor(caf::actor_system &system, bool detached);
 
 }  // namespace slipstream

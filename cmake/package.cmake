@@ -1,5 +1,5 @@
 # Packages by CPack: `cpack -G DEB` and `cpack -G TGZ` in a build folder; `./dev package` does both (docs/install.md).
-# Three Debian packages, as Debian cuts a program with a library: `slipstream` for those who run it, `libslipstream0`
+# Three Debian packages, as Debian cuts a program with a library: `slipstream` for those who run it, `libslipstream1`
 # named by its SONAME so that programs built on it can depend on it, `libslipstream-dev` for those who build such programs
 # and need the headers of LibTorch, CAF and others, which a run does not.
 set(SLIPSTREAM_MAINTAINER "Slipstream developers <slipstream@example.org>" CACHE STRING
@@ -57,7 +57,7 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "gnuplot-nox | gnuplot")  # pictures of slipstream sweep
 set(CPACK_COMPONENT_PROGRAM_DEPENDS library)
 
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libslipstream0)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libslipstream${SLIPSTREAM_INTERFACE})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "runtime of instruction tuning and RLHF on actors - library
 ${slipstream_about}

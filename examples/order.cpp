@@ -44,9 +44,9 @@ batch_choice shortest_first(const group_pool &pool, const order_state &state) {
   batch_choice choice;
   std::set<std::uint64_t> taken;
   for (const auto id : finished) {
-    if (static_cast<std::int64_t>(taken.size()) == pool.places()) break;
+    if (static_cast<std::int64_t>(taken.size()) == pool.groups_per_batch()) break;
     taken.insert(id);
-    const auto left = pool.places() - static_cast<std::int64_t>(taken.size());
+    const auto left = pool.groups_per_batch() - static_cast<std::int64_t>(taken.size());
     if (pool.feasible(state.version, taken, left, state.late_after))
       choice.take.push_back(id);
     else

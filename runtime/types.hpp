@@ -41,7 +41,7 @@ struct rollout_group {
   std::vector<std::int64_t> prompt_tokens;
   std::vector<generation> rollouts;
   std::vector<std::string> texts;  ///< decoded answers, one a rollout
-  /// The oldest version of each other moving model that may judge it.
+  /// The oldest version of each other trained model that may score it.
   std::map<std::string, std::int64_t> model_versions{};
 };
 using group_ptr = std::shared_ptr<const rollout_group>;

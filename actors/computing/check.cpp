@@ -48,7 +48,7 @@ void print(const nlohmann::json &checked) {
   if (!checked["ages"].get<bool>())
     fmt::print("  staleness: nothing ages here (no sampler follows the learner)\n");
   else if (checked["max_staleness"].is_null())
-    fmt::print("  staleness: NO PROMISE (i_know = true)\n");
+    fmt::print("  staleness: NO PROMISE (allow_unbounded_staleness = true)\n");
   else
     fmt::print("  staleness: at most {} versions, for every token\n", checked["max_staleness"].get<int>());
   if (checked["ages"].get<bool>())

@@ -137,7 +137,7 @@ schedule_rules rules_of(const preflight &plan, const order_row &order, const rep
   auto rules = plan.rules();
   if (contains(order.keys, "window") && !contains(plan.order().keys, "window") && arguments.window == 0)
     throw input_error("--order " + order.name + ": the run has no window; add --window N, in groups");
-  if (arguments.window > 0) rules.window = dial_spec::constant(arguments.window);
+  if (arguments.window > 0) rules.window = schedule_number::constant(arguments.window);
   if (arguments.late_after >= 0) rules.late_after = arguments.late_after;
   if (arguments.when_late == "wait") rules.when_late = late_rule::wait;
   if (arguments.when_late == "drop") rules.when_late = late_rule::drop;
@@ -150,7 +150,8 @@ std::optional<other_order> order_of(const preflight &plan, const registry &kinds
   if (arguments.order.empty()) return {};
   const auto found = kinds.orders().find(arguments.order);
   if (found != kinds.orders().end())
-    return other_order(found->second.choose, rules_of(plan, found->second, arguments), plan.places());
+    return other_order(found->second.choose, rules_of(plan, found->second, arguments),
+                       plan.groups_per_batch());
   std::vector<std::string> names;
   for (const auto &[known, row] : kinds.orders()) names.push_back(known);
   throw input_error("--order " + arguments.order + ": there is no such order." +

@@ -28,7 +28,7 @@ join_setup make_join(spawn_context &context, const std::string &name,
   constexpr std::int64_t watched_updates = 5;
   setup.name = name;
   setup.watched_updates = watched_updates;
-  setup.watched_groups = watched_updates * context.plan.places();
+  setup.watched_groups = watched_updates * context.plan.groups_per_batch();
   setup.say = context.say;
   setup.rewards = [weights](const joined_group &joined) { return combine_scores(joined, weights); };
   return setup;
@@ -50,7 +50,7 @@ node_plan plan_advantage(const actor_config &config) {
   const auto &row = *keys.row;
   const auto weights = keys.weights;
   const auto give_up_after = keys.give_up_after;
-  const bool refill = keys.alike == alike_groups::refill;
+  const bool refill = keys.alike == zero_advantage_groups::refill;
   const auto name = config.name;
   const auto finish = [&row, weights](const joined_group &joined) {
     const auto rule = [&](const std::vector<double> &rewards) {
@@ -70,7 +70,7 @@ node_plan plan_advantage(const actor_config &config) {
   plan.spawn = [=](spawn_context &context) {
     auto setup = make_join(context, name, weights);
     setup.finish = finish;
-    setup.dropped_most = give_up_after * context.plan.places();
+    setup.dropped_most = give_up_after * context.plan.groups_per_batch();
     if (refill) setup.finish = [finish](const joined_group &g) { return refilled_if_even(finish(g)); };
     return context.own(name, spawn_join(context.system, std::move(setup)));
   };
@@ -79,7 +79,7 @@ node_plan plan_advantage(const actor_config &config) {
     part.samples = finish;
     return part;
   };
-  plan.samples = traits_of(row, keys.alike == alike_groups::keep);
+  plan.samples = traits_of(row, keys.alike == zero_advantage_groups::keep);
   return plan;
 }
 
@@ -96,7 +96,7 @@ node_plan plan_pairs(const actor_config &config) {
   };
   plan.spawn = [=](spawn_context &context) {
     auto setup = make_join(context, name, weights);
-    setup.dropped_most = give_up_after * context.plan.places();
+    setup.dropped_most = give_up_after * context.plan.groups_per_batch();
     setup.finish = [weights](const joined_group &joined) {
       return pair_samples(joined, combine_scores(joined, weights));
     };

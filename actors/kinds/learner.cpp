@@ -133,8 +133,8 @@ void check_target(preflight &checks, const actor_config &self, const learner_key
       !samples_of(checks, *checks.givers(self).front()).of_newest_policy)
     return;
   const auto &every = checks.rules().publish_every;
-  if (every.how != dial_spec::kind::constant || every.first != 1)
-    fail_at(checks.graph().schedule.place("publish_every"),
+  if (every.how != schedule_number::kind::constant || every.first != 1)
+    fail_at(checks.graph().schedule.position("publish_every"),
             "[schedule] publish_every must be 1: [actors." + self.name +
                 "] learns what each version of the policy is worth");
 }
@@ -147,11 +147,11 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
     fail_at(schedule.at, "[schedule] batch = " + std::to_string(schedule.batch) +
                              " is not a multiple of group = " + std::to_string(group) +
                              "; groups are consumed whole");
-  const bool rolls_back = std::any_of(schedule.brakes.begin(), schedule.brakes.end(),
-                                      [](const auto &each) { return each.act == brake_action::roll_back; });
+  const bool rolls_back = std::any_of(schedule.guards.begin(), schedule.guards.end(),
+                                      [](const auto &each) { return each.act == guard_action::roll_back; });
   if (rolls_back && checks.graph().run.checkpoint_every == 0)
-    fail_at(schedule.place("brakes"),
-            "[schedule] a brake rolls back to the newest checkpoint; set checkpoint_every in [run]");
+    fail_at(schedule.position("guards"),
+            "[schedule] a guard rolls back to the newest checkpoint; set checkpoint_every in [run]");
   if (schedule.batch / group < keys.mini_batches)
     fail_at(self.at, "[actors." + self.name + "] mini_batches = " + std::to_string(keys.mini_batches) +
                          " cannot be cut from a batch of " + std::to_string(schedule.batch / group) +
@@ -162,12 +162,12 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
                 " leaves none of the run's " + std::to_string(checks.graph().run.updates) +
                 " updates to train in; lower it");
   if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.kind == input_kind::tokens &&
-      row.correction == "none" && !keys.i_know)
+      row.correction == "none" && !keys.allow_uncorrected)
     fail_at(self.node.find("loss")->at,
             "[actors." + self.name + "] loss = \"" + std::string(row.name) +
                 "\" corrects nothing for samples of older weights, but max_staleness is " +
                 std::to_string(schedule.max_staleness) + "; use " + loss_with("decoupled") +
-                ", set max_staleness = 0, or write i_know = true here");
+                ", set max_staleness = 0, or write allow_uncorrected = true here");
 }
 
 /// Of zero = 3 no device holds a whole model.
@@ -221,7 +221,7 @@ trainer_options finished_options(preflight &plan, const actor_config &self, cons
   const auto &rules = plan.rules();
   if (training.in_step && rules.lag == lag_rule::exactly && plan.samples_own_policy())
     training.exact_lag = plan.contract().lead.first;
-  if (&self == &plan.learner()) training.brakes = rules.brakes;
+  if (&self == &plan.learner()) training.guards = rules.guards;
   if (const auto &reference = keys.reference; !reference.empty())
     training.reference =
         place(plan.models().load(reference), initial_device(self, training), plan.graph().run.numerics);
@@ -238,7 +238,7 @@ buffer_actor path_buffer(spawn_context &context, const actor_config &learner) {
   const auto &schedule = plan.graph().schedule;
   const bool main = plan.in_step(learner);
   std::map<std::string, shared_batches::place> learners;
-  for (const auto &each : plan.learner_places())
+  for (const auto &each : plan.learner_paths())
     if (each.path == path) learners[each.learner] = {};
   buffer_setup setup{{shared_batches(main ? plan.buffer() : plan.side_buffer(), learners)}};
   setup.ledger = context.ledger;
@@ -253,7 +253,8 @@ buffer_actor path_buffer(spawn_context &context, const actor_config &learner) {
     rules.groups = restored_buffer(main ? plan.buffer() : plan.side_buffer(), history, path);
     rules.heard_before = heard_before(history, path);
     if (main)
-      rules.groups.set_window(restored_dials(plan.dials(), history, context.paths.metrics).value("window"));
+      rules.groups.set_window(
+          restored_controller(plan.controller(), history, context.paths.metrics).value("window"));
   }
   buffer = spawn_buffer(context.system, std::move(setup));
   context.own(main ? "buffer" : "buffer." + path, buffer);
@@ -277,10 +278,10 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   setup.share = context.share(name, keys.threads);
   setup.share.ranks = ranks_here(self, options);
   for (const auto &[model, bound] : options.model_bounds)
-    if (!options.models_in_step.contains(model)) setup.judges.push_back(context.weights_of(model));
+    if (!options.models_in_step.contains(model)) setup.scoring_models.push_back(context.weights_of(model));
   setup.core = std::make_shared<trainer>(options, *setup.initial);
   if (setup.core->needs_target_policy())
-    setup.rules.target = plan.learned_model(), setup.judges.push_back(context.weights);
+    setup.rules.target = plan.learned_model(), setup.scoring_models.push_back(context.weights);
   if (context.resumed && context.resumed->checkpoints.contains(name))
     resume_from(context.resumed->checkpoints.at(name), *setup.core);
   const auto &described = plan.models().describe(setup.model);
@@ -293,12 +294,12 @@ caf::strong_actor_ptr spawn_parts(spawn_context &context, const std::string &nam
   // who has a pace of its own goes on until the main learner is done
   setup.rules.updates = plan.in_step(self) ? graph.run.updates : 0;
   // the others publish every version: what must wait for one may not wait longer
-  if (main) setup.rules.dials = plan.dials();
+  if (main) setup.rules.controller = plan.controller();
   if (context.resumed) {
     setup.rules.consumed_before = context.resumed->history.learner(name).consumed;
     if (main)
-      setup.rules.dials =
-          restored_dials(std::move(setup.rules.dials), context.resumed->history, context.paths.metrics);
+      setup.rules.controller = restored_controller(std::move(setup.rules.controller),
+                                                   context.resumed->history, context.paths.metrics);
   }
   setup.rules.checkpoint_every = graph.run.checkpoint_every;
   if (!context.paths.checkpoints.empty()) {

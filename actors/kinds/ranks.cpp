@@ -8,10 +8,10 @@
 
 #include "actors/nodes/links.hpp"
 #include "actors/nodes/rank.hpp"
-#include "actors/nodes/rank_stand_in.hpp"
+#include "actors/nodes/rank_proxy.hpp"
 #include "actors/placement.hpp"
 #include "models/network/place.hpp"
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 #include "runtime/parallel/process_group.hpp"
 #include "runtime/wire/tunnel.hpp"
 
@@ -147,11 +147,11 @@ void place_ranks(spawn_context &context, const actor_config &self, trainer_optio
   training.tunnel = tunnel_of(nodes);
   std::vector<std::shared_ptr<far_rank>> ranks;
   for (const auto &part : parts) {
-    const auto [stand_in, rank] =
-        spawn_rank_stand_in(context.system, {part.label, part.node, part.index, training.replicas,
-                                             nodes.timeout_ms, context.services, training.meeting});
-    context.own(part.label, stand_in);
-    caf::anon_send(context.nodes, place_atom::value, part.label, part.label, part.node, stand_in);
+    const auto [proxy, rank] =
+        spawn_rank_proxy(context.system, {part.label, part.node, part.index, training.replicas,
+                                          nodes.timeout_ms, context.services, training.meeting});
+    context.own(part.label, proxy);
+    caf::anon_send(context.nodes, place_atom::value, part.label, part.label, part.node, proxy);
     training.elsewhere[part.index] = rank;
     ranks.push_back(rank);
   }

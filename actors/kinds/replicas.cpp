@@ -3,9 +3,9 @@
 #include <caf/send.hpp>
 
 #include "actors/nodes/links.hpp"
-#include "actors/nodes/stand_in.hpp"
+#include "actors/nodes/proxy.hpp"
 #include "actors/placement.hpp"
-#include "actors/spread.hpp"
+#include "actors/router.hpp"
 
 namespace slipstream {
 namespace {
@@ -22,8 +22,8 @@ void each_replica(const spawn_context &context, const actor_config &self, Here h
   }
 }
 
-stand_in_setup stand_in_for(const spawn_context &context, const std::string &label, const std::string &node) {
-  stand_in_setup setup;
+proxy_setup proxy_for(const spawn_context &context, const std::string &label, const std::string &node) {
+  proxy_setup setup;
   setup.label = label;
   setup.node = node;
   setup.services = context.services;
@@ -32,8 +32,8 @@ stand_in_setup stand_in_for(const spawn_context &context, const std::string &lab
   return setup;
 }
 
-caf::strong_actor_ptr place(spawn_context &context, const actor_config &self, const stand_in_setup &setup) {
-  const auto actor = spawn_stand_in(context.system, setup);
+caf::strong_actor_ptr place(spawn_context &context, const actor_config &self, const proxy_setup &setup) {
+  const auto actor = spawn_proxy(context.system, setup);
   caf::anon_send(context.nodes, place_atom::value, setup.label, self.name, setup.node, actor);
   return context.own(setup.label, actor);
 }
@@ -50,8 +50,8 @@ figure_sinks sinks_of(const spawn_context &context, const std::string &name, con
 }
 
 /// The same ports, but everything goes through the one that shares groups out.
-figure_sinks through(const figure_sinks &sinks, const spread_actor &spread) {
-  const auto one = caf::actor_cast<caf::strong_actor_ptr>(spread);
+figure_sinks through(const figure_sinks &sinks, const router_actor &router) {
+  const auto one = caf::actor_cast<caf::strong_actor_ptr>(router);
   figure_sinks result;
   if (!sinks.scores.empty()) result.scores = {caf::actor_cast<score_sink>(one)};
   if (!sinks.values.empty()) result.values = {caf::actor_cast<value_sink>(one)};
@@ -65,7 +65,7 @@ void spawn_samplers(spawn_context &context, const actor_config &self, const samp
   each_replica(
       context, self, [&](std::int64_t, const std::string &label) { here(label); },
       [&](std::int64_t, const std::string &label, const std::string &node) {
-        auto setup = stand_in_for(context, label, node);
+        auto setup = proxy_for(context, label, node);
         setup.ledger = context.ledger;
         setup.sinks = context.sinks<rollout_sink>(self.name);
         if (context.plan.graph().chaos.delay_weights_ms == 0)
@@ -74,8 +74,8 @@ void spawn_samplers(spawn_context &context, const actor_config &self, const samp
       });
 }
 
-caf::strong_actor_ptr spawn_judges(spawn_context &context, const actor_config &self, const std::string &port,
-                                   const judge_spawner &here) {
+caf::strong_actor_ptr spawn_scorers(spawn_context &context, const actor_config &self, const std::string &port,
+                                    const scorer_spawner &here) {
   const auto sinks = sinks_of(context, self.name, port);
   const bool alone = self.nodes.empty() && self.facts.replicas == 1;
   if (alone) return here(self.name, sinks);
@@ -86,18 +86,18 @@ caf::strong_actor_ptr spawn_judges(spawn_context &context, const actor_config &s
         [](std::int64_t, const std::string &, const std::string &) {});
     return inbox;
   }
-  const auto spread = spawn_spread(context.system, {sinks.scores, sinks.logprobs, sinks.values});
-  inbox = context.own(self.name + " (shares out)", spread);
+  const auto router = spawn_router(context.system, {sinks.scores, sinks.logprobs, sinks.values});
+  inbox = context.own(self.name + " (shares out)", router);
   const auto add = [&](std::int64_t index, const caf::strong_actor_ptr &replica, bool ready) {
-    caf::anon_send(spread, subscribe_atom::value, index, caf::actor_cast<rollout_sink>(replica));
-    if (ready) caf::anon_send(spread, ready_atom::value, index);
+    caf::anon_send(router, subscribe_atom::value, index, caf::actor_cast<rollout_sink>(replica));
+    if (ready) caf::anon_send(router, ready_atom::value, index);
   };
   each_replica(
       context, self,
-      [&](std::int64_t i, const std::string &label) { add(i, here(label, through(sinks, spread)), true); },
+      [&](std::int64_t i, const std::string &label) { add(i, here(label, through(sinks, router)), true); },
       [&](std::int64_t i, const std::string &label, const std::string &node) {
-        auto setup = stand_in_for(context, label, node);
-        setup.spread = spread;
+        auto setup = proxy_for(context, label, node);
+        setup.router = router;
         setup.replica = i;
         add(i, place(context, self, setup), false);
       });

@@ -10,7 +10,7 @@ namespace slipstream {
 
 /// Spawns a replica under its label and gives it into the supervisor's care.
 using sampler_spawner = std::function<void(const std::string &label)>;
-/// Spawns the replicas of a sampler: here, or stand-ins for those that run on nodes.
+/// Spawns the replicas of a sampler: here, or proxies for those that run on nodes.
 void spawn_samplers(spawn_context &context, const actor_config &self, const sampler_spawner &here);
 
 /// Where a scorer, reference or critic puts its figures; one of these is not empty.
@@ -19,11 +19,11 @@ struct figure_sinks {
   std::vector<logprob_sink> logprobs;
   std::vector<value_sink> values;
 };
-using judge_spawner =
+using scorer_spawner =
     std::function<caf::strong_actor_ptr(const std::string &label, const figure_sinks &sinks)>;
-/// Spawns the replicas of a scorer, reference or critic that gives `port`: here, or stand-ins for those that
+/// Spawns the replicas of a scorer, reference or critic that gives `port`: here, or proxies for those that
 /// run on nodes. Answers with who receives the groups.
-caf::strong_actor_ptr spawn_judges(spawn_context &context, const actor_config &self, const std::string &port,
-                                   const judge_spawner &here);
+caf::strong_actor_ptr spawn_scorers(spawn_context &context, const actor_config &self, const std::string &port,
+                                    const scorer_spawner &here);
 
 }  // namespace slipstream

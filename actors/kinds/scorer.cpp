@@ -41,12 +41,12 @@ node_plan plan_rule_scorer(const actor_config &config) {
   const auto rule = rule_of(config.keys.get<rule_scorer_keys>());
   node_plan plan;
   plan.spawn = [rule, name = config.name](spawn_context &context) {
-    return spawn_judges(context, *context.plan.graph().find_actor(name), port_name<score_sink>::value,
-                        [&](const std::string &label, const figure_sinks &sinks) {
-                          return context.own(label,
-                                             spawn_text_scorer(context.system, context.detached, name, rule,
-                                                               sinks.scores, context.services.waits));
-                        });
+    return spawn_scorers(context, *context.plan.graph().find_actor(name), port_name<score_sink>::value,
+                         [&](const std::string &label, const figure_sinks &sinks) {
+                           return context.own(label,
+                                              spawn_text_scorer(context.system, context.detached, name, rule,
+                                                                sinks.scores, context.services.waits));
+                         });
   };
   plan.offline = [rule](preflight &) {
     offline_part part;
@@ -58,13 +58,13 @@ node_plan plan_rule_scorer(const actor_config &config) {
 
 using model_spawner = caf::strong_actor_ptr (*)(caf::actor_system &, bool, const model_scorer_setup &);
 
-model_spawner spawner_of(judgement asked) {
+model_spawner spawner_of(scoring_task asked) {
   switch (asked) {
-    case judgement::reward:
+    case scoring_task::reward:
       return spawn_reward_scorer;
-    case judgement::value:
+    case scoring_task::value:
       return spawn_critic;
-    case judgement::reference:
+    case scoring_task::reference:
       break;
   }
   return spawn_reference;
@@ -107,7 +107,7 @@ void check_model(preflight &checks, const actor_config &self, const model_scorer
   if (keys.needs_head() && described_model(checks, self).spec.labels != 1)
     fail_at(at, "[actors." + self.name + "] needs a model with a score head; give a reward model, or " +
                     "head = \"score\" in its [models] table");
-  if (keys.asked != judgement::value) return;
+  if (keys.asked != scoring_task::value) return;
   const auto *learner = followed_learner(checks, self);
   if (!learner)
     checks.note("[actors." + self.name +
@@ -189,7 +189,7 @@ node_plan plan_model_scorer(const actor_config &config, const std::string &gives
     const auto &self = *checks.graph().find_actor(name);
     check_model(checks, self, keys);
     check_refresh(checks, self, keys.refresh_every);
-    if (keys.asked == judgement::reference) check_teaching(checks, self, keys.teaches);
+    if (keys.asked == scoring_task::reference) check_teaching(checks, self, keys.teaches);
   };
   plan.spawn = [=](spawn_context &context) {
     const auto &self = *context.plan.graph().find_actor(name);
@@ -202,12 +202,12 @@ node_plan plan_model_scorer(const actor_config &config, const std::string &gives
       setup->logprob_sinks = sinks.logprobs;
       return context.own(label, spawner_of(keys.asked)(context.system, context.detached, *setup));
     };
-    const auto inbox = spawn_judges(context, self, gives, here);
+    const auto inbox = spawn_scorers(context, self, gives, here);
     if (keys.teaches.empty() || !context.only.empty()) return inbox;
     return context.own(name + " (its lines)",
                        spawn_line_filter(context.system, keys.teaches, caf::actor_cast<rollout_sink>(inbox)));
   };
-  if (keys.asked == judgement::value) return plan;
+  if (keys.asked == scoring_task::value) return plan;
   plan.offline = [=](preflight &checks) {
     const auto &self = *checks.graph().find_actor(name);
     if (keys.refresh_every > 0)

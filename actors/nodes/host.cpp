@@ -31,7 +31,7 @@ struct known_node {
 
 struct placed_replica {
   std::string actor, node;
-  caf::actor stand_in;
+  caf::actor proxy;
 };
 
 struct host_state {
@@ -65,8 +65,8 @@ void send_order(host_pointer self, const std::string &label) {
   do {
     auto piece = bytes.substr(done, longest_piece);
     done += piece.size();
-    self->send(peer, place_atom::value, label, replica.stand_in,
-               static_cast<std::uint8_t>(done < bytes.size()), std::move(piece));
+    self->send(peer, place_atom::value, label, replica.proxy, static_cast<std::uint8_t>(done < bytes.size()),
+               std::move(piece));
   } while (done < bytes.size());
 }
 
@@ -171,7 +171,7 @@ void check_patience(host_pointer self) {
   for (const auto &[label, replica] : state.placed) {
     if (runs.at(replica.actor)) continue;
     const auto &node = state.nodes.at(replica.node);
-    self->send(replica.stand_in, end_atom::value,
+    self->send(replica.proxy, end_atom::value,
                fmt::format("node \"{}\" has not {} for {} s, and {} runs nowhere else; start it with "
                            "slipstream node --name {}",
                            replica.node, node.pid > 0 ? "come back" : "come", patience_ns / 1'000'000'000,
@@ -274,8 +274,8 @@ caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
   write_processes(state);
   return {
       [self](place_atom, const std::string &label, const std::string &actor, const std::string &node,
-             const caf::actor &stand_in) {
-        self->state.placed[label] = {actor, node, stand_in};
+             const caf::actor &proxy) {
+        self->state.placed[label] = {actor, node, proxy};
         write_processes(self->state);  // its node may be here already
         send_order(self, label);
       },
@@ -295,7 +295,7 @@ caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
       [self](stalled_atom, const std::string &text) {
         self->state.setup.say(text);
         for (const auto &[label, replica] : self->state.placed)
-          self->send(replica.stand_in, stalled_atom::value, text);
+          self->send(replica.proxy, stalled_atom::value, text);
       },
       [self](hung_atom, const std::string &label) { end_hung(self, label); },
       [self](lost_atom, const std::string &what) { self->state.setup.say(what); },

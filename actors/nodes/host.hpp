@@ -27,7 +27,7 @@ struct host_setup {
 };
 
 /// Meets the nodes of a run: takes in those that join, looks for those that listen, checks their names, tells
-/// each what to run, and again when it comes back. Ends the stand-ins of an actor that has run nowhere for
+/// each what to run, and again when it comes back. Ends the proxies of an actor that has run nowhere for
 /// too long. On exit it tells the nodes that the run has ended.
 caf::actor spawn_node_host(caf::actor_system &system, const host_setup &setup);
 

@@ -28,17 +28,16 @@ using invite_atom =
 using hello_atom =
     caf::atom_constant<caf::atom("hello")>;  // a node to a run: link_version, name, pid, itself
 using refuse_atom = caf::atom_constant<caf::atom("refuse")>;  // a run to a node: why
-using place_atom =
-    caf::atom_constant<caf::atom("place")>;  // a run to a node: label, stand-in, order in pieces
+using place_atom = caf::atom_constant<caf::atom("place")>;  // a run to a node: label, proxy, order in pieces
 using leave_atom = caf::atom_constant<caf::atom("leave")>;  // a node to a run: it puts down its work and goes
 using end_atom = caf::atom_constant<caf::atom("end")>;      // a run to a node: it has ended, and how
-using again_atom = caf::atom_constant<caf::atom("again")>;  // a stand-in to its run: place it anew
+using again_atom = caf::atom_constant<caf::atom("again")>;  // a proxy to its run: place it anew
 using relay_atom =
     caf::atom_constant<caf::atom("relay")>;  // a node to a run: model, its address for others, machine
 using parents_atom =
     caf::atom_constant<caf::atom("parents")>;  // a run to a node: model, addresses, one a line
 using hung_atom =
-    caf::atom_constant<caf::atom("hung")>;  // a stand-in to its run, a run to a node: end the process
+    caf::atom_constant<caf::atom("hung")>;  // a proxy to its run, a run to a node: end the process
 using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;

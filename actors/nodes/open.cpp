@@ -7,7 +7,7 @@
 
 #include "actors/nodes/host.hpp"
 #include "actors/nodes/publisher.hpp"
-#include "actors/nodes/shipping.hpp"
+#include "actors/nodes/weight_transfer.hpp"
 
 namespace slipstream {
 namespace {

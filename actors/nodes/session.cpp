@@ -19,7 +19,7 @@
 namespace slipstream {
 
 struct node_session::model_state {
-  shipped_model shipped;
+  transferred_model transferred;
   at::Tensor base;                             ///< under adapters
   std::shared_ptr<const transformer> network;  ///< the newest; null until its weights are here
   weights_actor weights;                       ///< of a model that moves
@@ -27,7 +27,7 @@ struct node_session::model_state {
 };
 
 struct node_session::placed_actor {
-  place_order order;
+  placement_request order;
   caf::actor uplink;
   caf::strong_actor_ptr actor;  ///< null until its models are there
   bool spawned = false;
@@ -41,7 +41,7 @@ std::int64_t core_count(std::int64_t here, std::int64_t ordered, const topology 
   return std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
 }
 
-std::int64_t elements_of(const shipped_model &model) {
+std::int64_t elements_of(const transferred_model &model) {
   return model.adapter ? adapter_count(model.spec, *model.adapter) : parameter_count(model.spec);
 }
 
@@ -75,17 +75,17 @@ node_session::~node_session() {
     if (model.weights) kill(caf::actor_cast<caf::strong_actor_ptr>(model.weights));
 }
 
-void node_session::open(const place_order &order) {
+void node_session::open(const placement_request &order) {
   plan_ = std::make_unique<preflight>(
       make_topology(parse_document(order.topology, "the run's topology"), "the run's topology"), kinds_,
       how_.node);
   slots_ = std::make_shared<compute_slots>(core_count(how_.threads, order.threads, plan_->graph()));
 }
 
-void node_session::follow(const shipped_model &model) {
+void node_session::follow(const transferred_model &model) {
   auto &state = models_[model.name];
-  if (!state.shipped.name.empty()) return;
-  state.shipped = model;
+  if (!state.transferred.name.empty()) return;
+  state.transferred = model;
   model_description description;
   description.spec = model.spec;
   description.text = read_tokenizer(model.text, "the run's tokenizer");
@@ -95,14 +95,14 @@ void node_session::follow(const shipped_model &model) {
 }
 
 /// What is wrong with an order is told to the run, which ends or tries again.
-void node_session::place(const place_order &order, const caf::actor &stand_in) {
+void node_session::place(const placement_request &order, const caf::actor &proxy) {
   if (const auto known = placed_.find(order.label); known != placed_.end()) {
     kill(caf::actor_cast<caf::strong_actor_ptr>(known->second.uplink));
     kill(known->second.actor);
     placed_.erase(known);
   }
   auto &placed = placed_[order.label];
-  placed = {order, spawn_uplink(system_, stand_in, order.machine == machine_key()), nullptr, true};
+  placed = {order, spawn_uplink(system_, proxy, order.machine == machine_key()), nullptr, true};
   attempt(placed, [&] {
     if (!plan_) open(order);
     const auto *actor = plan_->graph().find_actor(order.actor);
@@ -116,14 +116,14 @@ void node_session::place(const place_order &order, const caf::actor &stand_in) {
 }
 
 /// Each model is streamed once, however many actors here compute with it.
-void node_session::stream(const place_order &order) {
+void node_session::stream(const placement_request &order) {
   run_ = order.weights;
   if (run_.host.empty()) run_.host = how_.run_host;
   for (const auto &model : order.models)
     if (clients_.count(model.name) == 0) stream(order, model);
 }
 
-void node_session::stream(const place_order &order, const shipped_model &model) {
+void node_session::stream(const placement_request &order, const transferred_model &model) {
   weight_client_options streams;
   streams.models[model.name] = elements_of(model);
   if (model.adapter) streams.models[base_stream(model.name)] = parameter_count(model.spec);
@@ -149,7 +149,7 @@ void node_session::ask(const std::string &model, std::vector<endpoint> parents) 
 }
 
 /// Models that move are waited for by those who follow them; others must be there first.
-bool node_session::is_ready(const place_order &order) const {
+bool node_session::is_ready(const placement_request &order) const {
   for (const auto &model : order.models)
     if (!model.moves && !models_.at(model.name).network) return false;
   return true;
@@ -203,22 +203,22 @@ void node_session::take(const weight_version &arrived) {
 }
 
 void node_session::renew(model_state &model, const weight_version &arrived) {
-  const auto &shipped = model.shipped;
+  const auto &transferred = model.transferred;
   const auto mode = plan_->graph().run.numerics;
   if (model.network)
     model.network = std::make_shared<const transformer>(model.network->with_trainable(arrived.flat));
-  else if (!shipped.adapter)
-    model.network = std::make_shared<const transformer>(shipped.spec, arrived.flat, mode);
+  else if (!transferred.adapter)
+    model.network = std::make_shared<const transformer>(transferred.spec, arrived.flat, mode);
   else if (model.base.defined())
-    model.network =
-        std::make_shared<const transformer>(shipped.spec, model.base, *shipped.adapter, arrived.flat, mode);
+    model.network = std::make_shared<const transformer>(transferred.spec, model.base, *transferred.adapter,
+                                                        arrived.flat, mode);
   else
     return void(model.early = arrived);
   if (model.weights)
-    caf::anon_send(model.weights, snapshot_ptr(std::make_shared<snapshot>(
-                                      snapshot{arrived.version, model.network, shipped.name, arrived.last})));
+    caf::anon_send(model.weights, snapshot_ptr(std::make_shared<snapshot>(snapshot{
+                                      arrived.version, model.network, transferred.name, arrived.last})));
   else
-    plan_->models().provide(shipped.name, plan_->models().describe(shipped.name), model.network);
+    plan_->models().provide(transferred.name, plan_->models().describe(transferred.name), model.network);
 }
 
 void node_session::forget(const caf::actor_addr &uplink) {

@@ -12,7 +12,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/preflight.hpp"
 #include "actors/registry.hpp"
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 #include "runtime/plumbing/compute_slots.hpp"
 #include "runtime/plumbing/wait_table.hpp"
 #include "runtime/wire/weight_stream.hpp"
@@ -39,7 +39,7 @@ class node_session {
   ~node_session();
 
   /// Takes an order; the actor is spawned at once, or when its models are there.
-  void place(const place_order &order, const caf::actor &stand_in);
+  void place(const placement_request &order, const caf::actor &proxy);
   /// Weights for whoever waits for them.
   void take(const weight_version &arrived);
   /// Asks these for a model's weights, and then the run.
@@ -53,14 +53,14 @@ class node_session {
   struct model_state;
   struct placed_actor;
 
-  void open(const place_order &order);
-  void follow(const shipped_model &model);
-  void stream(const place_order &order);
-  void stream(const place_order &order, const shipped_model &model);
+  void open(const placement_request &order);
+  void follow(const transferred_model &model);
+  void stream(const placement_request &order);
+  void stream(const placement_request &order, const transferred_model &model);
   void renew(model_state &model, const weight_version &arrived);
   template <class Step>
   void attempt(const placed_actor &placed, Step step);
-  bool is_ready(const place_order &order) const;
+  bool is_ready(const placement_request &order) const;
   void spawn_ready();
   void spawn(placed_actor &placed);
 

@@ -12,7 +12,7 @@ namespace {
 
 struct uplink_state {
   static inline const char *name = "uplink";
-  caf::actor stand_in;
+  caf::actor proxy;
   caf::strong_actor_ptr actor;    ///< null until it is spawned
   bool samples = false;           ///< it is a sampler
   bool near = false;              ///< as in credit_frame
@@ -29,12 +29,12 @@ constexpr std::chrono::milliseconds spans_wait{100};
 void send_spans(uplink_pointer self) {
   auto &state = self->state;
   if (state.spans.empty()) return;
-  send_frame(self, state.stand_in, spans_frame{now_ns(self), std::exchange(state.spans, {})});
+  send_frame(self, state.proxy, spans_frame{now_ns(self), std::exchange(state.spans, {})});
 }
 
 void up(uplink_pointer self, const node_frame &frame) {
   send_spans(self);
-  send_frame(self, self->state.stand_in, frame);
+  send_frame(self, self->state.proxy, frame);
 }
 
 void keep_span(uplink_pointer self, const span &done) {
@@ -55,7 +55,7 @@ void flush(uplink_pointer self, Then then) {
             [](const caf::error &) {});
 }
 
-/// The node goes. What the actor had is given to others by the stand-in, which sees us end.
+/// The node goes. What the actor had is given to others by the proxy, which sees us end.
 void leave(uplink_pointer self) {
   auto &state = self->state;
   if (!state.actor || !state.samples) return self->quit();
@@ -110,14 +110,14 @@ token_figures_frame figures_of(const Result &result, bool values,
   return {result.group->source->id, values, result.model, result.version, all};
 }
 
-caf::behavior uplink_behavior(uplink_pointer self, const caf::actor &stand_in, bool near) {
+caf::behavior uplink_behavior(uplink_pointer self, const caf::actor &proxy, bool near) {
   fail_with_text(self);
   drop_unknown(self);
-  self->state.stand_in = stand_in;
+  self->state.proxy = proxy;
   self->state.near = near;
   self->set_down_handler([self](const caf::down_msg &gone) { on_down(self, gone); });
-  self->monitor(stand_in);
-  self->send(stand_in, attach_atom::value, caf::actor_cast<caf::actor>(self));
+  self->monitor(proxy);
+  self->send(proxy, attach_atom::value, caf::actor_cast<caf::actor>(self));
   return {
       [self](attach_atom, const caf::strong_actor_ptr &actor) { attach(self, actor); },
       [self](frame_atom, std::uint8_t more, const std::string &piece) { take_piece(self, more != 0, piece); },
@@ -129,10 +129,10 @@ caf::behavior uplink_behavior(uplink_pointer self, const caf::actor &stand_in, b
       [self](tick_atom) { send_spans(self); },
       // what the actor says to those who are in the run's process
       [self](credit_atom, const work_sink &, std::int64_t prompts, std::int64_t version) {
-        send_frame(self, self->state.stand_in, credit_frame{prompts, version, self->state.near});
+        send_frame(self, self->state.proxy, credit_frame{prompts, version, self->state.near});
         send_spans(self);  // behind it: the sampler may wait for prompts
       },
-      [self](subscribe_atom, const flush_sink &) { self->state.samples = true; },  // the stand-in asks us
+      [self](subscribe_atom, const flush_sink &) { self->state.samples = true; },  // the proxy asks us
       [](finished_atom, std::uint64_t) {},                                         // the group says so
       [self](const group_ptr &group) {
         up(self, rollouts_frame{group->source->id, group->rollouts, group->texts});
@@ -153,8 +153,8 @@ caf::behavior uplink_behavior(uplink_pointer self, const caf::actor &stand_in, b
 
 }  // namespace
 
-caf::actor spawn_uplink(caf::actor_system &system, const caf::actor &stand_in, bool near) {
-  return system.spawn(uplink_behavior, stand_in, near);
+caf::actor spawn_uplink(caf::actor_system &system, const caf::actor &proxy, bool near) {
+  return system.spawn(uplink_behavior, proxy, near);
 }
 
 }  // namespace slipstream

@@ -126,7 +126,7 @@ void tick(worker_pointer self) {
   self->delayed_send(self, retry, tick_atom::value);
 }
 
-void take_order(worker_pointer self, const std::string &label, const caf::actor &stand_in, bool more,
+void take_order(worker_pointer self, const std::string &label, const caf::actor &proxy, bool more,
                 const std::string &piece) {
   auto &state = self->state;
   if (!state.session || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(state.run)) return;
@@ -134,7 +134,7 @@ void take_order(worker_pointer self, const std::string &label, const caf::actor 
   const auto order = decode_order(state.orders[label].take());
   if (order.label != label)
     throw run_error("an order for \"" + order.label + "\" came as one for \"" + label + "\"");
-  state.session->place(order, stand_in);
+  state.session->place(order, proxy);
   for (const auto &uplink : state.session->uplinks()) self->monitor(uplink);
   state.options.say(fmt::format("node \"{}\": runs {}", state.options.name, label));
 }
@@ -207,8 +207,8 @@ caf::behavior worker_behavior(worker_pointer self, const registry *kinds, const 
       [self](refuse_atom, const std::string &why) {
         throw input_error("node \"" + self->state.options.name + "\": refused by the run: " + why);
       },
-      [self](place_atom, const std::string &label, const caf::actor &stand_in, std::uint8_t more,
-             const std::string &piece) { take_order(self, label, stand_in, more != 0, piece); },
+      [self](place_atom, const std::string &label, const caf::actor &proxy, std::uint8_t more,
+             const std::string &piece) { take_order(self, label, proxy, more != 0, piece); },
       [self](parents_atom, const std::string &model, const std::string &places) { ask(self, model, places); },
       [self](const stream_news_ptr &news) { take_news(self, *news); },
       [self](end_atom, const std::string &why) { end(self, why); },

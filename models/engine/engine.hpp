@@ -9,8 +9,9 @@
 
 namespace slipstream {
 
-/// What running generations do when new weights arrive: go on with the weights they started with, go on with
-/// the new ones over the cache as it is, or go on with the new ones over a cache that is rebuilt with them.
+/// What running generations do when new weights arrive: they keep the weights they started with, they
+/// continue with the new ones over the existing cache, or they continue with the new ones over a rebuilt
+/// cache.
 enum class weight_change { finish, keep_cache, recompute };
 
 struct engine_options {
@@ -18,8 +19,8 @@ struct engine_options {
   std::int64_t page_size = 16;  ///< tokens a cache page holds
   std::int64_t pages = 0;       ///< cache pages; 0: enough for every slot at the model's full context
   weight_change on_new_weights = weight_change::keep_cache;
-  /// About how many tokens of prompts, and of answers to go on with, one step computes at most, so that a
-  /// step stays short; what is left comes with the next steps. At least one sequence a step.
+  /// One step prefills at most about this many tokens, so that it stays short: tokens of prompts and of
+  /// answers that are continued. The next steps compute the rest. Each step takes at least one sequence.
   std::int64_t prefill_tokens = 2048;
 };
 
@@ -40,7 +41,7 @@ struct finished_request {
   std::vector<generation> samples;
 };
 
-/// Weights that nobody writes any more.
+/// Weights that are never written again.
 struct engine_weights {
   std::shared_ptr<const transformer> model;
   std::int64_t version = 0;
@@ -56,38 +57,41 @@ class engine {
   engine(engine &&) noexcept;
   engine &operator=(engine &&) noexcept;
 
-  /// Weights for what starts from now on (and, with keep_cache and recompute, for what runs). The buffer must
-  /// never change afterwards. All weights of an engine share one spec. With recompute, what runs loses its
-  /// pages, and the next steps compute them again for the prompt and the tokens so far.
+  /// Sets the weights of all requests that start from now on; with keep_cache and recompute also of the
+  /// running ones. The buffer must never change afterwards. All weights of an engine share one spec. With
+  /// recompute, running sequences lose their pages, and the next steps compute the pages again for the prompt
+  /// and the tokens so far.
   void set_weights(std::shared_ptr<const transformer> model, std::int64_t version);
 
-  /// Queues a request. With weights of its own it keeps to them, whatever comes. `begun`, one a sample or
-  /// none, is what the samples have already: they go on behind it, at their place in the random stream, and
-  /// those that have ended stay as they are. Throws input_error when prompt + max_new_tokens exceeds the
-  /// model's context or the cache, or `begun` is not what such a request can have.
+  /// Queues a request. A request with weights of its own uses them to its end, even when new weights arrive.
+  /// `begun` holds the tokens that the samples have already, one entry a sample, or is empty: samples
+  /// continue after these tokens, at the same position of the random stream, and samples that have ended stay
+  /// as they are. Throws input_error when prompt + max_new_tokens exceeds the model's context or the cache,
+  /// or `begun` is not what such a request can have.
   void submit(generation_request request, engine_weights own = {},
               std::vector<partial_generation> begun = {});
 
-  /// One forward pass over every running sequence (prompts that fit are taken in first); returns the requests
-  /// whose last sample ended in it, or had ended when they came, oldest first. Does nothing when idle.
+  /// Takes in the prompts that fit, then makes one forward pass over every running sequence. Returns the
+  /// requests that are complete: their last sample ended in this pass, or had ended before they were queued.
+  /// The oldest request comes first. Does nothing when idle.
   std::vector<finished_request> step();
 
-  /// What the samples of a request have so far, without their first `since` tokens (one number a sample;
-  /// none: everything). Empty for unknown ids.
+  /// Returns the tokens that a request's samples have so far, without the first `since` tokens of each (one
+  /// number a sample; empty: all tokens). Returns nothing for unknown ids.
   std::vector<partial_generation> progress(std::uint64_t id,
                                            const std::vector<std::int64_t> &since = {}) const;
   /// How many tokens they have together.
   std::int64_t tokens_of(std::uint64_t id) const;
 
-  /// Ends a request at once; what it has so far is returned with reason `aborted`. Unknown ids give no
-  /// samples.
+  /// Ends a request at once and returns the tokens that it has so far, with reason `aborted`. Returns no
+  /// samples for unknown ids.
   finished_request abort(std::uint64_t id);
 
   std::int64_t running() const;            ///< sequences that hold a slot
-  std::int64_t queued() const;             ///< sequences that wait for one
-  std::int64_t free_slots() const;         ///< slots that nothing running or queued will take
+  std::int64_t queued() const;             ///< sequences that wait for a slot
+  std::int64_t free_slots() const;         ///< slots that no running or queued sequence will take
   std::uint64_t decoded_tokens() const;    ///< tokens generated since construction
-  std::uint64_t prefilled_tokens() const;  ///< of prompts, and of answers gone on with, computed since then
+  std::uint64_t prefilled_tokens() const;  ///< tokens of prompts and of continued answers computed since then
 
  private:
   struct state;

@@ -19,8 +19,8 @@ struct cache_shape {
 };
 
 /// Keys and values of many sequences in fixed-size pages that sequences may share (Kwon et al. 2023). Pages
-/// are counted references: whoever writes into a shared one gets a copy of its own first. Memory grows as
-/// pages are needed and is kept for the next ones.
+/// are reference-counted: a sequence that writes into a shared page gets its own copy first. Memory grows as
+/// pages are needed, and freed pages are used again.
 class paged_cache {
  public:
   /// `options` give dtype and device of the pages.
@@ -37,7 +37,7 @@ class paged_cache {
 
   /// Another sequence over the same pages.
   block_table share(const block_table &pages);
-  /// Gives a sequence's pages back; leaves the table empty.
+  /// Frees a sequence's pages and leaves its table empty.
   void release(block_table &pages);
 
   std::int64_t used_pages() const;

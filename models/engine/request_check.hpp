@@ -13,8 +13,8 @@ namespace slipstream {
 /// Whether a model can do what a request asks for.
 void check_request(const generation_request &request, const model_spec &spec);
 
-/// Whether the request's samples can have begun with this: one entry each (or none at all), whole, and none
-/// that is to go on behind its end.
+/// Whether the request's samples can have begun with these tokens: there is one entry for each sample, or
+/// none at all, every entry is complete, and no sample continues after its end token.
 void check_begun(const generation_request &request, const std::vector<partial_generation> &begun,
                  const model_spec &spec);
 

@@ -14,12 +14,13 @@ namespace slipstream {
 /// A request on its way through the engine.
 struct active_request {
   generation_request request;
-  std::uint64_t order = 0;          ///< of submission
-  engine_weights weights;           ///< those it keeps to, if any
-  bool has_prompt = false;          ///< its prompt has been taken into the cache
-  block_table prompt_pages;         ///< held from its first sample's start to its last one's
-  std::int64_t prompt_version = 0;  ///< of the weights that computed them: the oldest in its samples' caches
-  std::deque<std::int64_t> waiting_samples;  ///< those without a slot that have not ended
+  std::uint64_t order = 0;   ///< of submission
+  engine_weights weights;    ///< weights of its own, if it has any
+  bool has_prompt = false;   ///< its prompt has been taken into the cache
+  block_table prompt_pages;  ///< held from the start of its first sample to the start of its last one
+  std::int64_t prompt_version =
+      0;  ///< version of the weights that computed the prompt's pages: the oldest in its samples' caches
+  std::deque<std::int64_t> waiting_samples;  ///< samples that have not ended and have no slot
   std::int64_t ended = 0;
   std::vector<partial_generation> samples;
 
@@ -28,8 +29,8 @@ struct active_request {
   bool complete() const { return ended == request.samples; }
 };
 
-/// One sample that holds a slot. Its next token is drawn from the logits after `token` at `position`; the
-/// cache holds what comes before, but for `missing`.
+/// One sample that holds a slot. Its next token is drawn from the logits after `token` at `position`. The
+/// cache holds all earlier tokens except `missing`.
 struct sequence {
   active_request *owner = nullptr;
   std::int64_t sample = 0;
@@ -50,8 +51,8 @@ struct prompt_intake {
   std::size_t first = 0, count = 0;
 };
 
-/// Who holds a slot and which pages, first come, first served. A sequence takes a slot only when the pages it
-/// may need in the worst case are left, so that a running one never lacks any.
+/// Assigns slots and pages to sequences, first come, first served. A sequence gets a slot only when as many
+/// pages are free as it may need in the worst case, so that a running sequence never lacks a page.
 class scheduler {
  public:
   scheduler(const engine_options &options, const model_spec &spec, at::TensorOptions tensors);
@@ -59,12 +60,14 @@ class scheduler {
   /// Queues a request; throws input_error when it can never run.
   void submit(generation_request request, engine_weights own = {},
               std::vector<partial_generation> begun = {});
-  /// Starts what fits, first come, first served; requests without weights of their own keep to `kept`. Later
-  /// samples of a request that has started go on from its prompt's pages.
+  /// Starts the requests that fit, first come, first served. Requests without weights of their own use `kept`
+  /// to their end. Later samples of a started request share the pages of its prompt.
   std::vector<prompt_intake> take_in(const engine_weights &kept);
-  /// Takes the pages of all that keeps to no weights, which starts anew behind the tokens it has.
+  /// Frees the pages of every sequence that has no weights of its own. Each of these sequences prefills
+  /// again: its prompt and the tokens that it has so far.
   void restart();
-  /// Takes slot and pages from every sequence that has ended; returns the requests that are complete.
+  /// Frees the slot and the pages of every sequence that has ended, and returns the requests that are
+  /// complete.
   std::vector<finished_request> retire();
   finished_request abort(std::uint64_t id);
 

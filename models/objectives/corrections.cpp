@@ -19,7 +19,7 @@ at::Tensor importance_weights(const at::Tensor &target, const at::Tensor &behavi
   return log_weight.exp_();
 }
 
-at::Tensor cap_weights(const at::Tensor &weights, weight_cap how, double low, double high) {
+at::Tensor cap_importance_weights(const at::Tensor &weights, weight_cap how, double low, double high) {
   if (how == weight_cap::none) return weights;
   if (how == weight_cap::truncate) return weights.clamp(low, high);
   return weights.masked_fill(weights.lt(low).logical_or_(weights.gt(high)), 0);

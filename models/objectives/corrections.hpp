@@ -14,7 +14,7 @@ at::Tensor importance_weights(const at::Tensor &target, const at::Tensor &behavi
                               weight_level level = weight_level::token);
 
 /// The weights after the cap (same shape).
-at::Tensor cap_weights(const at::Tensor &weights, weight_cap how, double low, double high);
+at::Tensor cap_importance_weights(const at::Tensor &weights, weight_cap how, double low, double high);
 
 /// Effective sample size (Kong 1992) of token weights over the mask: (sum w)² / sum w², and its share of the
 /// count.

@@ -41,7 +41,7 @@ struct clip_bounds {
 };
 
 /// Importance weights of the decoupled objective and the cap on them.
-struct weight_options {
+struct importance_weight_options {
   weight_cap cap = weight_cap::none;
   weight_level level = weight_level::token;
   double low = 0;

@@ -5,8 +5,8 @@
 namespace slipstream {
 namespace {
 
-at::Tensor log_ratio(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &mask) {
-  return (logp - anchor)
+at::Tensor log_ratio(const at::Tensor &logp, const at::Tensor &old_logp, const at::Tensor &mask) {
+  return (logp - old_logp)
       .masked_fill(mask.eq(0), 0);  // before exp: garbage at masked places must not overflow
 }
 
@@ -33,15 +33,15 @@ policy_terms unclipped(const at::Tensor &logp, const at::Tensor &behaviour, cons
   return {ratio * -advantages, ratio.detach(), {}, ratio.detach(), {}};
 }
 
-policy_terms ppo_clip(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
+policy_terms ppo_clip(const at::Tensor &logp, const at::Tensor &old_logp, const at::Tensor &advantages,
                       const at::Tensor &mask, const clip_bounds &bounds, const at::Tensor &scale) {
-  return clipped_loss(log_ratio(logp, anchor, mask).exp(), advantages, bounds, scale);
+  return clipped_loss(log_ratio(logp, old_logp, mask).exp(), advantages, bounds, scale);
 }
 
-policy_terms ppo_dual_clip(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
+policy_terms ppo_dual_clip(const at::Tensor &logp, const at::Tensor &old_logp, const at::Tensor &advantages,
                            const at::Tensor &mask, const clip_bounds &bounds, double dual_clip,
                            const at::Tensor &scale) {
-  auto terms = ppo_clip(logp, anchor, advantages, mask, bounds, scale);
+  auto terms = ppo_clip(logp, old_logp, advantages, mask, bounds, scale);
   const auto beyond = terms.ratio.gt(dual_clip).logical_and_(advantages.lt(0));
   terms.loss = at::where(beyond, advantages * -dual_clip, terms.loss);
   terms.clipped = terms.clipped.logical_or(beyond);
@@ -50,18 +50,18 @@ policy_terms ppo_dual_clip(const at::Tensor &logp, const at::Tensor &anchor, con
 
 policy_terms decoupled_ppo(const at::Tensor &logp, const at::Tensor &proximal, const at::Tensor &behaviour,
                            const at::Tensor &advantages, const at::Tensor &mask, const clip_bounds &bounds,
-                           const weight_options &weights, const at::Tensor &scale) {
+                           const importance_weight_options &weights, const at::Tensor &scale) {
   auto terms = ppo_clip(logp, proximal, advantages, mask, bounds, scale);
   terms.weight = importance_weights(proximal, behaviour, mask, weights.level);
-  terms.capped = cap_weights(terms.weight, weights.cap, weights.low, weights.high);
+  terms.capped = cap_importance_weights(terms.weight, weights.cap, weights.low, weights.high);
   terms.loss = terms.loss * terms.capped;
   return terms;
 }
 
-policy_terms gspo(const at::Tensor &logp, const at::Tensor &anchor, const at::Tensor &advantages,
+policy_terms gspo(const at::Tensor &logp, const at::Tensor &old_logp, const at::Tensor &advantages,
                   const at::Tensor &mask, const clip_bounds &bounds) {
   const auto lengths = mask.to(logp.scalar_type()).sum(1, true).clamp_min(1);
-  const auto ratio = (log_ratio(logp, anchor, mask).sum(1, true) / lengths).exp();
+  const auto ratio = (log_ratio(logp, old_logp, mask).sum(1, true) / lengths).exp();
   return clipped_loss(ratio, advantages, bounds);
 }
 

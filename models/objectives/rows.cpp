@@ -49,7 +49,7 @@ objective_terms cispo_row(const in &i, const options &o) {
 }
 objective_terms vtrace_row(const in &i, const options &o) {
   const auto weight = importance_weights(i.proximal, i.behaviour, i.mask);
-  const auto capped = cap_weights(weight, weight_cap::truncate, 0, o.vtrace.pg_rho);
+  const auto capped = cap_importance_weights(weight, weight_cap::truncate, 0, o.vtrace.pg_rho);
   auto terms = reinforce(i.logp, i.advantages * capped);
   terms.weight = weight;
   terms.capped = capped;
@@ -58,7 +58,7 @@ objective_terms vtrace_row(const in &i, const options &o) {
 /// REINFORCE by importance weights of the weights being trained, constant to the gradient and capped.
 objective_terms weighted_reinforce(const in &i, const options &o) {
   const auto weight = importance_weights(i.logp, i.behaviour, i.mask, o.weights.level);
-  const auto capped = cap_weights(weight, o.weights.cap, o.weights.low, o.weights.high);
+  const auto capped = cap_importance_weights(weight, o.weights.cap, o.weights.low, o.weights.high);
   auto terms = reinforce(i.logp, i.advantages * capped);
   terms.ratio = terms.weight = weight;
   terms.capped = capped;

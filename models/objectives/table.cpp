@@ -12,7 +12,7 @@ namespace {
 using enum input_kind;
 using enum aggregation;
 constexpr objective_needs on_policy{.advantages = true};
-constexpr objective_needs anchored{.behaviour = true, .advantages = true};
+constexpr objective_needs by_behaviour{.behaviour = true, .advantages = true};
 constexpr objective_needs recomputed{.proximal = true, .advantages = true};
 constexpr objective_needs both{.behaviour = true, .proximal = true, .advantages = true};
 constexpr objective_needs corrected{
@@ -21,17 +21,17 @@ constexpr objective_needs corrected{
 constexpr objective_row all_objectives[] = {
     {"sft", tokens, {}, "offline", {}, "cross entropy"},
     {"reinforce", tokens, on_policy, "none", {}, "Williams 1992"},
-    {"ppo", tokens, anchored, "behaviour_clip", {}, "arXiv:1707.06347"},
+    {"ppo", tokens, by_behaviour, "behaviour_clip", {}, "arXiv:1707.06347"},
     {"ppo_recomputed", tokens, recomputed, "none", {}, "arXiv:1707.06347"},
-    {"grpo", tokens, anchored, "behaviour_clip", {.aggregate = seq_mean_token_mean}, "arXiv:2402.03300"},
+    {"grpo", tokens, by_behaviour, "behaviour_clip", {.aggregate = seq_mean_token_mean}, "arXiv:2402.03300"},
     {"dr_grpo",
      tokens,
-     anchored,
+     by_behaviour,
      "behaviour_clip",
      {.aggregate = seq_mean_token_sum_norm},
      "arXiv:2503.20783"},
-    {"dapo", tokens, anchored, "behaviour_clip", {.clip = {0.2, 0.28}}, "arXiv:2503.14476"},
-    {"ppo_dual_clip", tokens, anchored, "behaviour_clip", {}, "arXiv:1912.09729"},
+    {"dapo", tokens, by_behaviour, "behaviour_clip", {.clip = {0.2, 0.28}}, "arXiv:2503.14476"},
+    {"ppo_dual_clip", tokens, by_behaviour, "behaviour_clip", {}, "arXiv:1912.09729"},
     {"decoupled_ppo", tokens, both, "decoupled", {}, "arXiv:2505.24298"},
     {"tis",
      tokens,
@@ -55,15 +55,15 @@ constexpr objective_row all_objectives[] = {
     {"m2po", tokens, both, "masked", {.m2po_tau = 0.04}, "arXiv:2510.01161"},
     {"gspo",
      tokens,
-     anchored,
+     by_behaviour,
      "behaviour_clip",
      {.aggregate = seq_mean_token_mean, .clip = {3e-4, 4e-4}},
      "arXiv:2507.18071"},
-    {"cispo", tokens, anchored, "truncated", {.clip = {1, 4}}, "arXiv:2506.13585"},
+    {"cispo", tokens, by_behaviour, "truncated", {.clip = {1, 4}}, "arXiv:2506.13585"},
     {"vtrace", tokens, corrected, "vtrace", {}, "arXiv:1802.01561"},
     {"on_policy_distillation",
      tokens,
-     anchored,
+     by_behaviour,
      "truncated",
      {.weights = {.cap = weight_cap::truncate}},
      "on-policy distillation (arXiv:2306.13649): the reverse KL of every token as its advantage"},

@@ -20,10 +20,10 @@ enum class input_kind {
 
 struct objective_options {
   aggregation aggregate = aggregation::token_mean;
-  double horizon = 0;      ///< for seq_mean_token_sum_norm
-  clip_bounds clip;        ///< eps_low, eps_high
-  double dual_clip = 3;    ///< ppo_dual_clip
-  weight_options weights;  ///< decoupled_ppo
+  double horizon = 0;                 ///< for seq_mean_token_sum_norm
+  clip_bounds clip;                   ///< eps_low, eps_high
+  double dual_clip = 3;               ///< ppo_dual_clip
+  importance_weight_options weights;  ///< decoupled_ppo
   double kl_coefficient = 0;
   kl_estimator kl = kl_estimator::k3;
   double kl_cap = 2;  ///< off-policy weight of the KL term, where behaviour is given; 0: not weighted

@@ -11,9 +11,9 @@ namespace {
 
 class answer_evaluation : public evaluation {
  public:
-  answer_evaluation(std::shared_ptr<const transformer> model, std::shared_ptr<const transformer> judge,
+  answer_evaluation(std::shared_ptr<const transformer> model, std::shared_ptr<const transformer> reward_model,
                     std::shared_ptr<const tokenizer> text, const held_out_options &options)
-      : judge_(std::move(judge)),
+      : reward_model_(std::move(reward_model)),
         text_(std::move(text)),
         options_(options),
         answers_(std::move(model), text_, options_, false) {}
@@ -24,7 +24,7 @@ class answer_evaluation : public evaluation {
       return true;
     }
     if (row_ == options_.rows.size()) return false;
-    judge_row(row_++);
+    score_row(row_++);
     return row_ < options_.rows.size();
   }
 
@@ -44,9 +44,9 @@ class answer_evaluation : public evaluation {
   }
 
  private:
-  void judge_row(std::size_t row) {
+  void score_row(std::size_t row) {
     const auto &answers = answers_.answers(row);
-    const auto scores = answer_scores(*judge_, answers_.prompt(row), answers);
+    const auto scores = answer_scores(*reward_model_, answers_.prompt(row), answers);
     for (std::size_t i = 0; i < answers.size(); ++i) {
       texts_.push_back(text_->decode(answers[i].tokens));
       rewards_ += scores[i];
@@ -59,7 +59,7 @@ class answer_evaluation : public evaluation {
     }
   }
 
-  std::shared_ptr<const transformer> judge_;
+  std::shared_ptr<const transformer> reward_model_;
   std::shared_ptr<const tokenizer> text_;
   held_out_options options_;
   held_out_answers answers_;
@@ -73,10 +73,11 @@ class answer_evaluation : public evaluation {
 }  // namespace
 
 std::unique_ptr<evaluation> evaluate_answers(std::shared_ptr<const transformer> model,
-                                             std::shared_ptr<const transformer> judge,
+                                             std::shared_ptr<const transformer> reward_model,
                                              std::shared_ptr<const tokenizer> text,
                                              const held_out_options &options) {
-  return std::make_unique<answer_evaluation>(std::move(model), std::move(judge), std::move(text), options);
+  return std::make_unique<answer_evaluation>(std::move(model), std::move(reward_model), std::move(text),
+                                             options);
 }
 
 }  // namespace slipstream

@@ -50,11 +50,12 @@ std::unique_ptr<evaluation> evaluate_pairs(std::shared_ptr<const transformer> re
                                            std::shared_ptr<const tokenizer> text,
                                            const held_out_options &options);
 
-/// What a reward model `judge` says of the model's sampled answers, and how much these vary: {"reward_mean",
-/// "reward_std", "distinct_1", "distinct_2", "distinct_answers", "length_mean", "truncated", "answers" (the
-/// first `show`: {"prompt", "answer", "reward"}), "prompts", "samples"}. Both models read with `text`.
+/// The rewards that `reward_model` gives the model's sampled answers, and how much the answers vary:
+/// {"reward_mean", "reward_std", "distinct_1", "distinct_2", "distinct_answers", "length_mean", "truncated",
+/// "answers" (the first `show`: {"prompt", "answer", "reward"}), "prompts", "samples"}. Both models read with
+/// `text`.
 std::unique_ptr<evaluation> evaluate_answers(std::shared_ptr<const transformer> model,
-                                             std::shared_ptr<const transformer> judge,
+                                             std::shared_ptr<const transformer> reward_model,
                                              std::shared_ptr<const tokenizer> text,
                                              const held_out_options &options);
 

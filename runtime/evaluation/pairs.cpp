@@ -23,7 +23,7 @@ class pair_evaluation : public evaluation {
       return true;
     }
     if (row_ == options_.rows.size()) return false;
-    judge(row_++);
+    rate(row_++);
     return row_ < options_.rows.size();
   }
 
@@ -35,7 +35,7 @@ class pair_evaluation : public evaluation {
   }
 
  private:
-  void judge(std::size_t row) {
+  void rate(std::size_t row) {
     const auto &answers = answers_.answers(row);
     std::vector<double> ratings;
     for (const auto &answer : answers)

@@ -42,7 +42,7 @@ constexpr auto kept_progress = [](auto &f, auto &x) {
 
 }  // namespace
 
-void fields(auto &f, of<learner_place> auto &x) {
+void fields(auto &f, of<learner_path> auto &x) {
   f(x.learner, x.path);
 }
 void fields(auto &f, of<run_opened> auto &x) {
@@ -76,11 +76,11 @@ void fields(auto &f, of<answers_left_out> auto &x) {
 void fields(auto &f, of<version_made> auto &x) {
   f(x.learner, x.version, x.tensors);
 }
-void fields(auto &f, of<batch_braked> auto &x) {
+void fields(auto &f, of<batch_skipped> auto &x) {
   f(x.learner, x.version, x.cause);
 }
-void fields(auto &f, of<dial_turned> auto &x) {
-  f(x.dial, x.version, x.value, x.cause);
+void fields(auto &f, of<schedule_changed> auto &x) {
+  f(x.number, x.version, x.value, x.cause);
 }
 void fields(auto &f, of<group_progress> auto &x) {
   f(x.id, as::listed_by(x.samples, kept_progress));

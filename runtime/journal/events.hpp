@@ -20,7 +20,7 @@ struct run_opened {
   std::uint64_t seed = 0;
   std::int64_t group = 1;      ///< rollouts of a prompt
   bool keeps_partial = false;  ///< a resume goes on with answers under way; else they are sampled anew
-  std::vector<learner_place> learners{};  ///< the main one first
+  std::vector<learner_path> learners{};  ///< the main one first
 };
 struct prompt_drawn {
   std::uint64_t id = 0;
@@ -46,16 +46,16 @@ struct batch_consumed {
   std::vector<std::uint64_t> ids;
   std::string learner{};
 };
-/// A brake: the batch that `version` was to be made of changed nothing, and the learner did not train on its
+/// A guard: the batch that `version` was to be made of changed nothing, and the learner did not train on its
 /// groups.
-struct batch_braked {
+struct batch_skipped {
   std::int64_t version = 0;
   std::string cause;
   std::string learner{};
 };
 /// One of the schedule's numbers changed, from `version` on.
-struct dial_turned {
-  std::string dial;
+struct schedule_changed {
+  std::string number;
   std::int64_t version = 0;
   std::int64_t value = 0;
   std::string cause;
@@ -96,9 +96,9 @@ struct group_progress {
   std::vector<partial_generation> samples;
 };
 
-using journal_event =
-    std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed, run_resumed, run_closed,
-                 batch_braked, dial_turned, version_made, answers_left_out, group_progress, path_dropped>;
+using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
+                                   run_resumed, run_closed, batch_skipped, schedule_changed, version_made,
+                                   answers_left_out, group_progress, path_dropped>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -7,6 +7,7 @@
 
 #include "models/error.hpp"
 #include "runtime/journal/overloaded.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -60,21 +61,21 @@ class summing {
   }
 
   void add(const journal_record &record) {
-    std::visit(
-        overloaded{[&](const run_opened &event) { open(event); },
-                   [&](const prompt_drawn &event) {
-                     history_.prompts[event.id] = {event.min_version, {}, {}, event.model_versions};
-                   },
-                   [&](const prompt_moved &event) { move(event); },
-                   [&](const group_kept &event) { keep(event); },
-                   [&](const batch_consumed &event) { consume(event); },
-                   [&](const run_resumed &event) { resume(event.versions); },
-                   [&](const run_closed &event) { history_.closed = event.status == "finished"; },
-                   [&](const batch_braked &event) { brake(event); },
-                   [&](const dial_turned &event) { turns_.push_back(event); }, [](const version_made &) {},
-                   [](const answers_left_out &) {}, [&](const path_dropped &event) { drop(event); },
-                   [&](const group_progress &event) { go_on(event); }},
-        record.event);
+    std::visit(overloaded{[&](const run_opened &event) { open(event); },
+                          [&](const prompt_drawn &event) {
+                            history_.prompts[event.id] = {event.min_version, {}, {}, event.model_versions};
+                          },
+                          [&](const prompt_moved &event) { move(event); },
+                          [&](const group_kept &event) { keep(event); },
+                          [&](const batch_consumed &event) { consume(event); },
+                          [&](const run_resumed &event) { resume(event.versions); },
+                          [&](const run_closed &event) { history_.closed = event.status == "finished"; },
+                          [&](const batch_skipped &event) { guard(event); },
+                          [&](const schedule_changed &event) { changes_.push_back(event); },
+                          [](const version_made &) {}, [](const answers_left_out &) {},
+                          [&](const path_dropped &event) { drop(event); },
+                          [&](const group_progress &event) { go_on(event); }},
+               record.event);
   }
 
   void resume(const learner_versions &versions) {
@@ -88,8 +89,9 @@ class summing {
 
   /// What is in force at the main learner's checkpoint, or (none) as it stands.
   void finish() {
-    for (const auto &turn : turns_)
-      if (!checkpoints_ || turn.version <= history_.version()) history_.dials[turn.dial] = turn.value;
+    for (const auto &change : changes_)
+      if (!checkpoints_ || change.version <= history_.version())
+        history_.numbers[change.number] = change.value;
   }
 
  private:
@@ -137,7 +139,7 @@ class summing {
 
   // The checkpoints decide what is trained, whether or not word of it had come. What the main learner's path
   // did not hear of is sampled again; another path goes without.
-  void put_back(std::uint64_t id, prompt_place &prompt) {
+  void put_back(std::uint64_t id, prompt_record &prompt) {
     const auto &main = history_.learners.front().path;
     const auto heard = [&](const path_history &path) {
       return path.kept.contains(id) || path.dropped.contains(id);
@@ -160,7 +162,7 @@ class summing {
   }
 
   // Answers that were whole need no sampler, whatever becomes of the others.
-  void sample_again(std::uint64_t id, prompt_place &prompt) {
+  void sample_again(std::uint64_t id, prompt_record &prompt) {
     if (goes_on(id)) {
       if (!all_ended(history_.begun.at(id))) history_.continued += history_.opened.group;
       prompt.state = rollout_state::partial;
@@ -182,19 +184,19 @@ class summing {
     const auto &first = history_.learners.front();
     const auto &dropped = history_.paths.at(first.path).dropped;
     if (const auto why = dropped.find(id); why != dropped.end()) return why->second;
-    return first.brakes.at(first.made.at(id));
+    return first.guards.at(first.made.at(id));
   }
 
-  void brake(const batch_braked &event) {
+  void guard(const batch_skipped &event) {
     for (auto &learner : history_.learners)
-      if (learner.name == event.learner) learner.brakes[event.version] = "brake: " + event.cause;
+      if (learner.name == event.learner) learner.guards[event.version] = "guard: " + event.cause;
   }
 
   void go_on(const group_progress &event) { add_progress(history_.begun[event.id], event); }
 
   void move(const prompt_moved &event) {
     const bool drawn = history_.prompts.contains(event.id);
-    prompt_place &prompt = history_.prompts[event.id];
+    prompt_record &prompt = history_.prompts[event.id];
     if (history_.fault.empty() && !(drawn && may_follow(prompt.state, event.to)))
       history_.fault = "prompt " + std::to_string(event.id) + " went from " +
                        std::string(drawn ? to_string(prompt.state) : "nowhere") + " to " +
@@ -206,7 +208,7 @@ class summing {
     if (event.to == rollout_state::running && interrupted_.erase(event.id) > 0)
       history_.reissued += history_.opened.group;  // another sampler goes on with it
     prompt.state = event.to;
-    prompt.reason = event.to == rollout_state::dropped ? event.cause : "";
+    prompt.reason = event.to == rollout_state::dropped ? present_cause(event.cause) : "";
     if (event.to == rollout_state::dropped || event.to == rollout_state::waiting)
       history_.begun.erase(event.id);
     if (event.to != rollout_state::dropped) return;
@@ -218,7 +220,7 @@ class summing {
     for (auto &learner : history_.learners) {
       if (learner.name != event.learner) continue;
       learner.consumed = std::max(learner.consumed, event.version);
-      learner.brakes.erase(event.version);
+      learner.guards.erase(event.version);
       auto &path = history_.paths.at(learner.path);
       for (const auto id : event.ids) {
         learner.made[id] = event.version;
@@ -252,7 +254,7 @@ class summing {
 
   run_history &history_;
   const learner_versions *checkpoints_;
-  std::vector<dial_turned> turns_;
+  std::vector<schedule_changed> changes_;
   std::set<std::uint64_t> interrupted_;  ///< in this part of the run
 };
 
@@ -271,7 +273,7 @@ bool learner_history::has_passed(std::uint64_t id) const {
 }
 
 bool learner_history::has_trained_on(std::uint64_t id) const {
-  return has_passed(id) && !brakes.contains(made.at(id));
+  return has_passed(id) && !guards.contains(made.at(id));
 }
 
 const learner_history &run_history::learner(const std::string &name) const {

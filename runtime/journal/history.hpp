@@ -13,7 +13,7 @@
 namespace slipstream {
 
 /// Where a prompt stands after a journal.
-struct prompt_place {
+struct prompt_record {
   std::int64_t min_version = 0;
   rollout_state state = rollout_state::waiting;
   std::string reason;                                    ///< why it was dropped
@@ -36,7 +36,7 @@ struct learner_history {
   std::int64_t consumed = 0;                     ///< the newest version that it was ever given a batch for
   std::map<std::uint64_t, std::int64_t> made{};  ///< the version that each group it consumed makes
 
-  std::map<std::int64_t, std::string> brakes{};  ///< versions whose batch changed nothing, and why
+  std::map<std::int64_t, std::string> guards{};  ///< versions whose batch changed nothing, and why
 
   /// Whether the checkpoint is behind the batch of the group; and whether the group taught anything there.
   bool has_passed(std::uint64_t id) const;
@@ -48,11 +48,11 @@ using learner_versions = std::map<std::string, std::int64_t>;
 /// What a journal adds up to: where a run stands, as far as it is durable.
 struct run_history {
   run_opened opened;
-  std::map<std::uint64_t, prompt_place> prompts;
+  std::map<std::uint64_t, prompt_record> prompts;
   std::vector<learner_history> learners;  ///< the main one first
   std::map<std::string, path_history> paths;
   std::map<std::uint64_t, std::vector<partial_generation>> begun;  ///< of prompts that are being sampled
-  std::map<std::string, std::int64_t> dials;                       ///< the schedule's numbers in force
+  std::map<std::string, std::int64_t> numbers;                     ///< the schedule's numbers in force
   std::int64_t reissued = 0;                                       ///< rollouts
   std::int64_t continued = 0;  ///< rollouts of prompts that went on behind their journalled tokens
   bool closed = false;

@@ -3,20 +3,20 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/schedule/dials.hpp"
+#include "runtime/schedule/schedule_controller.hpp"
 
 namespace slipstream {
 namespace {
 
-// A controller would have turned otherwise: it stays where it began.
-std::int64_t window_at(const dial_spec &window, std::int64_t version) {
-  return window.how == dial_spec::kind::ramp ? ramp_value(window, version) : window.first;
+// Feedback would have changed the number differently, so the number stays where it began.
+std::int64_t window_at(const schedule_number &window, std::int64_t version) {
+  return window.how == schedule_number::kind::ramp ? ramp_value(window, version) : window.first;
 }
 
 }  // namespace
 
-other_order::other_order(order_rule choose, schedule_rules rules, std::int64_t places)
-    : choose_(std::move(choose)), rules_(std::move(rules)), pool_(places) {}
+other_order::other_order(order_rule choose, schedule_rules rules, std::int64_t groups_per_batch)
+    : choose_(std::move(choose)), rules_(std::move(rules)), pool_(groups_per_batch) {}
 
 void other_order::read(const journal_record &record) {
   const auto in_flight = [this](std::uint64_t id) { return pool_.in_flight().contains(id); };
@@ -48,7 +48,7 @@ std::optional<std::vector<sample_group_ptr>> other_order::take(std::int64_t vers
   auto choice = choose_(pool_, state);
   for (const auto id : choice.late) pool_.drop(id);
   late_ += static_cast<std::int64_t>(choice.late.size());
-  if (static_cast<std::int64_t>(choice.take.size()) < pool_.places()) return {};
+  if (static_cast<std::int64_t>(choice.take.size()) < pool_.groups_per_batch()) return {};
   ++taken_;
   auto groups = pool_.take(choice.take);
   for (const auto &group : groups) measure(*group, version);

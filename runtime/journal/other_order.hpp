@@ -17,8 +17,8 @@ namespace slipstream {
 /// dropped before it reached the buffer stays dropped; what it dropped later, as late, this order may take.
 class other_order {
  public:
-  /// `places`: groups a batch.
-  other_order(order_rule choose, schedule_rules rules, std::int64_t places);
+  /// `groups_per_batch`: groups that a batch consists of.
+  other_order(order_rule choose, schedule_rules rules, std::int64_t groups_per_batch);
 
   void read(const journal_record &record);
   /// The next batch for a learner at `version`, once it may be taken.
@@ -34,7 +34,7 @@ class other_order {
  private:
   void measure(const sample_group &group, std::int64_t version);
 
-  learner_place main_;
+  learner_path main_;
   order_rule choose_;
   schedule_rules rules_;
   group_pool pool_;

@@ -15,6 +15,7 @@
 #include "models/files/checksum.hpp"
 #include "models/files/json.hpp"
 #include "runtime/run_folder/write.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -59,13 +60,13 @@ std::pair<fs::path, std::int64_t> newest_checkpoint(const fs::path &folder, std:
   return newest;
 }
 
-fs::path checkpoints_of(const run_paths &paths, const std::vector<learner_place> &learners,
+fs::path checkpoints_of(const run_paths &paths, const std::vector<learner_path> &learners,
                         const std::string &learner) {
   return paths.of(learner == learners.front().learner ? "" : learner).checkpoints;
 }
 
 // Checkpoints without the journal that led to them: to begin anew would write over them.
-void refuse_checkpoints(const run_paths &paths, const std::vector<learner_place> &learners) {
+void refuse_checkpoints(const run_paths &paths, const std::vector<learner_path> &learners) {
   for (const auto &each : learners)
     if (const auto last = checkpoints_of(paths, learners, each.learner) / "last"; fs::exists(last))
       throw input_error(paths.journal.string() + ": error: there is no journal, but there are checkpoints (" +
@@ -84,7 +85,7 @@ void refuse_checkpoints(const run_paths &paths, const std::vector<learner_place>
 
 // Puts `names` back to the newest version of at most `most` that all of them have a checkpoint of.
 void go_back(resume_point &point, learner_versions &versions, const run_paths &paths,
-             const std::vector<learner_place> &learners, const std::set<std::string> &names,
+             const std::vector<learner_path> &learners, const std::set<std::string> &names,
              std::int64_t most) {
   for (bool equal = false; !equal;) {
     equal = true;
@@ -102,7 +103,7 @@ void go_back(resume_point &point, learner_versions &versions, const run_paths &p
 }  // namespace
 
 std::optional<resume_point> find_resume_point(const run_paths &paths,
-                                              const std::vector<learner_place> &learners, bool exact_lag,
+                                              const std::vector<learner_path> &learners, bool exact_lag,
                                               const std::set<std::string> &together,
                                               std::int64_t checkpoint_every) {
   if (!holds_journal(paths.journal)) {
@@ -170,7 +171,7 @@ class lines_without_nodes {
 }  // namespace
 
 void require_same_topology(const run_paths &paths, const std::string &resolved) {
-  lines_without_nodes before(read_text(paths.topology)), now(resolved);
+  lines_without_nodes before(with_present_keys(read_text(paths.topology))), now(resolved);
   std::string old_line, new_line;
   while (true) {
     const bool more_before = before.next(old_line);
@@ -196,7 +197,7 @@ ledger restored_books(ledger empty, std::int64_t batch, const run_history &histo
     const auto made = main.made.find(id);
     if (made == main.made.end()) continue;
     taken[made->second] += history.opened.group;
-    if (dropped) empty.forfeit(history.opened.group);  // it had its place, and a brake left it untrained
+    if (dropped) empty.forfeit(history.opened.group);  // it had its place, and a guard left it untrained
   }
   for (const auto &[version, rollouts] : taken) empty.forfeit(batch - rollouts);
   empty.restore_reissued(history.reissued);
@@ -205,18 +206,18 @@ ledger restored_books(ledger empty, std::int64_t batch, const run_history &histo
 }
 
 path_book restored_paths(const run_history &history) {
-  std::vector<learner_place> places;
+  std::vector<learner_path> places;
   for (const auto &learner : history.learners) places.push_back({learner.name, learner.path});
   path_book book(places);
   for (const auto &[id, prompt] : history.prompts) {
     if (prompt.state == rollout_state::trained || prompt.state == rollout_state::dropped) continue;
-    std::map<std::string, path_book::course> paths;
+    std::map<std::string, path_book::path_state> paths;
     std::set<std::string> trained, skipped;
     for (const auto &[name, path] : history.paths) {
       if (path.dropped.contains(id))
-        paths[name] = path_book::course::dropped;
+        paths[name] = path_book::path_state::dropped;
       else if (path.kept.contains(id))
-        paths[name] = path_book::course::kept;
+        paths[name] = path_book::path_state::kept;
     }
     for (const auto &learner : history.learners)
       if (learner.has_passed(id)) (learner.has_trained_on(id) ? trained : skipped).insert(learner.name);
@@ -236,7 +237,7 @@ shared_batches restored_buffer(order_buffer empty, const run_history &history, c
     for (const auto id : ids) groups.push_back(left.groups.at(id));
     composed.push_back(std::make_shared<const std::vector<sample_group_ptr>>(std::move(groups)));
   }
-  group_pool pool(empty.places());
+  group_pool pool(empty.groups_per_batch());
   for (const auto &[id, prompt] : history.prompts) {
     if (left.consumed.contains(id))
       pool.consumed(id);
@@ -285,19 +286,20 @@ std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_agai
   return waiting;
 }
 
-conductor restored_dials(conductor dials, const run_history &history, const fs::path &metrics) {
-  dials.restore(history.dials);
-  if (!fs::exists(metrics)) return dials;
+schedule_controller restored_controller(schedule_controller controller, const run_history &history,
+                                        const fs::path &metrics) {
+  controller.restore(history.numbers);
+  if (!fs::exists(metrics)) return controller;
   std::istringstream lines(read_text(metrics));
   for (std::string line; std::getline(lines, line);) {
     const auto update = nlohmann::json::parse(line, nullptr, false);
     if (!update.is_object()) continue;
-    conductor::figures figures;
+    schedule_controller::figures figures;
     for (const auto &[name, value] : update.items())
       if (value.is_number()) figures.emplace(name, value.get<double>());
-    dials.remember(update.value("update", std::int64_t{0}), figures);
+    controller.remember(update.value("update", std::int64_t{0}), figures);
   }
-  return dials;
+  return controller;
 }
 
 namespace {

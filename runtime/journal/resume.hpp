@@ -10,9 +10,9 @@
 
 #include "runtime/journal/history.hpp"
 #include "runtime/run_folder/run_folder.hpp"
-#include "runtime/schedule/dials.hpp"
 #include "runtime/schedule/ledger.hpp"
 #include "runtime/schedule/path_book.hpp"
+#include "runtime/schedule/schedule_controller.hpp"
 #include "runtime/schedule/shared_batches.hpp"
 
 namespace slipstream {
@@ -29,12 +29,13 @@ struct resume_point {
 /// the topology's, the main one first; those of `together` go on from the same version. Throws input_error
 /// when the journal is damaged.
 std::optional<resume_point> find_resume_point(const run_paths &paths,
-                                              const std::vector<learner_place> &learners,
+                                              const std::vector<learner_path> &learners,
                                               bool exact_lag = false,
                                               const std::set<std::string> &together = {},
                                               std::int64_t checkpoint_every = 0);
 
-/// Throws input_error naming the first difference when the folder's topology is not `resolved`.
+/// Throws input_error naming the first difference when the folder's topology is not `resolved`, whatever
+/// names an earlier release gave its keys.
 void require_same_topology(const run_paths &paths, const std::string &resolved);
 
 /// The books (with batches of `batch` rollouts), the buffer of a path and the prompts that are sampled again
@@ -49,7 +50,8 @@ std::map<std::uint64_t, std::map<std::string, std::int64_t>> model_versions_agai
 std::set<std::uint64_t> heard_before(const run_history &history, const std::string &path);
 
 /// The schedule's numbers as the run left them; `metrics` are the updates up to the checkpoint.
-conductor restored_dials(conductor dials, const run_history &history, const std::filesystem::path &metrics);
+schedule_controller restored_controller(schedule_controller controller, const run_history &history,
+                                        const std::filesystem::path &metrics);
 
 /// Cuts metrics.jsonl, or an evaluator's lines, behind the line of `version`; the lines of later versions are
 /// written again.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/journal/journal.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -23,10 +24,10 @@ std::string versions_of(const sample_group &group) {
                           : fmt::format(", by versions {} to {}", oldest, newest);
 }
 
-std::string judges_of(const sample_group &group) {
+std::string scoring_models_of(const sample_group &group) {
   std::string text;
   for (const auto &[model, version] : group.model_versions)
-    text += fmt::format(", judged by version {} of \"{}\"", version, model);
+    text += fmt::format(", scored by version {} of \"{}\"", version, model);
   return text;
 }
 
@@ -45,7 +46,7 @@ class telling {
       tell("waiting", fmt::format("drawn, row {} of epoch {}; no token by weights older than version {}",
                                   drawn->row, drawn->epoch, drawn->min_version));
     if (const auto *moved = std::get_if<prompt_moved>(&record.event); moved && moved->id == id_)
-      tell(std::string(to_string(moved->to)), moved->cause);
+      tell(std::string(to_string(moved->to)), present_cause(moved->cause));
     if (const auto *kept = std::get_if<group_kept>(&record.event); kept && kept->group->id == id_)
       keep(*kept->group);
     if (const auto *progress = std::get_if<group_progress>(&record.event); progress && progress->id == id_)
@@ -66,7 +67,7 @@ class telling {
     std::size_t tokens = 0;
     for (const auto &each : group.samples) tokens += each.tokens.size();
     tell("kept", fmt::format("{} samples of {} tokens{}", group.samples.size(), tokens, versions_of(group)) +
-                     judges_of(group));
+                     scoring_models_of(group));
   }
   void go_on(const std::vector<partial_generation> &samples) {
     const auto ended =

@@ -11,20 +11,20 @@ namespace slipstream {
 namespace {
 
 /// A window given as a share of the batch, in groups.
-schedule_rules in_groups(const schedule_config &schedule, std::int64_t places) {
+schedule_rules in_groups(const schedule_config &schedule, std::int64_t groups_per_batch) {
   schedule_rules rules = schedule;
   if (schedule.window_share > 0)
-    rules.window = dial_spec::constant(
-        std::max<std::int64_t>(1, std::llround(schedule.window_share * static_cast<double>(places))));
+    rules.window = schedule_number::constant(std::max<std::int64_t>(
+        1, std::llround(schedule.window_share * static_cast<double>(groups_per_batch))));
   return rules;
 }
 
 /// What lets the batch of a group change after its draw breaks an exact lag.
 void check_exact_lag(const topology &graph, const actor_config &path) {
-  if (graph.schedule.lag != lag_rule::exactly || !path.facts.drops_alike) return;
+  if (graph.schedule.lag != lag_rule::exactly || !path.facts.drops_equal_rewards) return;
   const auto &key = path.facts.drops_by;
   fail_at(
-      key.empty() ? path.kind_at : place_of(path, key),
+      key.empty() ? path.kind_at : position_of(path, key),
       fmt::format("[actors.{}] drops groups that are rated alike, and with lag = \"exactly\" the batch of a "
                   "group must be known when it is drawn; remove lag, or {}",
                   path.name, key.empty() ? "use an advantage.* actor" : "write " + key + " = \"skip\""));
@@ -34,11 +34,11 @@ void check_exact_lag(const topology &graph, const actor_config &path) {
 
 checked_topology::checked_topology(topology graph, const kind_rows &kinds, const order_table &orders)
     : roles(std::move(graph), kinds), order_(find_order(graph_, orders)) {
-  rules_ = in_groups(graph_.schedule, places());
+  rules_ = in_groups(graph_.schedule, groups_per_batch());
   check_exact_lag(graph_, *graph_.find_actor(learner().takes.front().name));
   auto derived = derive_contract(rules_, order_, group());
   if (derived.fault)
-    fail_at(graph_.schedule.place(derived.fault->key), "[schedule] " + derived.fault->message);
+    fail_at(graph_.schedule.position(derived.fault->key), "[schedule] " + derived.fault->message);
   contract_ = std::move(derived.contract);
   check_placement(graph_, contract_);
   check_capacity();
@@ -52,7 +52,7 @@ void checked_topology::check_capacity() const {
   const bool one_pace = std::all_of(all.begin(), all.end(), [&](const auto *each) { return in_step(*each); });
   if (one_pace || schedule.max_in_flight == 0 || schedule.max_in_flight >= 2 * schedule.batch) return;
   fail_at(
-      schedule.place("max_in_flight"),
+      schedule.position("max_in_flight"),
       fmt::format("[schedule] max_in_flight = {} could leave the learners waiting for each other: they take "
                   "from several actors, and an unfinished batch of one must not stand in the way of "
                   "another's; set it to {} or more",
@@ -65,9 +65,9 @@ bool checked_topology::waits_for(const std::set<std::string> &earlier) const {
   });
 }
 
-conductor checked_topology::dials() const {
+schedule_controller checked_topology::controller() const {
   return {{{"lead", contract_.lead}, {"window", rules_.window}, {"publish_every", rules_.publish_every}},
-          rules_.brakes};
+          rules_.guards};
 }
 
 order_buffer checked_topology::buffer() const {
@@ -77,13 +77,13 @@ order_buffer checked_topology::buffer() const {
   settings.late_after = contract_.late_after;
   settings.when_late = rules_.when_late;
   settings.promised = staleness_bound().has_value();
-  return {order_, settings, places()};
+  return {order_, settings, groups_per_batch()};
 }
 
 order_buffer checked_topology::side_buffer() const {
   order_state settings;
   settings.promised = false;
-  return {order_rows().front(), settings, places()};
+  return {order_rows().front(), settings, groups_per_batch()};
 }
 
 std::optional<std::int64_t> checked_topology::staleness_bound() const {

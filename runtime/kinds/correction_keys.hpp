@@ -4,8 +4,8 @@
 
 namespace slipstream {
 
-/// Reads the learner's keys about samples of older weights and about the KL coefficient into `keys`,
-/// whose objective and loss were read before. Throws input_error for those that do not go together.
+/// Reads the learner's keys of off-policy correction and of the KL coefficient into `keys`. The objective and
+/// the loss must have been read before. Throws input_error for keys that contradict each other.
 void read_corrections(settings &s, learner_keys &keys);
 
 }  // namespace slipstream

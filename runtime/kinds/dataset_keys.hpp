@@ -24,7 +24,7 @@ dataset_keys read_dataset_keys(settings &s);
 /// Which files are read.
 void tell_dataset(const dataset_keys &keys, actor_facts &facts);
 
-/// What becomes of lines that are longer than the model's context.
+/// What happens to lines that are longer than the model's context.
 enum class too_long { error, drop, truncate };
 too_long read_too_long(settings &s);
 

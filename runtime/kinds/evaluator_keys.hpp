@@ -14,7 +14,8 @@ enum class evaluator_task { generation, pairs, answers, lines };
 struct evaluator_keys {
   evaluator_task task = evaluator_task::generation;
   dataset_keys data;
-  std::string model;  ///< whose answers are judged, or who judges; empty: only the learner's is asked
+  std::string
+      model;  ///< whose answers are rated, or the reward model that rates; empty: only the learner's is used
   std::int64_t samples = 8, max_new_tokens = 16, slots = 64;
   std::int64_t show = 0;
   std::string rule;  ///< that scores answers; empty: none

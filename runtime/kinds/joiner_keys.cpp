@@ -10,10 +10,12 @@ namespace slipstream {
 namespace {
 
 /// Where statistics of the batch follow, the key is of no use.
-alike_groups read_alike(settings &s, const advantage_row &row) {
-  if (row.over_batch) return alike_groups::keep;
+zero_advantage_groups read_alike(settings &s, const advantage_row &row) {
+  if (row.over_batch) return zero_advantage_groups::keep;
   const auto choice = s.choice("zero_groups", {"skip", "keep", "refill"});
-  return choice == "skip" ? alike_groups::skip : choice == "keep" ? alike_groups::keep : alike_groups::refill;
+  return choice == "skip"   ? zero_advantage_groups::skip
+         : choice == "keep" ? zero_advantage_groups::keep
+                            : zero_advantage_groups::refill;
 }
 
 std::int64_t read_patience(settings &s) {
@@ -33,7 +35,7 @@ kind_row advantage_kind(const advantage_row &advantage) {
     keys.give_up_after = advantage.over_batch ? 0 : read_patience(s);
     s.finish();
     config.node = s.resolved();
-    config.facts.drops_alike = keys.alike == alike_groups::refill;
+    config.facts.drops_equal_rewards = keys.alike == zero_advantage_groups::refill;
     config.facts.drops_by = "zero_groups";
     config.keys.set(std::move(keys));
   };
@@ -48,7 +50,7 @@ pairs_keys read_pairs(settings &s, const actor_config &config) {
 }
 
 void tell_pairs(const pairs_keys &, actor_facts &facts) {
-  facts.drops_alike = true;
+  facts.drops_equal_rewards = true;
 }
 
 }  // namespace

@@ -13,18 +13,18 @@ namespace slipstream {
 using scorer_weights = std::map<std::string, double>;
 scorer_weights read_weights(settings &s, const actor_config &config);
 
-/// A kind that makes samples of a group's figures; each of `needs` must come in.
+/// A kind that makes samples from a group's figures; every port of `needs` must be connected.
 kind_row joiner(std::string name, std::string summary, std::vector<std::string> accepts,
                 std::vector<std::string> needs);
 
-/// What becomes of groups whose answers are all alike.
-enum class alike_groups { skip, keep, refill };
+/// What happens to groups whose answers all have advantage 0.
+enum class zero_advantage_groups { skip, keep, refill };
 
-/// The keys of an advantage that the table of advantages names.
+/// The keys of an advantage of the table (models/objectives/table.hpp).
 struct advantage_keys {
   const advantage_row *row = nullptr;
   scorer_weights weights;
-  alike_groups alike = alike_groups::skip;
+  zero_advantage_groups alike = zero_advantage_groups::skip;
   std::int64_t give_up_after = 20;  ///< batches without a sample; 0: never
 };
 

@@ -9,14 +9,14 @@
 
 namespace slipstream {
 
-/// What can be known of a kind of actor without a tensor.
+/// The part of a kind of actor that needs no tensor.
 struct kind_row {
   std::string name;
   std::string summary;
   kind_ports ports;
   bool placeable = false;  ///< may run on a node
-  /// Reads an actor's keys: leaves them, what others may need to know, and the defaults in the config. Throws
-  /// input_error.
+  /// Reads an actor's keys and stores them in the config, together with the defaults and with the facts that
+  /// others may need. Throws input_error.
   std::function<void(actor_config &)> read{};
 };
 
@@ -25,7 +25,7 @@ using kind_rows = std::map<std::string, kind_row>;
 
 kind_table ports_of(const kind_rows &rows);
 
-/// The reader of a kind whose keys are a struct that nobody else needs to know of.
+/// The reader of a kind whose keys are a struct that no other actor reads.
 template <class Keys>
 std::function<void(actor_config &)> reader(Keys (*read)(settings &, const actor_config &),
                                            void (*tell)(const Keys &, actor_facts &) = nullptr) {

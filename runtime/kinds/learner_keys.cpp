@@ -81,7 +81,7 @@ learner_keys read_learner(settings &s) {
   keys.reference = s.text("reference", "");
   read_step(s, keys);
   read_work(s, keys);
-  keys.i_know = s.flag("i_know", false);
+  keys.allow_uncorrected = s.flag("allow_uncorrected", false);
   return keys;
 }
 

@@ -11,7 +11,7 @@ namespace slipstream {
 /// The keys of a learner.
 struct learner_keys {
   std::string model;
-  std::string reference;  ///< that it asks itself; empty: none
+  std::string reference;  ///< a frozen reference model that the learner evaluates itself; empty: none
   const objective_row *objective = nullptr;
   objective_options loss;
   bool interpolate = false;  ///< proximal log-probabilities by interpolation, not by a forward pass
@@ -28,7 +28,7 @@ struct learner_keys {
   std::int64_t micro_batch = 32, mini_batches = 1, epochs = 1;
   std::int64_t threads = 1, replicas = 1, zero = 0;
   std::int64_t rank_timeout = 60;  ///< seconds
-  bool i_know = false;
+  bool allow_uncorrected = false;
 };
 
 /// Whether the loss trains a score head.

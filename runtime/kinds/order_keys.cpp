@@ -23,7 +23,7 @@ order_row find_order(topology &graph, const std::map<std::string, order_row> &or
   if (found == orders.end()) {
     std::vector<std::string> names;
     for (const auto &[known, row] : orders) names.push_back(known);
-    fail_at(schedule.place("order"),
+    fail_at(schedule.position("order"),
             fmt::format("[schedule] order = \"{}\" is no order of consumption.{} There are {}",
                         schedule.order, did_you_mean(schedule.order, names), listed(names)));
   }

@@ -5,8 +5,8 @@
 
 namespace slipstream {
 
-/// Refuses what cannot be placed on a node, and mishaps of what is not. Throws input_error at the key to
-/// blame.
+/// Refuses actors that cannot run on a node, and [chaos] events for actors that run on none. Throws
+/// input_error at the faulty key.
 void check_placement(const topology &graph, const staleness_contract &contract);
 
 }  // namespace slipstream

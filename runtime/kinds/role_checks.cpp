@@ -40,7 +40,7 @@ void check_model_name(const topology &graph, const actor_config &actor, const ch
   std::vector<std::string> names;
   for (const auto &model : graph.models) names.push_back(model.name);
   fail_at(
-      place_of(actor, key),
+      position_of(actor, key),
       fmt::format("[actors.{0}] uses the model \"{1}\", which the file does not have.{2} {3} Or add "
                   "[models.{1}]",
                   actor.name, name, did_you_mean(name, names),
@@ -101,7 +101,7 @@ void check_groups(const topology &graph) {
         graph.schedule.at,
         fmt::format("[schedule] batch = {} is not divisible by group = {} of [actors.{}] ({}), and groups "
                     "are trained on whole; set batch to {}",
-                    batch, size, sampler->name, to_string(place_of(*sampler, "group")), mend));
+                    batch, size, sampler->name, to_string(position_of(*sampler, "group")), mend));
   }
 }
 
@@ -109,7 +109,7 @@ void check_learned_once(const std::vector<const actor_config *> &learners) {
   for (const auto *learner : learners)
     for (const auto *other : learners)
       if (other < learner && other->facts.model == learner->facts.model)
-        fail_at(place_of(*learner, "model"),
+        fail_at(position_of(*learner, "model"),
                 fmt::format("[actors.{}] trains \"{}\", which [actors.{}] trains too; give each learner a "
                             "model of its own, as with copy_of",
                             learner->name, learner->facts.model, other->name));
@@ -123,7 +123,7 @@ const actor_config &find_main(const topology &graph) {
       if (learner->facts.model != sampler->facts.model) continue;
       if (main && main != learner)
         fail_at(
-            place_of(*sampler, "model"),
+            position_of(*sampler, "model"),
             fmt::format("[actors.{}] samples from \"{}\", another learned model than \"{}\"; this version "
                         "samples from one learned model a topology",
                         sampler->name, sampler->facts.model, main->facts.model));

@@ -10,22 +10,22 @@ namespace slipstream {
 
 std::vector<const actor_config *> of_role(const topology &graph, actor_role role);
 
-/// A learner takes its samples from one actor; demonstrations that it learns beside them come from a loader,
+/// Checks that a learner takes samples from one actor. Demonstrations may come from a loader in addition,
 /// which then stands last in `takes`.
 void put_loaders_last(topology &graph);
 
-/// The loader whose lines the ledger keeps the books of.
+/// Finds the loader whose draws the ledger books.
 const actor_config &find_loader(const topology &graph);
 
-/// Every model that an actor names is one of [models].
+/// Checks that [models] has every model that an actor names.
 void check_model_names(const topology &graph);
 
-/// Groups are trained on whole.
+/// Checks that a batch consists of whole groups.
 void check_groups(const topology &graph);
 
 void check_learned_once(const std::vector<const actor_config *> &learners);
 
-/// The learner whose model is sampled from; with one learner, that one.
+/// Finds the main learner: the one whose model is sampled from, or the only one.
 const actor_config &find_main(const topology &graph);
 
 /// What each learner takes, and whether its checkpoints have a place of their own; the main one stands first.

@@ -40,8 +40,8 @@ roles::roles(topology graph, const kind_rows &kinds) : graph_(std::move(graph)) 
   check_learners(graph_, learners_);
 }
 
-std::vector<learner_place> roles::learner_places() const {
-  std::vector<learner_place> places;
+std::vector<learner_path> roles::learner_paths() const {
+  std::vector<learner_path> places;
   for (const auto *learner : learners_) places.push_back({learner->name, learner->takes.front().name});
   return places;
 }
@@ -111,7 +111,7 @@ bool roles::samples_own_policy() const {
   return sampler && sampler->facts.model == learned_model();
 }
 
-source_position place_of(const actor_config &actor, const std::string &key) {
+source_position position_of(const actor_config &actor, const std::string &key) {
   const auto *value = actor.node.find(key);
   return value ? value->at : actor.at;
 }

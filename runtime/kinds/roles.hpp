@@ -10,8 +10,8 @@
 
 namespace slipstream {
 
-/// A topology whose edges fit and whose keys have been read, and who does what in it: found once, by the
-/// roles of the kinds and by what the keys tell.
+/// A topology whose edges fit and whose keys have been read, with the role of each actor. The roles are found
+/// once, from the ports of the kinds and from the keys.
 class roles {
  public:
   /// Throws input_error.
@@ -25,13 +25,13 @@ class roles {
   const actor_config &learner() const { return *learners_.front(); }
   const std::vector<const actor_config *> &learners() const { return learners_; }  ///< the main one first
   /// Each learner with its path, the actor that gives it samples; in the same order.
-  std::vector<learner_place> learner_places() const;
+  std::vector<learner_path> learner_paths() const;
   /// Whether `learner` trains on the same batches as the main one, in step with it.
   bool in_step(const actor_config &learner) const;
-  /// Who trains `model`, or null.
+  /// The learner that trains `model`, or null.
   const actor_config *learner_of(const std::string &model) const;
   std::string learned_model() const { return learner().facts.model; }  ///< the main learner's
-  const actor_config &loader() const { return *loader_; }  ///< whose lines the ledger keeps the books of
+  const actor_config &loader() const { return *loader_; }  ///< the loader whose draws the ledger books
   /// The loader that a learner takes demonstrations from beside its samples, or null.
   const actor_config *demonstrations(const actor_config &learner) const;
 
@@ -46,9 +46,9 @@ class roles {
   /// The order in which actors are spawned: consumers first. Indices into graph().actors.
   std::vector<std::size_t> spawn_order() const;
 
-  /// Rollouts a drawn example becomes: the sampler's group, or 1.
+  /// The number of rollouts of a drawn line: the sampler's group, or 1 without a sampler.
   std::int64_t group() const;
-  /// Rollouts of a model that the learner moves age; whether there are any.
+  /// Whether a sampler draws from a model that a learner trains. Only then do rollouts age.
   bool samples_own_policy() const;
 
  protected:
@@ -59,10 +59,10 @@ class roles {
   const actor_config *loader_ = nullptr;
 };
 
-/// Where a key of the actor stands, or the actor where it is not given.
-source_position place_of(const actor_config &actor, const std::string &key);
+/// The position of an actor's key in the file, or of the actor where the key is not given.
+source_position position_of(const actor_config &actor, const std::string &key);
 
-/// The learner whose versions an actor computes with, or null: of samplers, critics and reward models.
+/// The learner whose versions a sampler, critic or reward model computes with, or null.
 const actor_config *followed_learner(const roles &graph, const actor_config &actor);
 
 }  // namespace slipstream

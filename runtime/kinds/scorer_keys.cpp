@@ -49,24 +49,24 @@ void read_rule(const rule_row &row, actor_config &config) {
 }
 
 struct model_row {
-  judgement asked;
+  scoring_task asked;
   const char *name, *summary, *gives;
 };
 constexpr model_row models[] = {
-    {judgement::reward, "scorer.reward_model", "the score of a reward model's head", port::scores},
-    {judgement::value, "critic", "a critic's estimate of the return before every token", port::values},
-    {judgement::reference, "reference", "log-probabilities of the answers under a model that stays, for KL",
-     port::logprobs},
+    {scoring_task::reward, "scorer.reward_model", "the score of a reward model's head", port::scores},
+    {scoring_task::value, "critic", "a critic's estimate of the return before every token", port::values},
+    {scoring_task::reference, "reference",
+     "log-probabilities of the answers under a model that stays, for KL", port::logprobs},
 };
 
-void read_model(judgement asked, actor_config &config) {
+void read_model(scoring_task asked, actor_config &config) {
   auto s = config.settings();
   model_scorer_keys keys;
   keys.asked = asked;
   keys.model = s.required_text("model");
   keys.threads = s.integer("threads", 1, 1, 1024);
   keys.replicas = s.integer("replicas", 1, 1, 1024);
-  if (asked == judgement::reference) {
+  if (asked == scoring_task::reference) {
     keys.refresh_every = s.integer("refresh_every", 0, 0, 1 << 20);
     keys.teaches = s.text("teaches", "");
   }
@@ -74,7 +74,7 @@ void read_model(judgement asked, actor_config &config) {
   config.node = s.resolved();
   auto &facts = config.facts;
   facts.model = keys.model;
-  facts.follows = asked != judgement::reference;
+  facts.follows = asked != scoring_task::reference;
   facts.threads = keys.threads;
   facts.replicas = keys.replicas;
   facts.refresh_every = keys.refresh_every;
@@ -82,8 +82,8 @@ void read_model(judgement asked, actor_config &config) {
   config.keys.set(keys);
 }
 
-/// A kind that judges rollouts.
-kind_row judging(const char *name, const char *summary, const char *gives) {
+/// A kind that scores rollouts.
+kind_row scorer_kind(const char *name, const char *summary, const char *gives) {
   kind_row row;
   row.name = name;
   row.summary = summary;
@@ -98,7 +98,7 @@ kind_row judging(const char *name, const char *summary, const char *gives) {
 std::vector<kind_row> rule_scorer_rows() {
   std::vector<kind_row> rows;
   for (const auto &rule : rules) {
-    rows.push_back(judging(rule.name, rule.summary, port::scores));
+    rows.push_back(scorer_kind(rule.name, rule.summary, port::scores));
     rows.back().read = [&rule](actor_config &config) { read_rule(rule, config); };
   }
   return rows;
@@ -107,7 +107,7 @@ std::vector<kind_row> rule_scorer_rows() {
 std::vector<kind_row> model_scorer_rows() {
   std::vector<kind_row> rows;
   for (const auto &model : models) {
-    rows.push_back(judging(model.name, model.summary, model.gives));
+    rows.push_back(scorer_kind(model.name, model.summary, model.gives));
     rows.back().read = [asked = model.asked](actor_config &config) { read_model(asked, config); };
   }
   return rows;

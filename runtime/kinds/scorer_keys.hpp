@@ -17,19 +17,19 @@ struct rule_scorer_keys {
   std::int64_t replicas = 1;
 };
 
-/// What a model is asked about rollouts. All but the reference, which stays as it was at the start, follow
-/// the learner of their model, if it has one.
-enum class judgement { reward, value, reference };
+/// What a model computes of rollouts. A reward model and a critic follow the learner of their model, if it
+/// has one; a reference stays as it was at the start.
+enum class scoring_task { reward, value, reference };
 
-/// The keys of those who run a model over rollouts.
+/// The keys of actors that run a model over rollouts.
 struct model_scorer_keys {
-  judgement asked = judgement::reward;
+  scoring_task asked = scoring_task::reward;
   std::string model;
   std::int64_t threads = 1, replicas = 1;
   std::int64_t refresh_every = 0;  ///< of a reference, versions; 0: never
   std::string teaches;             ///< of a reference: the lines whose field `teacher` says so; empty: all
 
-  bool needs_head() const { return asked != judgement::reference; }
+  bool needs_head() const { return asked != scoring_task::reference; }
 };
 
 std::vector<kind_row> rule_scorer_rows();

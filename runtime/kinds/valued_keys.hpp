@@ -6,7 +6,7 @@
 
 namespace slipstream {
 
-/// The keys of an advantage that a critic's values are part of, with the options of its rule.
+/// The keys of an advantage that uses a critic's values, with the options of its formula.
 template <class Options>
 struct valued_keys {
   Options options;

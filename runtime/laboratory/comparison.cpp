@@ -80,13 +80,13 @@ void add_biases(std::vector<compared_arm> &arms) {
   for (auto &arm : arms)
     for (auto &run : arm.runs) {
       if (!run.figures) continue;
-      const auto *judge = arm.synchronous ? figures_of(arms[*arm.synchronous], run.seed) : nullptr;
-      add_bias(*run.figures, row_rewards(judge != nullptr ? *judge : *run.figures));
+      const auto *baseline = arm.synchronous ? figures_of(arms[*arm.synchronous], run.seed) : nullptr;
+      add_bias(*run.figures, row_rewards(baseline != nullptr ? *baseline : *run.figures));
     }
   for (auto &arm : arms)
     for (auto &run : arm.runs) {
-      const auto *judge = arm.synchronous ? figures_of(arms[*arm.synchronous], run.seed) : nullptr;
-      if (run.figures && judge != nullptr) add_shift(*run.figures, *judge);
+      const auto *baseline = arm.synchronous ? figures_of(arms[*arm.synchronous], run.seed) : nullptr;
+      if (run.figures && baseline != nullptr) add_shift(*run.figures, *baseline);
     }
 }
 

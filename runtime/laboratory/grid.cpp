@@ -8,6 +8,7 @@
 
 #include "models/error.hpp"
 #include "runtime/topology/document.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -110,7 +111,7 @@ varied_key parse_varied_key(std::string_view text) {
 std::vector<sweep_arm> make_arms(const std::vector<varied_key> &keys) {
   for (std::size_t i = 0; i < keys.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
-      if (keys[i].key == keys[j].key)
+      if (present_path(keys[i].key) == present_path(keys[j].key))
         refuse(keys[i].key, "the key is varied twice; write its values into one --vary");
   std::vector<std::pair<sweep_arm, std::string>> arms(1);
   for (const auto &key : keys) {

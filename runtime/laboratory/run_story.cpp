@@ -5,6 +5,7 @@
 #include "models/error.hpp"
 #include "runtime/journal/overloaded.hpp"
 #include "runtime/learning/batch_figures.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 namespace {
@@ -37,8 +38,8 @@ class telling {
                           [&](const batch_consumed &event) {
                             if (event.learner == main_.learner) consume(event);
                           },
-                          [&](const batch_braked &event) {
-                            if (event.learner == main_.learner) brake(event);
+                          [&](const batch_skipped &event) {
+                            if (event.learner == main_.learner) guard(event);
                           },
                           [&](const answers_left_out &event) { leave_out(event); }, [](const auto &) {}},
                record.event);
@@ -62,18 +63,18 @@ class telling {
   void move(const prompt_moved &event) {
     auto &group = story_.groups[event.id];
     if (event.to == rollout_state::dropped) {
-      group.dropped = event.cause.empty() ? "dropped" : event.cause;
+      group.dropped = event.cause.empty() ? "dropped" : present_cause(event.cause);
       open_.erase(event.id);
     } else if (event.to == rollout_state::trained && group.version > 0) {
-      group.dropped.clear();  // by a brake, before a resume from further back
+      group.dropped.clear();  // by a guard, before a resume from further back
       story_.versions[group.version].trained_ns = now_;
     }
   }
 
-  void brake(const batch_braked &event) {
+  void guard(const batch_skipped &event) {
     auto &made = story_.versions[event.version];
     made.trained_ns = now_;
-    for (const auto id : made.ids) story_.groups[id].dropped = "brake: " + event.cause;
+    for (const auto id : made.ids) story_.groups[id].dropped = "guard: " + event.cause;
   }
 
   void keep(const group_kept &event) {
@@ -109,7 +110,7 @@ class telling {
   }
 
   run_story &story_;
-  learner_place main_;            // whose story it is
+  learner_path main_;             // whose story it is
   std::set<std::uint64_t> open_;  // drawn, neither consumed nor dropped
   std::int64_t now_ = 0;
   std::int64_t consumed_ = 0;

@@ -51,7 +51,7 @@ struct group_story {
 struct version_story {
   std::vector<std::uint64_t> ids;
   std::int64_t consumed_ns = 0, trained_ns = 0;  ///< of the run's clock; trained: the books knew of it, or a
-                                                 ///< brake left the batch out
+                                                 ///< guard left the batch out
   std::int64_t oldest_open_ns = 0;  ///< how long the oldest prompt that was neither consumed nor dropped had
                                     ///< waited since its draw
 };

@@ -8,7 +8,7 @@
 namespace slipstream {
 
 void batch_ages::look(const sample_groups &batch, std::int64_t version,
-                      const std::map<std::string, std::int64_t> &judges) {
+                      const std::map<std::string, std::int64_t> &scoring_models) {
   if (promised_.in_step) {
     if (promised_.staleness_bound) assert_staleness(batch, version, *promised_.staleness_bound);
     if (promised_.exact_lag) assert_lag(batch, version, *promised_.exact_lag);
@@ -16,11 +16,11 @@ void batch_ages::look(const sample_groups &batch, std::int64_t version,
   }
   of_models_.clear();
   for (const auto &[model, bound] : promised_.model_bounds) {
-    const auto judge = judges.find(model);
+    const auto newest = scoring_models.find(model);
     const bool in_step = promised_.models_in_step.contains(model);
-    if (!in_step && judge == judges.end()) continue;
+    if (!in_step && newest == scoring_models.end()) continue;
     const auto age = in_step ? assert_model_age(batch, model, version, bound, true)
-                             : assert_model_age(batch, model, judge->second, bound, false);
+                             : assert_model_age(batch, model, newest->second, bound, false);
     of_models_[model] = age;
     auto &largest = of_models_max_[model];
     largest = std::max(largest, age);

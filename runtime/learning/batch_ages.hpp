@@ -15,10 +15,10 @@ class batch_ages {
  public:
   explicit batch_ages(age_options promised) : promised_(std::move(promised)) {}
 
-  /// `judges`: the newest versions known of models that keep a pace of their own; those missing are not
-  /// checked. Throws run_error when a promise is broken.
+  /// `scoring_models`: the newest versions known of models that keep a pace of their own; those missing are
+  /// not checked. Throws run_error when a promise is broken.
   void look(const sample_groups &batch, std::int64_t version,
-            const std::map<std::string, std::int64_t> &judges);
+            const std::map<std::string, std::int64_t> &scoring_models);
 
   void add_to_metrics(nlohmann::json &metrics) const;  ///< of the newest batch
   void add_to_summary(nlohmann::json &summary) const;  ///< of the whole run

@@ -85,7 +85,7 @@ std::int64_t assert_model_age(const std::vector<sample_group_ptr> &batch, const 
     if (found == group->model_versions.end()) continue;
     const auto age = version - found->second;
     if ((bound && age > *bound) || (in_step && age < 0))
-      throw staleness_error(fmt::format("the staleness contract is broken: prompt {} was judged by version "
+      throw staleness_error(fmt::format("the staleness contract is broken: prompt {} was scored by version "
                                         "{} of \"{}\" and is trained on at its "
                                         "version {}: age {}, promised {}",
                                         group->id, found->second, model, version, age,

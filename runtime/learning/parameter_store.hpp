@@ -56,7 +56,7 @@ class parameter_store {
   void clear_gradient();
   std::int64_t steps() const { return moments_.step; }
 
-  // What a brake rolls back to.
+  // What a guard rolls back to.
   void keep_state();
   void roll_back();
 

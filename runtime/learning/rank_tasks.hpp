@@ -27,10 +27,10 @@ struct resume_task {
 struct begin_task {
   std::vector<sample_group_ptr> batch;
   std::int64_t now_ns = 0;
-  std::map<std::string, std::int64_t> judges;
+  std::map<std::string, std::int64_t> scoring_models;
   std::vector<sample_group_ptr> demonstrations;
 };
-/// The policy that a critic's batch is judged by.
+/// The policy that a critic's batch is scored by.
 struct target_task {
   std::shared_ptr<const transformer> policy;
 };

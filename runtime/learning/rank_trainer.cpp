@@ -7,7 +7,7 @@
 
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
-#include "runtime/learning/weight_figures.hpp"
+#include "runtime/learning/importance_weight_figures.hpp"
 
 namespace slipstream {
 namespace {
@@ -61,10 +61,10 @@ nlohmann::json rank_trainer::state() const {
   return result;
 }
 
-/// What a brake rolls back to: the state of the newest checkpoint, so that an interrupted run has the same.
+/// What a guard rolls back to: the state of the newest checkpoint, so that an interrupted run has the same.
 void rank_trainer::keep_state() {
-  const bool wanted = std::any_of(options_.brakes.begin(), options_.brakes.end(),
-                                  [](const auto &each) { return each.act == brake_action::roll_back; });
+  const bool wanted = std::any_of(options_.guards.begin(), options_.guards.end(),
+                                  [](const auto &each) { return each.act == guard_action::roll_back; });
   if (wanted) store_->keep_state();
 }
 
@@ -113,17 +113,17 @@ sample_groups rank_trainer::transformed(sample_groups batch) const {
 }
 
 void rank_trainer::begin(sample_groups batch, std::int64_t now_ns,
-                         const std::map<std::string, std::int64_t> &judges,
+                         const std::map<std::string, std::int64_t> &scoring_models,
                          const sample_groups &demonstrations) {
   batch_ = std::move(batch);
   begun_ns_ = now_ns;
   std::sort(batch_.begin(), batch_.end(), [](const auto &a, const auto &b) { return a->id < b->id; });
-  ages_.look(batch_, version_, judges);
+  ages_.look(batch_, version_, scoring_models);
   batch_ = transformed(std::move(batch_));
   figures_ = batch_figures(batch_, version_, options_.in_step);  // now, as the version is waited for
   figures_.update(sample_shares(batch_, version_));
   metrics_.clear();
-  braked_.clear();
+  tripped_.clear();
   steps_ = 0;
   mini_batches_.clear();
   cursor_ = 0;
@@ -136,7 +136,7 @@ bool rank_trainer::slice() {
   if (!at) return false;  // nothing had an advantage: the version moves on without a step
   if (!at->first_pass) {
     train_slice(*at);
-    return braked_.empty() && !(at->ends_pass && at->epoch + 1 == options_.epochs);
+    return tripped_.empty() && !(at->ends_pass && at->epoch + 1 == options_.epochs);
   }
   add_proximal_logprobs(mini_batches_[at->mini_batch].sampled, at->position);
   if (at->ends_pass) end_first_pass();
@@ -166,8 +166,8 @@ trained_version rank_trainer::complete(std::int64_t now_ns) {
   if (options_.ess_scaling) metrics["step_scale"] = scale_;
   adapt_coefficient(metrics);
   for (const auto &group : batch_) result.ids.push_back(group->id);
-  if (!braked_.empty()) metrics["brake"] = braked_;
-  if (steps_ == 0) result.braked = braked_;
+  if (!tripped_.empty()) metrics["guard"] = tripped_;
+  if (steps_ == 0) result.tripped = tripped_;
   if (options_.keep_every > 0 && version_ % options_.keep_every == 0) keep_state();
   result.weights = store_->publish();
   newest_metrics_ = metrics;

@@ -34,8 +34,8 @@ class rank_trainer {
   adamw_state moments() { return store_->moments(); }
   bool has_all_moments() const { return store_->has_all_moments(); }
 
-  void begin(sample_groups batch, std::int64_t now_ns, const std::map<std::string, std::int64_t> &judges,
-             const sample_groups &demonstrations);
+  void begin(sample_groups batch, std::int64_t now_ns,
+             const std::map<std::string, std::int64_t> &scoring_models, const sample_groups &demonstrations);
   bool needs_target_policy() const;
   void set_target_policy(const std::shared_ptr<const transformer> &policy);
   bool slice();
@@ -65,7 +65,7 @@ class rank_trainer {
 
   // The step, and the update's end.
   void optimizer_step();
-  bool brake();
+  bool guard();
   double step_scale();
   void keep_state();
   void adapt_coefficient(nlohmann::json &metrics);
@@ -90,7 +90,7 @@ class rank_trainer {
   std::vector<mini_batch> mini_batches_;
   std::size_t cursor_ = 0;  ///< slices done of this batch
   update_metrics metrics_;
-  std::string braked_;      ///< the brake that ended this batch
+  std::string tripped_;     ///< the guard that ended this batch
   std::int64_t steps_ = 0;  ///< taken with this batch
   double grad_norm_ = 0, rate_ = 0;
   double scale_ = 1;  ///< of the newest step, by the effective sample size

@@ -8,7 +8,7 @@
 #include "models/error.hpp"
 #include "models/objectives/corrections.hpp"
 #include "runtime/learning/rank_trainer.hpp"
-#include "runtime/schedule/dials.hpp"
+#include "runtime/schedule/schedule_controller.hpp"
 
 namespace slipstream {
 namespace {
@@ -125,24 +125,24 @@ void rank_trainer::optimizer_step() {
   store_->finish_gradient();
   grad_norm_ = store_->gradient_norm();
   if (!std::isfinite(grad_norm_)) fail_not_finite("gradient");
-  if (brake()) return;
+  if (guard()) return;
   ++steps_;
   scale_ = step_scale();
   rate_ = learning_rate(options_.rate, store_->steps()) * scale_;
   store_->step(rate_, clip_scale(grad_norm_, options_.max_grad_norm));
 }
 
-/// Whether a brake keeps this step, and the rest of the batch, from being taken.
-bool rank_trainer::brake() {
-  if (options_.brakes.empty()) return false;
+/// Whether a guard keeps this step, and the rest of the batch, from being taken.
+bool rank_trainer::guard() {
+  if (options_.guards.empty()) return false;
   const auto found = metrics_.so_far();
-  const conductor::figures figures(found.begin(), found.end());
-  for (const auto &each : options_.brakes) {
-    if (each.act == brake_action::shrink || !out_of_bounds(each, figures)) continue;
-    braked_ = reason_of(each, figures);
+  const schedule_controller::figures figures(found.begin(), found.end());
+  for (const auto &each : options_.guards) {
+    if (each.act == guard_action::shrink || !out_of_bounds(each, figures)) continue;
+    tripped_ = reason_of(each, figures);
     store_->clear_gradient();
-    if (each.act != brake_action::roll_back) return true;
-    braked_ += ", rolled back";
+    if (each.act != guard_action::roll_back) return true;
+    tripped_ += ", rolled back";
     steps_ = 0;
     store_->roll_back();
     return true;

@@ -40,7 +40,7 @@ void rank_worker::follow(const rank_task &task) {
   if (const auto *resume = std::get_if<resume_task>(&task))
     core_->resume(nullptr, resume->step, resume->state);
   else if (const auto *begin = std::get_if<begin_task>(&task))
-    core_->begin(begin->batch, begin->now_ns, begin->judges, begin->demonstrations);
+    core_->begin(begin->batch, begin->now_ns, begin->scoring_models, begin->demonstrations);
   else if (const auto *target = std::get_if<target_task>(&task))
     core_->set_target_policy(target->policy);
   else if (std::holds_alternative<slice_task>(task))

@@ -20,7 +20,7 @@ struct joined_group {
   std::map<std::string, std::vector<double>> scores;     ///< by scorer, one a rollout
   std::vector<std::vector<float>> reference;             ///< [rollout][token]; empty without a reference
   std::vector<std::vector<float>> values{};              ///< [rollout][token]; empty without a critic
-  std::map<std::string, std::int64_t> model_versions{};  ///< of models that move and judged it
+  std::map<std::string, std::int64_t> model_versions{};  ///< of models that are trained, too, and scored it
 };
 
 /// Weighted sum of the scores, one reward a rollout; a scorer without a weight counts 1.

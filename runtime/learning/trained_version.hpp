@@ -18,7 +18,7 @@ struct trained_version {
   std::shared_ptr<const transformer> weights;  ///< never written again
   std::vector<std::uint64_t> ids;              ///< what it was trained on
   nlohmann::json metrics;                      ///< one line of metrics.jsonl
-  std::string braked;                          ///< why nothing was trained; empty: the batch was
+  std::string tripped;                         ///< why nothing was trained; empty: the batch was
 };
 
 /// The gradient of a batch's loss at the weights that met it, as of one optimizer step over the whole batch.

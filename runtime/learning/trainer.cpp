@@ -31,9 +31,10 @@ void trainer::resume(adamw_state optimizer, const nlohmann::json &state) {
 }
 
 void trainer::begin(sample_groups batch, std::int64_t now_ns,
-                    const std::map<std::string, std::int64_t> &judges, const sample_groups &demonstrations) {
-  on_all_ranks(begin_task{batch, now_ns, judges, demonstrations},
-               [&] { own_.begin(std::move(batch), now_ns, judges, demonstrations); });
+                    const std::map<std::string, std::int64_t> &scoring_models,
+                    const sample_groups &demonstrations) {
+  on_all_ranks(begin_task{batch, now_ns, scoring_models, demonstrations},
+               [&] { own_.begin(std::move(batch), now_ns, scoring_models, demonstrations); });
 }
 
 void trainer::set_target_policy(std::shared_ptr<const transformer> policy) {

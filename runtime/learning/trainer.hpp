@@ -39,10 +39,11 @@ class trainer {
   /// Whole, also where each rank keeps a part: all ranks take part then.
   adamw_state optimizer();
 
-  /// Takes a batch (any order: it is sorted by id). `judges`: the newest versions known of models that keep a
-  /// pace of their own; those missing are not checked. `demonstrations`: those of this version. Throws
-  /// run_error when a token, or another model's figures, break their staleness bound.
-  void begin(sample_groups batch, std::int64_t now_ns, const std::map<std::string, std::int64_t> &judges = {},
+  /// Takes a batch (any order: it is sorted by id). `scoring_models`: the newest versions known of models
+  /// that keep a pace of their own; those missing are not checked. `demonstrations`: those of this version.
+  /// Throws run_error when a token, or another model's figures, break their staleness bound.
+  void begin(sample_groups batch, std::int64_t now_ns,
+             const std::map<std::string, std::int64_t> &scoring_models = {},
              const sample_groups &demonstrations = {});
   /// Whether begin() must be preceded by set_target_policy() with the policy of this version: of a critic
   /// whose returns a batch transform makes of the policy's log-probabilities.

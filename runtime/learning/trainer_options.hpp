@@ -55,8 +55,8 @@ struct step_options {
   double ess_base = 1;       ///< share of the batch from which on the step is whole
   double kl_target = 0;      ///< mean KL a token that the coefficient is adapted to; 0: it stays
   double kl_gain = 0.1;      ///< how fast it is
-  std::vector<brake_spec> brakes{};  ///< judged before each optimizer step
-  std::int64_t keep_every = 0;       ///< versions between the states that a brake rolls back to
+  std::vector<guard_spec> guards{};  ///< checked before each optimizer step
+  std::int64_t keep_every = 0;       ///< versions between the states that a guard rolls back to
   /// Gives reference log-probabilities where the samples bring none; may be null.
   std::shared_ptr<const transformer> reference{};
 };

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "models/objectives/corrections.hpp"
-#include "runtime/learning/weight_figures.hpp"
+#include "runtime/learning/importance_weight_figures.hpp"
 
 namespace slipstream {
 

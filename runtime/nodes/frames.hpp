@@ -9,7 +9,7 @@
 
 #include "runtime/messages.hpp"
 
-// What an actor on a node and its stand-in in the run's process say to each other, in our own bytes: CAF's
+// What an actor on a node and its proxy in the run's process say to each other, in our own bytes: CAF's
 // serialiser damages floating-point numbers, and what comes from a network is checked before it is believed.
 namespace slipstream {
 
@@ -18,7 +18,7 @@ struct credit_frame {
   std::int64_t prompts = 0, version = 0;
   bool near = false;  ///< weights come through the memory of the run's machine
 };
-/// A finished group; the rest of it is in the work that the stand-in keeps.
+/// A finished group; the rest of it is in the work that the proxy keeps.
 struct rollouts_frame {
   std::uint64_t id = 0;
   std::vector<generation> rollouts;

@@ -37,7 +37,7 @@ void fields(auto &f, of<resume_task> auto &x) {
   f(x.step, as_cbor(x.state));
 }
 void fields(auto &f, of<begin_task> auto &x) {
-  f(as::listed_by(x.batch, sent_group), as::fixed(x.now_ns), x.judges,
+  f(as::listed_by(x.batch, sent_group), as::fixed(x.now_ns), x.scoring_models,
     as::listed_by(x.demonstrations, sent_group));
 }
 void fields(auto &, of<target_task> auto &) {

@@ -18,7 +18,7 @@ struct meeting_point {
   c10::intrusive_ptr<c10d::Store> store;
 };
 
-/// What gloo.cpp and nccl.cpp make, or their stand-ins refuse to.
+/// What gloo.cpp and nccl.cpp make, or their stubs refuse to.
 bool has_gloo();
 bool has_nccl();
 std::shared_ptr<process_group> gloo_group(const meeting_point &where, const process_group_options &options);

@@ -12,7 +12,7 @@ class admission {
  public:
   admission(std::int64_t batch, std::int64_t lead) : batch_(batch), lead_(lead) {}
 
-  /// The oldest version whose weights may begin the next rollout; may be negative.
+  /// The oldest version whose weights may generate the next rollout; it may be negative.
   std::int64_t min_version(std::int64_t counted) const { return counted / batch_ - lead_; }
   bool can_admit(std::int64_t counted, std::int64_t version) const { return min_version(counted) <= version; }
   std::int64_t batch() const { return batch_; }

@@ -33,7 +33,7 @@ void buffer_machine::go_short(decisions &out) {
   if (!waited_ || forfeiting_ != 0) return;
   const auto groups = rules_.groups.short_batch(rules_.least);
   if (groups == 0) return;
-  forfeiting_ = rules_.groups.places() - groups;
+  forfeiting_ = rules_.groups.groups_per_batch() - groups;
   out.emplace_back(ask_forfeit{forfeiting_ * rules_.group});
 }
 
@@ -41,7 +41,7 @@ buffer_machine::decisions buffer_machine::forfeit_booked() {
   decisions out;
   const auto booked = std::exchange(forfeiting_, 0);
   const auto groups = rules_.groups.short_batch(rules_.least);
-  const auto missing = groups == 0 ? 0 : rules_.groups.places() - groups;
+  const auto missing = groups == 0 ? 0 : rules_.groups.groups_per_batch() - groups;
   if (missing != booked) out.emplace_back(correct_forfeit{(missing - booked) * rules_.group});
   if (groups > 0) {
     rules_.groups.compose_short();

@@ -14,7 +14,7 @@
 
 namespace slipstream {
 
-/// What a buffer wants done.
+/// Decisions of a buffer: what its actor does next.
 namespace buffer_decisions {
 /// Answer the learner's pull; a null batch ends its training.
 struct deliver {
@@ -55,35 +55,36 @@ using buffer_decision =
 
 /// One path's buffer.
 struct buffer_rules {
-  shared_batches groups;                   ///< empty, or what an earlier part of the run left
-  std::string path{};                      ///< whose samples come: the name of the actor that gives them
-  std::set<std::uint64_t> heard_before{};  ///< groups that come once more, for another path's sake
-  std::int64_t group = 1;                  ///< rollouts of a group
-  std::int64_t least = 0;                  ///< groups that will do for a batch; 0: only a whole one
+  shared_batches groups;  ///< empty, or what an earlier part of the run left
+  std::string path{};     ///< whose samples come: the name of the actor that gives them
+  std::set<std::uint64_t>
+      heard_before{};      ///< groups that arrive a second time, because another path needs them
+  std::int64_t group = 1;  ///< rollouts of a group
+  std::int64_t least = 0;  ///< groups that are enough for a batch; 0: batches are always whole
 };
 
 /// The buffer's rules as a state machine: an event goes in, decisions come out and are carried out in their
-/// order. It keeps the finished groups of one path and composes batches of them as the order of consumption
-/// says. It knows no actor and no clock. A value.
+/// order. It keeps the finished groups of one path and composes batches of them in the order of consumption.
+/// It is a value that knows no actor and no clock.
 class buffer_machine {
  public:
   using decisions = std::vector<buffer_decision>;
 
   explicit buffer_machine(buffer_rules rules) : rules_(std::move(rules)) {}
 
-  /// The groups will come, or be dropped.
+  /// These groups were drawn: each will arrive or be dropped.
   void drawn(const std::vector<draw_notice> &draws);
   /// A group has its scores and advantages; without samples it is dropped.
   decisions put(const sample_group_ptr &group);
-  /// The learner holds `version` and wants the batch that it makes the next one of. Throws run_error when it
-  /// has asked and was not answered.
+  /// The learner holds `version` and asks for the batch that makes the next version. Throws run_error when
+  /// its earlier request has not been answered.
   decisions pull(const std::string &learner, std::int64_t version);
-  /// The learner wants no batch any more.
+  /// The learner needs no further batch.
   decisions stop(const std::string &learner);
   decisions set_window(std::int64_t groups);
-  /// The batch of that version has been waited for long enough to be short.
+  /// The learners have waited for that version's batch as long as `batch_after` says; it may be short now.
   decisions waited(std::int64_t version);
-  /// The ledger has booked what it was asked to; it has announced every draw before.
+  /// The ledger has booked the forfeited places. It had announced every draw before that.
   decisions forfeit_booked();
 
   const shared_batches &groups() const { return rules_.groups; }

@@ -40,12 +40,13 @@ std::optional<contract_fault> impossible(const schedule_rules &rules, const orde
 }
 
 // What an exact lag needs of the keys that say how the lead changes.
-std::optional<contract_fault> inexact(const schedule_rules &rules, const dial_spec &lead, bool shrinks) {
+std::optional<contract_fault> inexact(const schedule_rules &rules, const schedule_number &lead,
+                                      bool shrinks) {
   if (rules.lag != lag_rule::exactly) return {};
   if (lead.least != lead.most)
     return contract_fault{"lead", "lag = \"exactly\" needs a lead that stays; give lead as a number"};
   if (shrinks)
-    return contract_fault{"brakes", "a brake that shrinks the lead breaks lag = \"exactly\"; remove it"};
+    return contract_fault{"guards", "a guard that shrinks the lead breaks lag = \"exactly\"; remove it"};
   return {};
 }
 
@@ -64,19 +65,19 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
   auto &contract = result.contract;
   contract.late_after = rules.late_after.value_or(rules.max_staleness);
   if ((result.fault = impossible(rules, order, group))) return result;
-  const auto places = std::max<std::int64_t>(rules.batch / group, 1);
+  const auto groups_per_batch = std::max<std::int64_t>(rules.batch / group, 1);
   const bool promised = order.lead && !accepts_everything(rules);
-  if (!promised && !rules.i_know) {
+  if (!promised && !rules.allow_unbounded_staleness) {
     result.fault = contract_fault{
         accepts_everything(rules) ? "when_late" : "order",
         fmt::format("{} promises nothing about the age of what is trained on; choose when_late = \"wait\" or "
-                    "\"drop\", or write i_know = true beside it to run without a promise",
+                    "\"drop\", or write allow_unbounded_staleness = true beside it to run without a promise",
                     accepts_everything(rules) ? "when_late = \"accept\""
                                               : fmt::format("order = \"{}\"", order.name))};
     return result;
   }
   auto [most, why] =
-      promised ? order.lead(rules, places)
+      promised ? order.lead(rules, groups_per_batch)
                : std::pair{rules.max_staleness, std::string("no promise: max_staleness is only the lead")};
   if (most < 0) {
     result.fault = starving(rules, why);
@@ -89,7 +90,7 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
                                               contract.late_after, rules.max_staleness, rules.max_staleness)};
     return result;
   }
-  contract.lead = rules.lead.value_or(dial_spec::constant(most));
+  contract.lead = rules.lead.value_or(schedule_number::constant(most));
   const auto limit = order.name == "completion" && promised ? contract.late_after : most;
   if (promised && contract.lead.most > limit) {
     result.fault = contract_fault{
@@ -109,13 +110,13 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
     return result;
   }
   if (rules.lead) why = fmt::format("as lead says; {} would be allowed: {}", limit, why);
-  const bool shrinks = std::any_of(rules.brakes.begin(), rules.brakes.end(),
-                                   [](const auto &each) { return each.act == brake_action::shrink; });
+  const bool shrinks = std::any_of(rules.guards.begin(), rules.guards.end(),
+                                   [](const auto &each) { return each.act == guard_action::shrink; });
   if ((result.fault = inexact(rules, contract.lead, shrinks))) return result;
-  if (shrinks && contract.lead.how == dial_spec::kind::ramp) {
-    result.fault = contract_fault{"brakes",
-                                  "a brake that shrinks the lead and a lead that follows a ramp undo each "
-                                  "other; give lead as a number or a controller"};
+  if (shrinks && contract.lead.how == schedule_number::kind::ramp) {
+    result.fault = contract_fault{"guards",
+                                  "a guard that shrinks the lead and a lead that follows a ramp undo each "
+                                  "other; give lead as a number or by feedback"};
     return result;
   }
   if (shrinks) contract.lead.least = std::min(contract.lead.least, rules.publish_every.most - 1);

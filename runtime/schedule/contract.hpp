@@ -12,8 +12,8 @@ namespace slipstream {
 /// What a schedule promises, and what follows from it.
 struct staleness_contract {
   std::optional<std::int64_t>
-      bound;                    ///< versions that a token may be old when it is trained on; none: no promise
-  dial_spec lead;               ///< versions that the sampler may run ahead, as the run begins and later
+      bound;             ///< the largest age of a token, in versions, when it is trained on; none: no promise
+  schedule_number lead;  ///< versions that the sampler may run ahead, as the run begins and later
   std::int64_t late_after = 0;  ///< versions: the deadline of a group
   std::string why;              ///< how the lead follows from the promise
 };
@@ -24,8 +24,8 @@ struct contract_fault {
   std::string message;
 };
 
-/// Derives the admission lead that keeps max_staleness in `order`, with batches of `places` groups of `group`
-/// rollouts; or names the key that makes the schedule impossible.
+/// Derives the admission lead that keeps max_staleness in `order`, with batches of `groups_per_batch` groups
+/// of `group` rollouts; or names the key that makes the schedule impossible.
 struct contract_result {
   staleness_contract contract;
   std::optional<contract_fault> fault;

@@ -33,7 +33,7 @@ std::int64_t oldest_version(const rollout_group &group) {
   return oldest_of(group.rollouts, group.min_version);
 }
 
-group_pool::group_pool(std::int64_t places) : places_(places) {}
+group_pool::group_pool(std::int64_t groups_per_batch) : groups_per_batch_(groups_per_batch) {}
 
 void group_pool::draw(std::uint64_t id, std::int64_t min_version) {
   if (consumed_.contains(id) || !in_flight_.emplace(id, pooled_group{min_version, min_version, 0, {}}).second)
@@ -115,7 +115,7 @@ bool group_pool::feasible(std::int64_t version, const std::map<std::int64_t, std
   for (const auto &[oldest, groups] : ages) {
     const auto until = oldest + late_after - version;
     due += groups;
-    if (until < 0 || due > places_left + until * places_) return false;
+    if (until < 0 || due > places_left + until * groups_per_batch_) return false;
   }
   return true;
 }

@@ -10,7 +10,7 @@ learner_machine::learner_machine(learner_rules rules)
     : rules_(std::move(rules)),
       version_(rules_.version),
       published_(rules_.version),
-      publish_every_(rules_.dials.value("publish_every")) {}
+      publish_every_(rules_.controller.value("publish_every")) {}
 
 learner_machine::decisions learner_machine::begin() {
   decisions out;
@@ -69,8 +69,8 @@ void learner_machine::begin_batch(decisions &out) {
     now.target = version_;
     targets_.erase(targets_.begin(), targets_.upper_bound(version_));
   }
-  // what was consumed before the run was interrupted was checked then; the judges have moved on since
-  if (version_ >= rules_.consumed_before) now.judges = judges_;
+  // what was consumed before the run was interrupted was checked then; the scoring models have moved on since
+  if (version_ >= rules_.consumed_before) now.scoring_models = scoring_models_;
   demonstrated_ = false;
   training_ = true;
   out.emplace_back(std::move(now));
@@ -92,9 +92,10 @@ learner_machine::decisions learner_machine::demonstrations_came() {
   return out;
 }
 
-learner_machine::decisions learner_machine::judge_came(const std::string &model, std::int64_t version) {
+learner_machine::decisions learner_machine::scoring_model_came(const std::string &model,
+                                                               std::int64_t version) {
   decisions out;
-  judges_[model] = version;
+  scoring_models_[model] = version;
   if (rules_.target != model) return out;
   targets_.insert(version);
   if (batch_waits_) begin_batch(out);
@@ -106,12 +107,12 @@ learner_machine::decisions learner_machine::trained(update_outcome outcome) {
   decisions out;
   training_ = false;
   ++version_;
-  if (!outcome.braked.empty())
-    out.emplace_back(note_event{batch_braked{version_, outcome.braked, rules_.name}});
-  turns_ = rules_.dials.observe(version_, outcome.figures);
-  for (const auto &turn : turns_)
-    out.emplace_back(note_event{dial_turned{turn.dial, turn.version, turn.value, turn.cause}});
-  const bool decided = !outcome.braked.empty() || !turns_.empty();
+  if (!outcome.tripped.empty())
+    out.emplace_back(note_event{batch_skipped{version_, outcome.tripped, rules_.name}});
+  changes_ = rules_.controller.observe(version_, outcome.figures);
+  for (const auto &change : changes_)
+    out.emplace_back(note_event{schedule_changed{change.number, change.version, change.value, change.cause}});
+  const bool decided = !outcome.tripped.empty() || !changes_.empty();
   outcome_ = std::move(outcome);
   if (decided && rules_.keeps_journal)
     out.emplace_back(flush{flush_reason::decision});
@@ -126,7 +127,7 @@ learner_machine::decisions learner_machine::flushed(flush_reason why) {
     case flush_reason::batch:
       on_disk_ = true;
       // a decision of this update has a flush of its own, which comes behind this one
-      if (outcome_ && outcome_->braked.empty() && turns_.empty()) publish(out);
+      if (outcome_ && outcome_->tripped.empty() && changes_.empty()) publish(out);
       break;
     case flush_reason::decision:
       publish(out);
@@ -154,16 +155,16 @@ void learner_machine::publish(decisions &out) {
     published_ = version_;
     out.emplace_back(learner_decisions::publish{version_, version_ == rules_.updates});
   }
-  publish_every_ = rules_.dials.value("publish_every");
-  for (const auto &turn : std::exchange(turns_, {})) {
-    if (turn.dial == "lead") out.emplace_back(learner_decisions::set_lead{turn.value});
-    if (turn.dial == "window") out.emplace_back(learner_decisions::set_window{turn.value});
+  publish_every_ = rules_.controller.value("publish_every");
+  for (const auto &change : std::exchange(changes_, {})) {
+    if (change.number == "lead") out.emplace_back(learner_decisions::set_lead{change.value});
+    if (change.number == "window") out.emplace_back(learner_decisions::set_window{change.value});
   }
   out.emplace_back(note_version{version_});
-  if (!done.braked.empty())
-    out.emplace_back(leave_untrained{std::exchange(done.ids, {}), "brake: " + done.braked});
+  if (!done.tripped.empty())
+    out.emplace_back(leave_untrained{std::exchange(done.ids, {}), "guard: " + done.tripped});
   out.emplace_back(report_trained{std::move(done.ids), version_});
-  out.emplace_back(report_update{rules_.dials.changing()});
+  out.emplace_back(report_update{rules_.controller.changing()});
   if (is_enough() || stopping_)
     before_checkpoint(out, flush_reason::last_checkpoint);
   else if (rules_.checkpoint_every == 0 || version_ % rules_.checkpoint_every != 0)
@@ -191,9 +192,9 @@ learner_machine::decisions learner_machine::stop() {
 void learner_machine::write_state(state_text &text) const {
   text << version_ << published_ << publish_every_ << stopping_ << finished_ << pulling_ << training_
        << on_disk_ << batch_waits_ << loader_ready_ << demonstrated_ << outcome_.has_value();
-  for (const auto &[model, version] : judges_) text << model << version;
+  for (const auto &[model, version] : scoring_models_) text << model << version;
   text.end().all(targets_);
-  rules_.dials.write_state(text);
+  rules_.controller.write_state(text);
 }
 
 }  // namespace slipstream

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "runtime/journal/events.hpp"
-#include "runtime/schedule/dials.hpp"
+#include "runtime/schedule/schedule_controller.hpp"
 #include "runtime/schedule/state_text.hpp"
 
 namespace slipstream {
 
-/// What a learner wants done.
+/// Decisions of a learner: what its actor does next.
 namespace learner_decisions {
 /// Ask the buffer for the batch of this version; answer with batch_came().
 struct pull {
@@ -26,10 +26,11 @@ struct cancel_pull {};
 struct ask_demonstrations {
   std::vector<std::uint64_t> ids;
 };
-/// Train on the batch. `judges`: the versions known of models that keep a pace of their own.
+/// Train on the batch. `scoring_models`: the newest known versions of models that are trained at a pace of
+/// their own.
 struct train {
-  std::map<std::string, std::int64_t> judges;
-  std::optional<std::int64_t> target;  ///< the version of the target model that the batch is judged by
+  std::map<std::string, std::int64_t> scoring_models;
+  std::optional<std::int64_t> target;  ///< the version of the target model that the batch is scored by
 };
 /// Write into the journal.
 struct note_event {
@@ -39,12 +40,12 @@ struct note_event {
 struct note_version {
   std::int64_t version = 0;
 };
-/// Have everything noted so far on the disk; answer with flushed(why).
+/// Flush everything noted so far to the disk; answer with flushed(why).
 enum class flush_reason : std::uint8_t { batch, decision, last_checkpoint, checkpoint };
 struct flush {
   flush_reason why = flush_reason::batch;
 };
-/// Send the newest weights to whoever computes with them.
+/// Publish the newest weights to all actors that compute with them.
 struct publish {
   std::int64_t version = 0;
   bool last = false;
@@ -84,28 +85,28 @@ using learner_decision = std::variant<
 /// One learner's part of the schedule.
 struct learner_rules {
   std::string name{};
-  std::int64_t version = 0;          ///< that it holds as the run begins or goes on
+  std::int64_t version = 0;          ///< the version that it holds when the run begins or is resumed
   std::int64_t updates = 0;          ///< 0: until it is told to stop
-  std::int64_t consumed_before = 0;  ///< versions whose batches an earlier part of the run was given
-  conductor dials{{{"publish_every", dial_spec::constant(1)}}, {}};
+  std::int64_t consumed_before = 0;  ///< versions below this had their batch before the run was resumed
+  schedule_controller controller{{{"publish_every", schedule_number::constant(1)}}, {}};
   std::int64_t checkpoint_every = 0;    ///< versions; 0: only at the end
-  bool keeps_journal = false;           ///< nothing goes out before what it is made of is on the disk
-  bool keeps_checkpoints = false;       ///< the last one is preceded by a flush of the journal
+  bool keeps_journal = false;           ///< a version is published only after its batch is on the disk
+  bool keeps_checkpoints = false;       ///< the journal is flushed before the last checkpoint
   std::int64_t demonstrations = 0;      ///< an update
-  std::optional<std::string> target{};  ///< a judge whose version of the same number each batch needs
+  std::optional<std::string> target{};  ///< a scoring model whose version of the same number each batch needs
 };
 
-/// What an update came to.
+/// The result of an update.
 struct update_outcome {
-  std::vector<std::uint64_t> ids{};  ///< of the batch
-  std::string braked{};              ///< why no step was taken; empty: one was
-  conductor::figures figures{};      ///< as in metrics.jsonl
+  std::vector<std::uint64_t> ids{};        ///< of the batch
+  std::string tripped{};                   ///< why no step was taken; empty: one was
+  schedule_controller::figures figures{};  ///< as in metrics.jsonl
 };
 
 /// The learner's rules as a state machine: an event goes in, decisions come out and are carried out in their
-/// order. It decides when a batch is pulled, when a version goes out, what is on the disk before it does,
-/// what the schedule's numbers become, and when training ends. It knows no actor, no tensor and no clock. A
-/// value.
+/// order. It decides when a batch is pulled, when a version is published and what must be on the disk before
+/// that, how the schedule's numbers change, and when training ends. It is a value that knows no actor, no
+/// tensor and no clock.
 class learner_machine {
  public:
   using decisions = std::vector<learner_decision>;
@@ -113,27 +114,27 @@ class learner_machine {
   explicit learner_machine(learner_rules rules);
 
   decisions begin();
-  /// A batch came; `any` false: there is no more.
+  /// A batch arrived. `any` is false when there are no more batches.
   decisions batch_came(bool any);
   /// The loader of demonstrations can be asked from now on.
   decisions loader_ready();
   decisions demonstrations_came();
-  /// A version of another learned model, whose figures are in what this learner trains on.
-  decisions judge_came(const std::string &model, std::int64_t version);
+  /// Another trained model, which scores this learner's samples, has a new version.
+  decisions scoring_model_came(const std::string &model, std::int64_t version);
   /// The batch under way has been trained on.
   decisions trained(update_outcome outcome);
   decisions flushed(learner_decisions::flush_reason why);
-  /// Somebody sets one of the schedule's numbers ("lead", "window", "publish_every"), in force from the next
+  /// Sets one of the schedule's numbers by hand ("lead", "window", "publish_every"), in force from the next
   /// version on. Throws input_error for a number that the topology does not let change so far.
-  void steer(const std::string &dial, std::int64_t value) { rules_.dials.ask_for(dial, value); }
-  /// A batch under way is finished first.
+  void steer(const std::string &number, std::int64_t value) { rules_.controller.ask_for(number, value); }
+  /// Ends the training, after the batch under way.
   decisions stop();
 
   std::int64_t version() const { return version_; }
   bool finished() const { return finished_; }
   bool pulling() const { return pulling_; }
   bool training() const { return training_; }
-  const conductor &dials() const { return rules_.dials; }
+  const schedule_controller &controller() const { return rules_.controller; }
   void write_state(state_text &text) const;
 
  private:
@@ -153,14 +154,14 @@ class learner_machine {
   bool finished_ = false;
   bool pulling_ = false;
   bool training_ = false;
-  bool on_disk_ = true;                         ///< all that the batch under way is made of
-  bool batch_waits_ = false;                    ///< a batch is there, and something that belongs to it is not
-  bool loader_ready_ = false;                   ///< of demonstrations
-  bool demonstrated_ = false;                   ///< the next batch's demonstrations are there
-  std::optional<update_outcome> outcome_;       ///< that waits for the journal
-  std::vector<dial_turn> turns_;                ///< that the version just made calls for
-  std::map<std::string, std::int64_t> judges_;  ///< newest version of each
-  std::set<std::int64_t> targets_;              ///< versions of the target from the one on that is due
+  bool on_disk_ = true;                    ///< all that the batch under way is made of
+  bool batch_waits_ = false;               ///< a batch is there, and something that belongs to it is not
+  bool loader_ready_ = false;              ///< of demonstrations
+  bool demonstrated_ = false;              ///< the next batch's demonstrations are there
+  std::optional<update_outcome> outcome_;  ///< that waits for the journal
+  std::vector<schedule_change> changes_;   ///< that the version just made calls for
+  std::map<std::string, std::int64_t> scoring_models_;  ///< newest version of each
+  std::set<std::int64_t> targets_;  ///< versions of the target from the one on that is due
 };
 
 }  // namespace slipstream

@@ -11,7 +11,7 @@
 
 namespace slipstream {
 
-/// Where a drawn prompt's rollouts are. All but the last two are in flight.
+/// The state of a drawn prompt's rollouts. In all states but the last two they are in flight.
 enum class rollout_state : std::uint8_t { waiting, running, partial, finished, buffered, trained, dropped };
 std::string_view to_string(rollout_state state);
 
@@ -27,7 +27,7 @@ struct ledger_totals {
   std::int64_t dropped_total() const;
 };
 
-/// Bounds beside the rule, in rollouts; 0: none.
+/// Bounds in addition to the admission rule, in rollouts; 0: none.
 struct ledger_caps {
   std::int64_t running = 0;
   std::int64_t in_flight = 0;
@@ -47,7 +47,8 @@ class ledger {
   /// How many versions the sampler may run ahead from now on.
   void set_lead(std::int64_t lead) { rule_ = admission(rule_.batch(), lead); }
   std::int64_t lead() const { return rule_.lead(); }
-  /// Places that a batch left empty (or a batch that was not trained on) count as taken: versions go on.
+  /// Counts places as taken that a batch left empty, or the places of a batch that was not trained on,
+  /// because the version number rises all the same.
   void forfeit(std::int64_t rollouts) { forfeited_ += rollouts; }
   std::int64_t forfeited() const { return forfeited_; }
   std::int64_t group() const { return group_; }
@@ -55,14 +56,14 @@ class ledger {
   std::int64_t draw(std::uint64_t id);
 
   void start(std::uint64_t id);      ///< waiting, partial → running; once interrupted, that is a reissue
-  void interrupt(std::uint64_t id);  ///< running → partial: what it has got is kept
+  void interrupt(std::uint64_t id);  ///< running → partial: its tokens are kept
   void finish(std::uint64_t id);     ///< running → finished
   void buffer(std::uint64_t id);     ///< finished → buffered
   void train(std::uint64_t id);      ///< buffered → trained
   void drop(std::uint64_t id, const std::string &reason);  ///< any state in flight → dropped
-  /// Drops a group out of a batch that changed nothing; the place that it had counts as taken.
+  /// Drops a group of a batch that changed nothing. The group's place still counts as taken.
   void give_up(std::uint64_t id, const std::string &reason);
-  void reissue(std::uint64_t id);  ///< running → waiting: whoever ran it is gone
+  void reissue(std::uint64_t id);  ///< running → waiting: its sampler is gone
   /// The main learner will not train on it, though another one may: it leaves the admission rule's count.
   void excuse(std::uint64_t id);
 

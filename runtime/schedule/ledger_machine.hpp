@@ -15,12 +15,12 @@
 
 namespace slipstream {
 
-/// Where a run goes on from: the learner's version, and the prompts that wait again or go on, with the oldest
-/// version that may make their tokens.
+/// The state from which a run is resumed: the learner's version, and the prompts that wait again or continue,
+/// with the oldest version that may generate their tokens.
 struct resumed_books {
   std::int64_t version = 0;
   std::map<std::uint64_t, std::int64_t> waiting{};
-  std::map<std::uint64_t, begun_samples> begun{};  ///< what those have got that go on
+  std::map<std::uint64_t, begun_samples> begun{};  ///< the tokens of the prompts that continue
   std::map<std::uint64_t, std::map<std::string, std::int64_t>>
       model_versions{};  ///< of those, where there are any
 };
@@ -36,7 +36,7 @@ struct ledger_paths {
 /// A sampler as the ledger counts them, from 0 on in the order in which they first asked.
 using sampler_number = std::size_t;
 
-/// What the ledger wants done.
+/// Decisions of the ledger: what its actor does next.
 namespace ledger_decisions {
 /// Send the prompt to the sampler.
 struct hand_out {
@@ -55,7 +55,7 @@ struct ask_loader_again {
 struct announce_draws {
   std::vector<draw_notice> draws;
 };
-/// Send finished training data to whoever takes it.
+/// Send finished training data to the buffer.
 struct pass_samples {
   sample_group_ptr samples;
 };
@@ -73,8 +73,8 @@ using ledger_decision =
                  ledger_decisions::report_totals>;
 
 /// The ledger's rules as a state machine: an event goes in, decisions come out and are carried out in their
-/// order. It keeps the books, admits prompts under the staleness rule, and hands them to samplers against
-/// their credit. It knows no actor and no clock. A value.
+/// order. It keeps the books, admits prompts under the admission rule, and hands them to samplers against
+/// their credit. It is a value that knows no actor and no clock.
 class ledger_machine {
  public:
   using decisions = std::vector<ledger_decision>;
@@ -86,11 +86,12 @@ class ledger_machine {
   decisions loader_ready();
   decisions prompts(const std::vector<drawn> &lines);
   decisions prompts_again(const std::vector<drawn> &lines);
-  /// A sampler has room for `prompts` more and holds `version`, or will before it begins with them.
+  /// A sampler has room for `prompts` more prompts. It holds `version`, or will hold it before it begins with
+  /// them.
   decisions credit(sampler_number sampler, std::int64_t prompts, std::int64_t version);
   /// A sampler has made all answers of the prompt.
   decisions finished(std::uint64_t id);
-  /// The sampler is gone, or gives its work back; it is given nothing more until it asks again.
+  /// The sampler is gone, or gives its work back. It gets no prompt until it asks again.
   decisions lost(sampler_number sampler, const lost_work &held);
   decisions kept(const std::string &path, std::uint64_t id);
   decisions dropped(const std::string &path, std::uint64_t id, const std::string &reason);
@@ -108,7 +109,7 @@ class ledger_machine {
   void stop() { stopped_ = true; }
   /// Draw nothing more, and hand out nothing more.
   void end() { stopped_ = ended_ = true; }
-  /// What a sampler had when the run was stopped: prompts with tokens, and prompts without.
+  /// The run was stopped: these are the prompts that a sampler had, with tokens and without.
   decisions interrupted(const std::vector<std::uint64_t> &begun, const std::vector<std::uint64_t> &untouched);
 
   const ledger &books() const { return books_; }

@@ -6,16 +6,16 @@
 
 namespace slipstream {
 
-order_buffer::order_buffer(order_row order, order_state settings, std::int64_t places)
-    : order_(std::move(order)), settings_(settings), pool_(places) {}
+order_buffer::order_buffer(order_row order, order_state settings, std::int64_t groups_per_batch)
+    : order_(std::move(order)), settings_(settings), pool_(groups_per_batch) {}
 
 batch_choice order_buffer::choose(std::int64_t version) const {
   auto state = settings_;
   state.version = version;
   auto choice = order_.choose(pool_, state);
-  if (static_cast<std::int64_t>(choice.take.size()) > pool_.places())
+  if (static_cast<std::int64_t>(choice.take.size()) > pool_.groups_per_batch())
     throw run_error("order \"" + order_.name + "\" chose " + std::to_string(choice.take.size()) +
-                    " groups for a batch of " + std::to_string(pool_.places()));
+                    " groups for a batch of " + std::to_string(pool_.groups_per_batch()));
   return choice;
 }
 
@@ -24,7 +24,8 @@ buffer_offer order_buffer::take(std::int64_t version) {
   auto choice = choose(version);
   for (const auto id : choice.late) pool_.drop(id);
   offer.late = std::move(choice.late);
-  if (static_cast<std::int64_t>(choice.take.size()) == pool_.places()) offer.batch = pool_.take(choice.take);
+  if (static_cast<std::int64_t>(choice.take.size()) == pool_.groups_per_batch())
+    offer.batch = pool_.take(choice.take);
   return offer;
 }
 

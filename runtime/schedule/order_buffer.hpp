@@ -10,17 +10,18 @@
 
 namespace slipstream {
 
-/// What a buffer has for the learner now.
+/// What a buffer gives the learner now.
 struct buffer_offer {
   std::vector<sample_group_ptr> batch;  ///< empty: not yet a whole one
-  std::vector<std::uint64_t> late;      ///< groups that the order gave up; they have left the buffer
+  std::vector<std::uint64_t> late;      ///< groups that the order dropped; they have left the buffer
 };
 
-/// Groups between draw and training, and the order that composes batches of them. Pure, and a value.
+/// The groups that were drawn and not yet trained on, and the order that composes batches of them. A pure
+/// value.
 class order_buffer {
  public:
-  /// `settings` holds all but the version. `places`: groups a batch.
-  order_buffer(order_row order, order_state settings, std::int64_t places);
+  /// `settings` holds all but the version. `groups_per_batch`: groups that a batch consists of.
+  order_buffer(order_row order, order_state settings, std::int64_t groups_per_batch);
 
   /// Where an earlier part of the run left off.
   void restore(group_pool pool) { pool_ = std::move(pool); }
@@ -32,12 +33,13 @@ class order_buffer {
 
   /// The next batch once it is whole, for the learner that holds `version`.
   buffer_offer take(std::int64_t version);
-  /// How many groups a batch of fewer, `least` or more, would have now; 0 when it must not go.
+  /// The number of groups that a short batch of at least `least` groups would have now; 0 when no short batch
+  /// is allowed.
   std::int64_t short_batch(std::int64_t version, std::int64_t least) const;
   std::vector<sample_group_ptr> take_short(std::int64_t version);
 
   const group_pool &pool() const { return pool_; }
-  std::int64_t places() const { return pool_.places(); }
+  std::int64_t groups_per_batch() const { return pool_.groups_per_batch(); }
   void write_state(state_text &text) const;
 
  private:

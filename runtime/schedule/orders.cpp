@@ -6,7 +6,7 @@ namespace slipstream {
 namespace {
 
 bool full(const batch_choice &choice, const group_pool &pool) {
-  return static_cast<std::int64_t>(choice.take.size()) == pool.places();
+  return static_cast<std::int64_t>(choice.take.size()) == pool.groups_per_batch();
 }
 
 batch_choice choose_strict(const group_pool &pool, const order_state &) {
@@ -57,7 +57,7 @@ batch_choice choose_waiting(const group_pool &pool, const order_state &state) {
     if (full(choice, pool)) break;
     const auto oldest = pool.in_flight().at(id).oldest;
     forget(ages, oldest);
-    const auto left = pool.places() - static_cast<std::int64_t>(choice.take.size()) - 1;
+    const auto left = pool.groups_per_batch() - static_cast<std::int64_t>(choice.take.size()) - 1;
     if (pool.feasible(state.version, ages, left, state.late_after))
       choice.take.push_back(id);
     else
@@ -88,7 +88,7 @@ bool older_and_overtakers_fit(const group_pool &pool, const order_state &state, 
     const auto overtakers =
         std::max<std::int64_t>(state.window_most - 1 - pool.overtaken_by(id) - younger_taken, 0);
     const auto deadline = group.oldest + state.late_after;
-    if (older + overtakers >= (deadline - state.version) * pool.places()) return false;
+    if (older + overtakers >= (deadline - state.version) * pool.groups_per_batch()) return false;
     ++older;
   }
   return true;
@@ -108,13 +108,13 @@ lead_and_why strict_lead(const schedule_rules &rules, std::int64_t) {
   return {rules.max_staleness, "groups are trained on in the order of their draws"};
 }
 
-lead_and_why windowed_lead(const schedule_rules &rules, std::int64_t places) {
+lead_and_why windowed_lead(const schedule_rules &rules, std::int64_t groups_per_batch) {
   const auto window = std::max<std::int64_t>(rules.window.most, 1);
-  const auto later = (window - 1 + places - 1) / places;
+  const auto later = (window - 1 + groups_per_batch - 1) / groups_per_batch;
   return {rules.max_staleness - later,
           "max_staleness " + std::to_string(rules.max_staleness) + ", less " + std::to_string(later) +
               " since at most " + std::to_string(window - 1) + " younger groups can come before one, at " +
-              std::to_string(places) + " a batch"};
+              std::to_string(groups_per_batch) + " a batch"};
 }
 
 lead_and_why completion_lead(const schedule_rules &rules, std::int64_t) {

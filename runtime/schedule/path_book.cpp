@@ -7,7 +7,7 @@
 
 namespace slipstream {
 
-path_book::path_book(const std::vector<learner_place> &learners) {
+path_book::path_book(const std::vector<learner_path> &learners) {
   for (const auto &[name, path] : learners) {
     auto known = std::find(paths_.begin(), paths_.end(), path);
     if (known == paths_.end()) known = paths_.insert(paths_.end(), path);
@@ -18,7 +18,7 @@ path_book::path_book(const std::vector<learner_place> &learners) {
 path_book::entry &path_book::find(std::uint64_t id) {
   const auto [found, fresh] = open_.try_emplace(id);
   if (fresh) {
-    found->second.paths.resize(paths_.size(), course::open);
+    found->second.paths.resize(paths_.size(), path_state::open);
     found->second.steps.resize(learners_.size(), step::none);
   }
   return found->second;
@@ -40,7 +40,7 @@ path_book::outcome path_book::keep(const std::string &path, std::uint64_t id) {
   outcome result;
   if (!listens(which)) return result;
   entry &group = find(id);
-  group.paths[which] = course::kept;
+  group.paths[which] = path_state::kept;
   result.buffered = !std::exchange(group.booked, true);
   settle(id, result);
   return result;
@@ -51,8 +51,8 @@ path_book::outcome path_book::drop(const std::string &path, std::uint64_t id) {
   outcome result;
   if (!listens(which)) return result;
   entry &group = find(id);
-  group.paths[which] = course::dropped;
-  const bool elsewhere = std::count(group.paths.begin(), group.paths.end(), course::kept) > 0;
+  group.paths[which] = path_state::dropped;
+  const bool elsewhere = std::count(group.paths.begin(), group.paths.end(), path_state::kept) > 0;
   if (elsewhere) result.buffered = !std::exchange(group.booked, true);
   settle(id, result);
   result.excused = which == learners_.front().path && !result.dropped;
@@ -89,7 +89,7 @@ path_book::outcomes path_book::retire(const std::string &learner) {
   return news;
 }
 
-void path_book::restore(std::uint64_t id, const std::map<std::string, course> &paths,
+void path_book::restore(std::uint64_t id, const std::map<std::string, path_state> &paths,
                         const std::set<std::string> &trained, const std::set<std::string> &skipped,
                         bool booked) {
   entry &group = find(id);
@@ -105,7 +105,7 @@ void path_book::restore(std::uint64_t id, const std::map<std::string, course> &p
 
 void path_book::settle(std::uint64_t id, outcome &result) {
   const entry &group = open_.at(id);
-  const auto dropped = [](course path) { return path == course::dropped; };
+  const auto dropped = [](path_state path) { return path == path_state::dropped; };
   if (std::all_of(group.paths.begin(), group.paths.end(), dropped)) {
     result.dropped = true;
   } else {

@@ -11,18 +11,19 @@
 
 namespace slipstream {
 
-/// A learner and the path it learns from: the actor that gives it samples. Learners of one path train on the
-/// same batches in the same order.
-struct learner_place {
+/// A learner and its path, which is named after the actor that gives it samples. Learners of one path train
+/// on the same batches in the same order.
+struct learner_path {
   std::string learner;
   std::string path;
 };
 
-/// Which learners have trained on which groups. A group goes down every path; it is trained once every
-/// learner has stepped with it whose path did not drop it, and dropped once all paths dropped it. Pure.
+/// Which learners have trained on which groups. A group goes down every path. It is trained once every
+/// learner whose path did not drop it has trained on it, and it is dropped once all paths have dropped it.
+/// Pure.
 class path_book {
  public:
-  /// What a piece of news means for the ledger; in this order, where there are several.
+  /// What an event means for the ledger. Where several things follow, they follow in this order.
   struct outcome {
     bool buffered = false;  ///< the first path has kept it
     bool excused = false;   ///< the main learner will not train on it, though another one may
@@ -30,34 +31,35 @@ class path_book {
     bool dropped = false;
     bool forfeited = false;  ///< dropped, though it had its place in a batch of the main learner
   };
-  enum class course : std::uint8_t { open, kept, dropped };
+  enum class path_state : std::uint8_t { open, kept, dropped };
   using outcomes = std::vector<std::pair<std::uint64_t, outcome>>;
 
   /// One learner, without names.
-  path_book() : path_book(std::vector<learner_place>{{"", ""}}) {}
+  path_book() : path_book(std::vector<learner_path>{{"", ""}}) {}
   /// The first learner is the main one, whose updates the run counts.
-  explicit path_book(const std::vector<learner_place> &learners);
+  explicit path_book(const std::vector<learner_path> &learners);
 
   outcome keep(const std::string &path, std::uint64_t id);
   outcome drop(const std::string &path, std::uint64_t id);
   outcome train(const std::string &learner, std::uint64_t id);
-  /// The learner was given it and left it untrained (a brake).
+  /// The learner got the group and left it untrained, because a guard tripped.
   outcome skip(const std::string &learner, std::uint64_t id);
-  /// The learner has ended and will train on nothing more; news from its path alone is not listened to.
+  /// The learner has ended and trains on nothing more. Events of a path without another learner are ignored.
   outcomes retire(const std::string &learner);
-  /// Where an earlier part of the run left a group in flight: what its paths did, and who had trained on it.
-  void restore(std::uint64_t id, const std::map<std::string, course> &paths,
+  /// Restores a group that was in flight when the run was interrupted: what its paths had done with it, and
+  /// which learners had trained on it.
+  void restore(std::uint64_t id, const std::map<std::string, path_state> &paths,
                const std::set<std::string> &trained, const std::set<std::string> &skipped, bool booked);
 
   bool is_main(const std::string &learner) const { return learner == learners_.front().name; }
-  /// Whether news of all groups comes down one path only.
+  /// Whether there is only one path.
   bool single_path() const { return paths_.size() == 1; }
   void write_state(state_text &text) const;
 
  private:
   enum class step : std::uint8_t { none, trained, skipped };
   struct entry {
-    std::vector<course> paths;
+    std::vector<path_state> paths;
     std::vector<step> steps;  ///< by learner
     bool booked = false;      ///< as buffered
   };

@@ -7,65 +7,70 @@
 
 namespace slipstream {
 
-/// What happens to groups that finish late, where finished ones need not wait for older ones: a younger group
-/// takes a place only if every older one can still meet its deadline; what is too old is dropped when its
-/// turn comes; or everything is taken (no promise).
+/// What happens to groups that finish late in an order that lets finished groups overtake older ones. `wait`:
+/// a younger group is taken only if every older group can still meet its deadline. `drop`: a group that is
+/// too old is dropped when it would be taken. `accept`: every group is taken, and nothing is promised.
 enum class late_rule { wait, drop, accept };
 
-/// Whether the lead is an upper bound, or every batch is made wholly by the version that many before it.
+/// `at_most`: the lead is an upper bound. `exactly`: every batch is generated wholly by the version that is
+/// exactly `lead` versions older.
 enum class lag_rule { at_most, exactly };
 
-/// What running generations do when new weights arrive: keep the old ones, go on with the new and the old
-/// cache, or go on with the new and a cache rebuilt with them.
+/// What running generations do when new weights arrive: they keep the old weights, they continue with the new
+/// weights and the old cache, or they continue with the new weights and a rebuilt cache.
 enum class new_weights { finish, carry_on, recompute };
 
-/// A whole number of the schedule: a constant, a ramp over the versions, or the hands of a controller.
-struct dial_spec {
-  enum class kind { constant, ramp, controller };
+/// A whole number of the schedule: a constant, a ramp over the versions, or a value that feedback from a
+/// metric moves.
+struct schedule_number {
+  enum class kind { constant, ramp, feedback };
   kind how = kind::constant;
   std::int64_t first = 0;  ///< its value as the run begins
   std::int64_t last = 0;   ///< of a ramp, reached at version `end`
   std::int64_t begin = 0, end = 0;
-  std::string signal;  ///< of a controller: a figure of metrics.jsonl, "ess", "kl", "kl_behaviour" …
+  std::string signal;  ///< of feedback: a figure of metrics.jsonl, "ess", "kl", "kl_behaviour" …
   double target = 0;
-  double tolerance = 0;    ///< no turn while the signal is within target (1 ± tolerance)
-  std::int64_t every = 1;  ///< versions between turns; the signal is their mean
+  double tolerance = 0;    ///< no change while the signal is within target (1 ± tolerance)
+  std::int64_t every = 1;  ///< versions between changes; the signal is their mean
   std::int64_t least = 0, most = 0;
 
-  static dial_spec constant(std::int64_t value) {
-    dial_spec dial;
-    dial.first = dial.last = dial.least = dial.most = value;
-    return dial;
+  static schedule_number constant(std::int64_t value) {
+    schedule_number number;
+    number.first = number.last = number.least = number.most = value;
+    return number;
   }
 };
 
-/// What to do about an update whose figures are out of bounds, before its step is taken: leave the step out,
-/// go back to the newest checkpoint, or take it and let the sampler lead by one version less from then on.
-enum class brake_action { skip, roll_back, shrink };
-struct brake_spec {
+/// What a guard does when an update's figures are out of bounds, before the optimizer steps: it skips the
+/// step, it rolls back to the newest checkpoint, or it allows the step and lowers the sampler's lead by one
+/// version.
+enum class guard_action { skip, roll_back, shrink };
+struct guard_spec {
   std::string signal;  ///< "weight_max", "ess", "kl", "kl_behaviour" … of metrics.jsonl
   std::optional<double> above, below;
-  brake_action act = brake_action::skip;
+  guard_action act = guard_action::skip;
 };
 
-/// The keys of [schedule] that decide when what is sampled and in which order it is trained on.
+/// The keys of [schedule]: they decide when prompts are sampled and in which order groups are trained on.
 struct schedule_rules {
-  std::int64_t batch = 0;                     ///< rollouts (or examples) an update trains on
-  std::int64_t max_staleness = 0;             ///< versions
-  std::string order = "strict";               ///< a row of order_rows(), or one of the embedding program's
-  dial_spec window = dial_spec::constant(1);  ///< groups, of order "windowed"
-  late_rule when_late = late_rule::wait;      ///< of order "completion"
-  std::optional<std::int64_t> late_after;     ///< versions; default: max_staleness
-  std::optional<dial_spec> lead;              ///< versions; default: what the promise allows
+  std::int64_t batch = 0;          ///< rollouts (or examples) an update trains on
+  std::int64_t max_staleness = 0;  ///< versions
+  std::string order =
+      "strict";  ///< the name of a row of order_rows(), or of an order that the embedding program adds
+  schedule_number window = schedule_number::constant(1);  ///< groups, of order "windowed"
+  late_rule when_late = late_rule::wait;                  ///< of order "completion"
+  std::optional<std::int64_t> late_after;                 ///< versions; default: max_staleness
+  std::optional<schedule_number> lead;                    ///< versions; default: what the promise allows
   lag_rule lag = lag_rule::at_most;
   new_weights on_new_weights = new_weights::carry_on;
-  dial_spec publish_every = dial_spec::constant(1);  ///< versions
-  std::int64_t batch_least = 0;  ///< rollouts that will do once the learner has waited; 0: only whole batches
-  double batch_after = 0;        ///< seconds
-  std::int64_t max_running = 0;  ///< rollouts being generated at once; 0: what the samplers hold
+  schedule_number publish_every = schedule_number::constant(1);  ///< versions
+  std::int64_t batch_least =
+      0;  ///< rollouts that are enough for a batch once the learner has waited; 0: batches are always whole
+  double batch_after = 0;          ///< seconds
+  std::int64_t max_running = 0;    ///< rollouts being generated at once; 0: what the samplers hold
   std::int64_t max_in_flight = 0;  ///< rollouts drawn and not yet trained on; 0: what the lead allows
-  std::vector<brake_spec> brakes;
-  bool i_know = false;  ///< no promise is wanted
+  std::vector<guard_spec> guards;
+  bool allow_unbounded_staleness = false;  ///< a schedule may promise nothing
 };
 
 }  // namespace slipstream

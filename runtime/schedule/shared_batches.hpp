@@ -13,16 +13,16 @@
 
 namespace slipstream {
 
-/// The batches of one path, for every learner that takes from it: the one for a version is composed when the
-/// first of them asks, and the others get the same. Pure.
+/// The batches of one path, for every learner of the path. The batch for a version is composed when the first
+/// learner asks for it, and the other learners get the same batch. Pure.
 class shared_batches {
  public:
   using batch = std::shared_ptr<const std::vector<sample_group_ptr>>;
   struct served {
     batch groups;
-    bool again = false;  ///< this learner was given it before the run was interrupted
+    bool again = false;  ///< this learner got the batch before the run was interrupted
   };
-  /// Where a learner goes on.
+  /// Where a learner continues after a resume.
   struct place {
     std::int64_t version = 0;   ///< it holds
     std::int64_t consumed = 0;  ///< the newest version that it was ever given a batch for
@@ -39,18 +39,19 @@ class shared_batches {
   void drop(std::uint64_t id) { groups_.drop(id); }
   void set_window(std::int64_t groups) { groups_.set_window(groups); }
 
-  /// What `learner` trains on at `version`, if that is composed. Throws run_error when it is not its next
-  /// batch.
+  /// The batch that `learner` trains on at `version`, if it has been composed. Throws run_error when this is
+  /// not the learner's next batch.
   std::optional<served> take(const std::string &learner, std::int64_t version);
-  /// The version whose batch comes next.
+  /// The version whose batch is composed next.
   std::int64_t next() const { return first_ + static_cast<std::int64_t>(composed_.size()); }
   /// Composes the next batch, if it can be whole; returns groups that the order gave up.
   std::vector<std::uint64_t> compose();
-  /// How many groups a batch of fewer, `least` or more, would have now; 0 when it must not go.
+  /// The number of groups that a short batch of at least `least` groups would have now; 0 when no short batch
+  /// is allowed.
   std::int64_t short_batch(std::int64_t least) const { return groups_.short_batch(next(), least); }
   void compose_short() { keep(groups_.take_short(next())); }
 
-  std::int64_t places() const { return groups_.places(); }
+  std::int64_t groups_per_batch() const { return groups_.groups_per_batch(); }
   const order_buffer &groups() const { return groups_; }
   /// Batches kept for slower learners.
   std::int64_t held() const { return static_cast<std::int64_t>(composed_.size()); }

@@ -84,10 +84,10 @@ learner_machine schedule_model::make_learner(std::size_t which) const {
   rules.name = setup_.learners[which].learner;
   rules.updates = path_of(which) == 0 ? setup_.updates : 0;
   if (which == 0)
-    rules.dials = {{{"lead", setup_.contract.lead},
-                    {"window", setup_.rules.window},
-                    {"publish_every", setup_.rules.publish_every}},
-                   setup_.rules.brakes};
+    rules.controller = {{{"lead", setup_.contract.lead},
+                         {"window", setup_.rules.window},
+                         {"publish_every", setup_.rules.publish_every}},
+                        setup_.rules.guards};
   return learner_machine(std::move(rules));
 }
 

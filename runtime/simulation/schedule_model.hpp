@@ -28,7 +28,7 @@ struct model_setup {
   std::int64_t steps = 1;  ///< optimizer steps a batch
   /// The first is the main one. Those of its path train on the same batches; the others keep a pace of their
   /// own.
-  std::vector<learner_place> learners{{"learner", "path"}};
+  std::vector<learner_path> learners{{"learner", "path"}};
   bool mail_at_once = true;     ///< false: a message waits in its mailbox until handle_*_mail()
   std::int64_t most_drawn = 0;  ///< groups that the loader has; 0: no end
 
@@ -109,13 +109,14 @@ class schedule_model {
   void reject(unscored_group which);  ///< a scorer drops it
   void receive(std::size_t sampler);
   void die(std::size_t sampler);  ///< what it had is reissued; another one takes its place
-  /// The learner has trained on its batch. `braked`: no step was taken.
+  /// The learner has trained on its batch. `tripped`: no step was taken.
   struct outcome {
-    bool braked = false;
-    conductor::figures figures{};
+    bool tripped = false;
+    schedule_controller::figures figures{};
   };
   void train(std::size_t learner, const outcome &result);
-  void steer(const std::string &dial, std::int64_t value);  ///< of the main learner, from its next version on
+  void steer(const std::string &number,
+             std::int64_t value);  ///< of the main learner, from its next version on
   void wait_long_enough(std::size_t path);
   void handle_ledger_mail();
   void handle_buffer_mail(std::size_t path);
@@ -131,7 +132,7 @@ class schedule_model {
   std::int64_t oldest_steps() const { return oldest_steps_; }  ///< in optimizer steps
   std::int64_t longest_wait() const { return longest_wait_; }  ///< versions between draw and training
   std::int64_t short_batches() const { return short_batches_; }
-  std::int64_t turns() const { return turns_; }  ///< of the schedule's numbers
+  std::int64_t changes() const { return changes_; }  ///< of the schedule's numbers
   /// Two models with the same text go on alike.
   std::string fingerprint() const;
 
@@ -170,7 +171,7 @@ class schedule_model {
   bool posting_ = false;
   // figures
   std::map<std::uint64_t, std::int64_t> drawn_at_;
-  std::int64_t oldest_ = 0, oldest_steps_ = 0, longest_wait_ = 0, short_batches_ = 0, turns_ = 0;
+  std::int64_t oldest_ = 0, oldest_steps_ = 0, longest_wait_ = 0, short_batches_ = 0, changes_ = 0;
 };
 
 }  // namespace slipstream

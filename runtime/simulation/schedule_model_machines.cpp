@@ -39,7 +39,7 @@ ledger_machine::decisions schedule_model::ledger_reads(const message &text) {
     case kind::trained:
       return ledger_.trained(setup_.learners[text.which].learner, text.ids, text.number);
     case kind::left:
-      return ledger_.left_untrained(setup_.learners[text.which].learner, text.ids, "brake");
+      return ledger_.left_untrained(setup_.learners[text.which].learner, text.ids, "guard");
     case kind::retired:
       return ledger_.retired(setup_.learners[text.which].learner);
     case kind::lead:
@@ -156,7 +156,8 @@ void schedule_model::deliver(const std::string &name, const batch_ptr &batch) {
 
 void schedule_model::measure(const std::vector<sample_group_ptr> &batch) {
   const auto now = version();
-  if (static_cast<std::int64_t>(batch.size()) < buffers_.front().groups().places()) ++short_batches_;
+  if (static_cast<std::int64_t>(batch.size()) < buffers_.front().groups().groups_per_batch())
+    ++short_batches_;
   for (const auto &group : batch) {
     const auto made_by = oldest_version(*group, now);
     oldest_ = std::max(oldest_, now - made_by);
@@ -178,13 +179,13 @@ bool schedule_model::done() const {
 }
 
 void schedule_model::train(std::size_t which, const outcome &result) {
-  if (which == 0) steps_.push_back(steps_.back() + (result.braked ? 0 : setup_.steps));
-  update_outcome outcome{std::exchange(batches_[which], {}), result.braked ? "brake" : "", result.figures};
+  if (which == 0) steps_.push_back(steps_.back() + (result.tripped ? 0 : setup_.steps));
+  update_outcome outcome{std::exchange(batches_[which], {}), result.tripped ? "guard" : "", result.figures};
   carry_out_learner(which, learners_[which].trained(std::move(outcome)));
 }
 
-void schedule_model::steer(const std::string &dial, std::int64_t value) {
-  learners_.front().steer(dial, value);
+void schedule_model::steer(const std::string &number, std::int64_t value) {
+  learners_.front().steer(number, value);
 }
 
 /// The run ends with its main learner; those with a pace of their own are told.
@@ -223,7 +224,7 @@ void schedule_model::carry_out_learner(std::size_t which, learner_machine::decis
                      tell_ledger({kind::trained, done.version, 0, which, 0, std::move(done.ids)});
                    },
                    [&](to::note_event &noted) {
-                     if (std::holds_alternative<dial_turned>(noted.event)) ++turns_;
+                     if (std::holds_alternative<schedule_changed>(noted.event)) ++changes_;
                    },
                    [&](to::finish &) {
                      tell_ledger({kind::retired, 0, 0, which});

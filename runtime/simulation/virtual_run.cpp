@@ -62,7 +62,7 @@ class virtual_run {
     report.oldest_steps = model_.oldest_steps();
     report.longest_wait = model_.longest_wait();
     report.short_batches = model_.short_batches();
-    report.turns = model_.turns();
+    report.changes = model_.changes();
     report.totals = model_.books().totals();
     if (!report.finished) report.stuck = model_.fingerprint();
     return report;
@@ -140,8 +140,8 @@ class virtual_run {
   }
 
   void train(std::size_t learner) {
-    const conductor::figures figures{{"ess", chance()}, {"kl", chance()}};
-    model_.train(learner, {chance() < costs_.brake, figures});
+    const schedule_controller::figures figures{{"ess", chance()}, {"kl", chance()}};
+    model_.train(learner, {chance() < costs_.guard, figures});
   }
 
   void read_all_mail() {

@@ -21,7 +21,7 @@ struct virtual_costs {
   double mail = 0.001;  ///< a message between ledger and buffer, on the average
   double lifetime = 0;  ///< of a sampler, on the average; 0: none dies
   double reject = 0;    ///< probability that a scorer drops a group
-  double brake = 0;     ///< probability that an update trips a brake
+  double guard = 0;     ///< probability that an update trips a guard
 };
 
 /// What a virtual run came to.
@@ -33,13 +33,14 @@ struct virtual_report {
   std::int64_t oldest_steps = 0;  ///< in optimizer steps
   std::int64_t longest_wait = 0;  ///< versions between a group's draw and its training
   std::int64_t short_batches = 0;
-  std::int64_t turns = 0;  ///< of dials
+  std::int64_t changes = 0;  ///< of the schedule's numbers
   ledger_totals totals;
   std::string stuck;  ///< the state in which nothing could move
 };
 
 /// Runs a schedule in virtual time: the model, an event queue, and times by chance. Deterministic by `seed`.
-/// Dials turn as in a run, by figures of chance. Throws run_error when a class of the schedule does.
+/// The numbers of the schedule change as in a run, by random figures. Throws run_error when a class of the
+/// schedule does.
 virtual_report run_virtually(const model_setup &setup, const virtual_costs &costs, std::uint64_t seed,
                              std::int64_t most_events = 1000000);
 

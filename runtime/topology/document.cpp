@@ -9,6 +9,7 @@
 
 #include "models/error.hpp"
 #include "runtime/topology/nesting.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 
 namespace slipstream {
 
@@ -207,7 +208,7 @@ void apply_override(node &root, std::string_view assignment) {
   const auto equals = assignment.find('=');
   const source_position at{fmt::format("--set {}", assignment.substr(0, equals)), 0, 0};
   node *target = &root;
-  for (const auto &key : keys) target = &child_of(*target, key, at);
+  for (const auto &key : keys) target = &child_of(*target, name_in(*target, key), at);
   node value = override_value(assignment.substr(equals + 1), at.file, target->path);
   place(value, at);
   *target = std::move(value);

@@ -58,6 +58,7 @@ node read_document(const std::filesystem::path &file);
 
 /// Sets one value from "table.key=value"; tables on the way are made where missing. The value is read as
 /// TOML; a bare word that is no TOML value is a string. The position of what was set reads "--set table.key".
+/// An old and a present name of a key mean the same value here.
 void apply_override(node &root, std::string_view assignment);
 
 /// The dotted key of "table.key=value", split. Throws input_error when the text has not that form.

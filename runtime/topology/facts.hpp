@@ -38,13 +38,13 @@ struct actor_facts {
   std::int64_t group = 1;  ///< answers to a prompt
   std::int64_t max_new_tokens = 0;
   double temperature = 1.0;
-  // Of those who judge.
+  // Of scorers, references and critics.
   bool compares_answers = false;   ///< with the line's own
   std::int64_t refresh_every = 0;  ///< versions after which a reference takes the policy's weights; 0: never
   std::string teaches;  ///< the lines that a reference answers to, by their field `teacher`; empty: all
-  // Of those who make samples.
-  bool drops_alike = false;  ///< groups whose answers are rated alike leave the path
-  std::string drops_by;      ///< the key that says so; empty: the kind itself
+  // Of actors that make samples.
+  bool drops_equal_rewards = false;  ///< groups whose answers are rated alike leave the path
+  std::string drops_by;              ///< the key that says so; empty: the kind itself
   // Of a learner.
   std::string reference;  ///< the model that it asks itself; empty: none
   example_form lines = example_form::demonstration;

@@ -21,98 +21,100 @@ const words<lag_rule> lag_words{{"at_most", lag_rule::at_most}, {"exactly", lag_
 const words<new_weights> weight_words{{"continue", new_weights::carry_on},
                                       {"finish", new_weights::finish},
                                       {"recompute", new_weights::recompute}};
-const words<brake_action> act_words{
-    {"skip", brake_action::skip}, {"roll_back", brake_action::roll_back}, {"shrink", brake_action::shrink}};
+const words<guard_action> act_words{
+    {"skip", guard_action::skip}, {"roll_back", guard_action::roll_back}, {"shrink", guard_action::shrink}};
 
-void ramp_keys(auto &f, auto &dial, std::int64_t least, std::int64_t most) {
-  f.required_integer("from", dial.first, least, most);
-  f.required_integer("to", dial.last, least, most);
-  f.integer("begin", dial.begin, 0, 1'000'000'000);
-  f.required_integer("end", dial.end, 1, 1'000'000'000);
-  f.require(dial.end > dial.begin, "end", "end must come after begin: the versions between which it changes");
+void ramp_keys(auto &f, auto &number, std::int64_t least, std::int64_t most) {
+  f.required_integer("from", number.first, least, most);
+  f.required_integer("to", number.last, least, most);
+  f.integer("begin", number.begin, 0, 1'000'000'000);
+  f.required_integer("end", number.end, 1, 1'000'000'000);
+  f.require(number.end > number.begin, "end",
+            "end must come after begin: the versions between which it changes");
 }
 
-void controller_keys(auto &f, auto &dial, std::int64_t least, std::int64_t most) {
-  f.required_choice("signal", dial.signal, {"ess", "kl", "kl_behaviour"});
-  f.required_number("target", dial.target, 0);
-  f.otherwise(dial.tolerance, 0.05);
-  f.number("tolerance", dial.tolerance, 0, 1);
-  f.otherwise(dial.every, std::int64_t{5});
-  f.integer("every", dial.every, 1, many);
-  f.required_integer("least", dial.least, least, most);
-  f.required_integer("most", dial.most, least, most);
-  f.require(dial.most >= dial.least, "most", "most is less than least");
-  f.otherwise(dial.first, dial.least);
-  f.integer("from", dial.first, dial.least, dial.most);
+void feedback_keys(auto &f, auto &number, std::int64_t least, std::int64_t most) {
+  f.required_choice("signal", number.signal, {"ess", "kl", "kl_behaviour"});
+  f.required_number("target", number.target, 0);
+  f.otherwise(number.tolerance, 0.05);
+  f.number("tolerance", number.tolerance, 0, 1);
+  f.otherwise(number.every, std::int64_t{5});
+  f.integer("every", number.every, 1, many);
+  f.required_integer("least", number.least, least, most);
+  f.required_integer("most", number.most, least, most);
+  f.require(number.most >= number.least, "most", "most is less than least");
+  f.otherwise(number.first, number.least);
+  f.integer("from", number.first, number.least, number.most);
 }
 
-void brake_keys(auto &f, auto &brake) {
-  f.required_choice("signal", brake.signal, signals);
-  f.optional_number("above", brake.above);
-  f.optional_number("below", brake.below);
-  f.require(brake.above || brake.below, "signal", "a brake needs a bound; add above = 10.0 or below = 0.3");
-  f.required_choice("act", brake.act, act_words);
+void guard_keys(auto &f, auto &guard) {
+  f.required_choice("signal", guard.signal, signals);
+  f.optional_number("above", guard.above);
+  f.optional_number("below", guard.below);
+  f.require(guard.above || guard.below, "signal", "a guard needs a bound; add above = 10.0 or below = 0.3");
+  f.required_choice("act", guard.act, act_words);
 }
 
-dial_spec read_ramp(settings &s, std::int64_t least, std::int64_t most) {
-  dial_spec dial;
-  dial.how = dial_spec::kind::ramp;
+schedule_number read_ramp(settings &s, std::int64_t least, std::int64_t most) {
+  schedule_number number;
+  number.how = schedule_number::kind::ramp;
   table_reader keys(s);
-  ramp_keys(keys, dial, least, most);
-  dial.least = std::min(dial.first, dial.last);
-  dial.most = std::max(dial.first, dial.last);
-  return dial;
+  ramp_keys(keys, number, least, most);
+  number.least = std::min(number.first, number.last);
+  number.most = std::max(number.first, number.last);
+  return number;
 }
 
-dial_spec read_controller(settings &s, std::int64_t least, std::int64_t most) {
-  dial_spec dial;
-  dial.how = dial_spec::kind::controller;
+schedule_number read_feedback(settings &s, std::int64_t least, std::int64_t most) {
+  schedule_number number;
+  number.how = schedule_number::kind::feedback;
   table_reader keys(s);
-  controller_keys(keys, dial, least, most);
-  dial.last = dial.first;
-  return dial;
+  feedback_keys(keys, number, least, most);
+  number.last = number.first;
+  return number;
 }
 
 /// A number, or { from, to, begin, end }, or { signal, target, least, most, every, from, tolerance }.
-dial_spec read_dial(settings &s, const std::string &key, std::int64_t otherwise, std::int64_t least) {
+schedule_number read_schedule_number(settings &s, const std::string &key, std::int64_t otherwise,
+                                     std::int64_t least) {
   const auto *value = s.find(key);
   if (value == nullptr || value->as_table() == nullptr)
-    return dial_spec::constant(s.integer(key, otherwise, least, many));
+    return schedule_number::constant(s.integer(key, otherwise, least, many));
   settings table(*value);
-  const auto dial = table.has("signal") ? read_controller(table, least, many) : read_ramp(table, least, many);
+  const auto number = table.has("signal") ? read_feedback(table, least, many) : read_ramp(table, least, many);
   table.finish();
-  return dial;
+  return number;
 }
 
 /// A window is a number of groups, or a share of a batch.
-dial_spec read_window(settings &s, double &share) {
+schedule_number read_window(settings &s, double &share) {
   const auto *value = s.find("window");
   const auto *real = value == nullptr ? nullptr : std::get_if<double>(&value->value);
-  if (real == nullptr) return read_dial(s, "window", 1, 1);
+  if (real == nullptr) return read_schedule_number(s, "window", 1, 1);
   share = s.number("window", 0, 0, 1);
   if (share <= 0)
     s.fail("window", "window as a share of the batch lies between 0 and 1, as in window = 0.25");
-  return dial_spec::constant(1);  // in groups, once it is known how many a batch has
+  return schedule_number::constant(1);  // in groups, once it is known how many a batch has
 }
 
-brake_spec read_brake(const node &entry) {
+guard_spec read_guard(const node &entry) {
   settings s(entry);
-  brake_spec brake;
+  guard_spec guard;
   table_reader keys(s);
-  brake_keys(keys, brake);
+  guard_keys(keys, guard);
   s.finish();
-  return brake;
+  return guard;
 }
 
-std::vector<brake_spec> read_brakes(settings &s) {
-  std::vector<brake_spec> brakes;
-  const auto *value = s.find("brakes");
-  if (value == nullptr) return brakes;
+std::vector<guard_spec> read_guards(settings &s) {
+  std::vector<guard_spec> guards;
+  const auto *value = s.find("guards");
+  if (value == nullptr) return guards;
   if (value->as_array() == nullptr)
-    s.fail("brakes",
-           "brakes is a list of tables, as in brakes = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
-  for (const auto &entry : *value->as_array()) brakes.push_back(read_brake(entry));
-  return brakes;
+    s.fail("guards",
+           "guards is a list of tables, as in guards = [{ signal = \"ess\", below = 0.3, act = \"skip\" }]");
+  for (const auto &entry : *value->as_array()) guards.push_back(read_guard(entry));
+  return guards;
 }
 
 /// The row of an order of this library; null for one that a program adds.
@@ -131,16 +133,16 @@ std::string orders_that_take(const char *key) {
   return listed(names, "or");
 }
 
-std::string dial_text(const dial_spec &dial) {
+std::string number_text(const schedule_number &number) {
   table_writer out;
-  switch (dial.how) {
-    case dial_spec::kind::constant:
-      return fmt::to_string(dial.first);
-    case dial_spec::kind::ramp:
-      ramp_keys(out, dial, 0, 0);
+  switch (number.how) {
+    case schedule_number::kind::constant:
+      return fmt::to_string(number.first);
+    case schedule_number::kind::ramp:
+      ramp_keys(out, number, 0, 0);
       break;
-    case dial_spec::kind::controller:
-      controller_keys(out, dial, 0, 0);
+    case schedule_number::kind::feedback:
+      feedback_keys(out, number, 0, 0);
       break;
   }
   return out.in_line();
@@ -151,15 +153,15 @@ struct schedule_reader : table_reader {
   static bool takes(const schedule_config &, const char *) { return true; }
   void window(schedule_config &x) { x.window = read_window(table, x.window_share); }
   /// The least that it may be is also what it is where the key is absent.
-  void dial(const char *key, dial_spec &x) { x = read_dial(table, key, x.first, x.first); }
-  void optional_dial(const char *key, std::optional<dial_spec> &x) {
-    if (table.has(key)) x = read_dial(table, key, 0, 0);
+  void controlled(const char *key, schedule_number &x) { x = read_schedule_number(table, key, x.first, x.first); }
+  void optional_controlled(const char *key, std::optional<schedule_number> &x) {
+    if (table.has(key)) x = read_schedule_number(table, key, 0, 0);
   }
   void optional_integer(const char *key, std::optional<std::int64_t> &x) {
     if (table.has(key)) x = table.required_integer(key, 0, many);
   }
   static void numbers_of_order(const schedule_config &) {}  // which the order reads
-  void brakes(std::vector<brake_spec> &x) { x = read_brakes(table); }
+  void guards(std::vector<guard_spec> &x) { x = read_guards(table); }
 };
 
 struct schedule_writer : table_writer {
@@ -168,11 +170,11 @@ struct schedule_writer : table_writer {
     if (x.window_share > 0)
       number("window", x.window_share);
     else if (takes(x, "window"))
-      dial("window", x.window);
+      controlled("window", x.window);
   }
-  void dial(const char *key, const dial_spec &x) { line(key, dial_text(x)); }
-  void optional_dial(const char *key, const std::optional<dial_spec> &x) {
-    if (x) dial(key, *x);
+  void controlled(const char *key, const schedule_number &x) { line(key, number_text(x)); }
+  void optional_controlled(const char *key, const std::optional<schedule_number> &x) {
+    if (x) controlled(key, *x);
   }
   void optional_integer(const char *key, const std::optional<std::int64_t> &x) {
     if (x) integer(key, *x);
@@ -180,14 +182,14 @@ struct schedule_writer : table_writer {
   void numbers_of_order(const schedule_config &x) {
     for (const auto &[key, value] : x.numbers) line(key, fmt::to_string(value));
   }
-  void brakes(const std::vector<brake_spec> &all) {
+  void guards(const std::vector<guard_spec> &all) {
     std::string list;
-    for (const auto &brake : all) {
+    for (const auto &guard : all) {
       table_writer each;
-      brake_keys(each, brake);
+      guard_keys(each, guard);
       list += (list.empty() ? "" : ", ") + each.in_line();
     }
-    if (!list.empty()) line("brakes", "[" + list + "]");
+    if (!list.empty()) line("guards", "[" + list + "]");
   }
 };
 
@@ -200,10 +202,10 @@ void schedule_keys(auto &f, auto &x) {
     f.choice("when_late", x.when_late, late_words);
     f.optional_integer("late_after", x.late_after);
   }
-  f.optional_dial("lead", x.lead);
+  f.optional_controlled("lead", x.lead);
   f.choice("lag", x.lag, lag_words);
   f.choice("on_new_weights", x.on_new_weights, weight_words);
-  f.dial("publish_every", x.publish_every);
+  f.controlled("publish_every", x.publish_every);
   f.integer_if_any("batch_least", x.batch_least, 0, 1 << 24);
   f.number_if_any("batch_after", x.batch_after, 0, 86400);
   f.require((x.batch_least > 0) == (x.batch_after > 0), x.batch_least > 0 ? "batch_least" : "batch_after",
@@ -211,8 +213,8 @@ void schedule_keys(auto &f, auto &x) {
   f.integer("max_running", x.max_running, 0, 1 << 24);
   f.integer("max_in_flight", x.max_in_flight, 0, 1 << 24);
   f.numbers_of_order(x);
-  f.brakes(x.brakes);
-  f.flag("i_know", x.i_know);
+  f.guards(x.guards);
+  f.flag("allow_unbounded_staleness", x.allow_unbounded_staleness);
 }
 
 }  // namespace
@@ -247,7 +249,7 @@ void take_order_keys(schedule_config &schedule, const order_row &order) {
   }
 }
 
-source_position schedule_config::place(const std::string &key) const {
+source_position schedule_config::position(const std::string &key) const {
   const auto *value = table.find(key);
   return value != nullptr ? value->at : at;
 }

@@ -8,7 +8,7 @@ namespace slipstream {
 /// Reads [schedule] of a topology document. Throws input_error at the key to blame.
 schedule_config read_schedule(const node &document);
 
-/// The table's text, defaults written out; dials and brakes as inline tables.
+/// The table's text, defaults written out; numbers that change and guards as inline tables.
 std::string write_schedule(const schedule_config &schedule);
 
 /// Leaves out of the schedule's keys those that other orders take, and this one does not. Throws input_error

@@ -8,6 +8,7 @@
 #include "runtime/data/make.hpp"
 #include "runtime/topology/checks.hpp"
 #include "runtime/topology/models.hpp"
+#include "runtime/topology/renamed_keys.hpp"
 #include "runtime/topology/run_date.hpp"
 #include "runtime/topology/schedule.hpp"
 #include "runtime/topology/suggest.hpp"
@@ -154,12 +155,14 @@ std::filesystem::path topology::run_folder() const {
   return std::filesystem::path(run.folder) / run.name;
 }
 
-topology make_topology(const node &document, const std::filesystem::path &source) {
+topology make_topology(const node &given, const std::filesystem::path &source) {
   const source_position file{source.string(), 0, 0};
+  node document = given;
   settings root(document, tables);
   root.finish();
   topology graph;
   graph.source = source;
+  graph.notes = rename_keys(document);
   graph.run = read_run(document, file);
   graph.schedule = read_schedule(document);
   graph.models = read_models(document);

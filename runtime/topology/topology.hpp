@@ -40,7 +40,8 @@ struct schedule_config : schedule_rules {
   std::vector<std::string> known;         ///< its keys: those of all orders, and its order's
   std::map<std::string, double> numbers;  ///< that belong to the order alone, once it is known
 
-  source_position place(const std::string &key) const;  ///< of the key, or of `batch` where it is not given
+  source_position position(
+      const std::string &key) const;  ///< of the key, or of `batch` where it is not given
 };
 
 /// [models.NAME]: another run's or a folder's checkpoint, a copy of another model, or a fresh network.
@@ -100,6 +101,7 @@ struct topology {
   nodes_config nodes;
   chaos_config chaos;
   std::vector<actor_config> actors;  ///< in the order of the file
+  std::vector<std::string> notes{};  ///< what the user should know of the file: old names of keys
 
   const actor_config *find_actor(std::string_view name) const;  ///< null when there is none
   const model_config *find_model(std::string_view name) const;

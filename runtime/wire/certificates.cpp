@@ -87,7 +87,7 @@ void check_dates(X509 *certificate, const std::string &file, const char *role, c
     unreadable(what, file, role, "is not valid yet; is this machine's clock right?");
 }
 
-/// The same judgement as a handshake's.
+/// The same verdict as a handshake's.
 bool signed_by(X509 *certificate, X509 *authority, std::string &why) {
   const store_ptr store(X509_STORE_new());
   const store_context_ptr context(X509_STORE_CTX_new());

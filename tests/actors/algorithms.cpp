@@ -40,7 +40,7 @@ TEST_CASE("every row of policies trains from a topology") {
       {"reinforce_pp", "ppo", "stale_clip = 0.5\n", "staleness_histogram"},
       {"reinforce_pp_baseline", "cispo", "", "truncated"},
       {"gdpo", "ppo", "", "reward.near"},
-      {"reinforce_centred", "reinforce", "i_know = true\n", "reward.near"},
+      {"reinforce_centred", "reinforce", "allow_uncorrected = true\n", "reward.near"},
   };
   for (const auto &row : rows) {
     CAPTURE(row.advantage, row.loss);

@@ -1,7 +1,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "actors/ledger.hpp"
-#include "actors/spread.hpp"
+#include "actors/router.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/virtual_time.hpp"
 
@@ -173,28 +173,28 @@ TEST_CASE("groups are shared out among replicas, and a lost one's go to the othe
     return score_sink::behavior_type{
         [scored](const group_scores_ptr &scores) { scored->push_back(scores->group->source->id); }};
   });
-  const auto spread = world.own(spawn_spread(world.system(), {{sink}, {}, {}}));
+  const auto router = world.own(spawn_router(world.system(), {{sink}, {}, {}}));
   const auto left = std::make_shared<std::vector<group_ptr>>(),
              right = std::make_shared<std::vector<group_ptr>>();
-  caf::anon_send(spread, subscribe_atom::value, std::int64_t{0}, noting_groups(world, left));
-  caf::anon_send(spread, subscribe_atom::value, std::int64_t{1}, noting_groups(world, right));
-  caf::anon_send(spread, group_of(0));
+  caf::anon_send(router, subscribe_atom::value, std::int64_t{0}, noting_groups(world, left));
+  caf::anon_send(router, subscribe_atom::value, std::int64_t{1}, noting_groups(world, right));
+  caf::anon_send(router, group_of(0));
   world.settle();
   CHECK(left->size() + right->size() == 0);  // nobody is ready
-  caf::anon_send(spread, ready_atom::value, std::int64_t{0});
-  caf::anon_send(spread, ready_atom::value, std::int64_t{1});
-  for (const std::uint64_t id : {1, 2, 3}) caf::anon_send(spread, group_of(id));
+  caf::anon_send(router, ready_atom::value, std::int64_t{0});
+  caf::anon_send(router, ready_atom::value, std::int64_t{1});
+  for (const std::uint64_t id : {1, 2, 3}) caf::anon_send(router, group_of(id));
   world.settle();
   CHECK(left->size() == 2);
   CHECK(right->size() == 2);
-  caf::anon_send(spread, scores_of(left->front()));
-  caf::anon_send(spread, lost_atom::value, std::int64_t{0});
+  caf::anon_send(router, scores_of(left->front()));
+  caf::anon_send(router, lost_atom::value, std::int64_t{0});
   world.settle();
   CHECK(*scored == std::vector<std::uint64_t>{0});
   REQUIRE(right->size() == 3);
   CHECK(right->back() == left->back());
-  for (const auto &group : *right) caf::anon_send(spread, scores_of(group));
-  caf::anon_send(spread, scores_of(left->back()));  // late, from the one that was thought lost
+  for (const auto &group : *right) caf::anon_send(router, scores_of(group));
+  caf::anon_send(router, scores_of(left->back()));  // late, from the one that was thought lost
   world.settle();
   CHECK(scored->size() == 4);
 }

@@ -286,10 +286,10 @@ TEST_CASE("another order of consumption: the run's own gives its bits, others wh
     options.staleness_bound.reset();
     trainer core(options, *other.plan.models().load("policy"));
     auto rules = other.plan.rules();
-    rules.window = dial_spec::constant(4);
+    rules.window = schedule_number::constant(4);
     rules.when_late =
         late_rule::accept;  // the others would keep a promise that these rollouts were not drawn under
-    other_order order(row.choose, rules, other.plan.places());
+    other_order order(row.choose, rules, other.plan.groups_per_batch());
     std::set<std::uint64_t> kept, consumed;
     std::int64_t given = 0;
     replay_listeners listeners;

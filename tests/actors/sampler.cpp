@@ -123,7 +123,7 @@ struct sampling {
     for (;;)
       for (auto &done : decoder.step()) return done.samples;
   }
-  ledger_totals put_down() {
+  ledger_totals hand_back() {
     const auto answer = test::request<ledger_totals_ptr>(world, books, flush_atom::value);
     world.settle_until([&] { return answer->reply.has_value(); });
     REQUIRE(answer->reply);
@@ -171,7 +171,7 @@ TEST_CASE("a stopped sampler puts down what it has, and another goes on behind t
     sampling first(2, false, nullptr, 4);
     int left = messages;
     first.world.settle_until([&] { return left-- == 0; });
-    const auto totals = first.put_down();
+    const auto totals = first.hand_back();
     CHECK(totals.running == 0);
     CHECK(totals.drawn == totals.in_flight());
     const auto delivered = first.finished;
@@ -202,7 +202,7 @@ TEST_CASE("a stopped sampler puts down what it has, and another goes on behind t
 TEST_CASE("where answers under way do not count, whole ones still do") {
   sampling first(1);
   REQUIRE(first.world.settle_until([&] { return first.finished.size() == 1; }));
-  first.put_down();
+  first.hand_back();
   const auto history = first.history_after(0, {run_opened{"r", 1, group, false}});
   CHECK(history.totals().partial == group);
   CHECK(history.totals().waiting == group);
@@ -221,7 +221,7 @@ TEST_CASE("a prompt that comes before its weights waits for them, and is put dow
     sampling run(0);
     run.world.settle();
     REQUIRE(run.finished.size() == 1);
-    // as a stand-in speaks for it, once version 1 is on its way
+    // as a proxy speaks for it, once version 1 is on its way
     caf::anon_send(run.books, credit_atom::value, caf::actor_cast<work_sink>(run.sampler), std::int64_t{0},
                    std::int64_t{1});
     run.world.settle();
@@ -229,7 +229,7 @@ TEST_CASE("a prompt that comes before its weights waits for them, and is put dow
     CHECK(run.finished.size() == 1);
     if (arrives) caf::anon_send(run.weights, run.published(1));
     run.world.settle();
-    const auto totals = run.put_down();
+    const auto totals = run.hand_back();
     CHECK(totals.waiting == (arrives ? 0 : group));
     CHECK(totals.running == 0);
     REQUIRE(run.finished.size() == (arrives ? 2 : 1));

@@ -21,13 +21,13 @@ using fake_sampler = caf::typed_actor<caf::reacts_to<work_ptr>, caf::reacts_to<s
 using fake_learner = caf::typed_actor<caf::reacts_to<step_atom>, caf::reacts_to<trained_atom, batch_ptr>>;
 
 /// A loop of the real ledger, buffer and weights with a sampler and a learner that only take time; all times
-/// are drawn by chance, and where the schedule has dials, so are their turns.
+/// are drawn by chance, and where the schedule has numbers that change, so are their changes.
 struct loop {
   static constexpr std::int64_t batch = 4, updates = 6, places = 3;
 
-  loop(const schedule_rules &schedule, std::uint64_t seed, double brakes_of = 0)
+  loop(const schedule_rules &schedule, std::uint64_t seed, double guards_of = 0)
       : plan(model_setup::of(schedule, test::order_named(schedule.order), 1, updates)),
-        brakes(brakes_of),
+        guards(guards_of),
         dice(seed) {
     services = test::make_services(world);
     ledger empty(admission(batch, plan.contract.lead.first), 1, batch * updates,
@@ -131,10 +131,10 @@ struct loop {
               newest_out = version;
               self->send(weights, publish(version));
             }
-            turn(self);
-            if (static_cast<double>(dice() % 100) < brakes * 100) {
+            change(self);
+            if (static_cast<double>(dice() % 100) < guards * 100) {
               given_up += static_cast<std::int64_t>(ids->size());
-              self->send(books, brake_atom::value, std::string(), ids_ptr(ids), std::string("brake"));
+              self->send(books, guard_atom::value, std::string(), ids_ptr(ids), std::string("guard"));
               ids = std::make_shared<std::vector<std::uint64_t>>();
             }
             self->send(books, trained_atom::value, std::string(), ids_ptr(ids), version);
@@ -143,20 +143,20 @@ struct loop {
     });
   }
 
-  /// Any value that the dials may have, at any version.
-  void turn(fake_learner::pointer self) {
-    const auto any = [&](const dial_spec &dial) {
-      return dial.least +
-             static_cast<std::int64_t>(dice() % static_cast<std::uint64_t>(dial.most - dial.least + 1));
+  /// Any value that the numbers may have, at any version.
+  void change(fake_learner::pointer self) {
+    const auto any = [&](const schedule_number &number) {
+      return number.least +
+             static_cast<std::int64_t>(dice() % static_cast<std::uint64_t>(number.most - number.least + 1));
     };
     const auto &lead = plan.contract.lead, &window = plan.rules.window;
-    if (lead.least != lead.most) self->send(books, turn_atom::value, any(lead));
-    if (window.least != window.most) self->send(buffer, turn_atom::value, any(window));
+    if (lead.least != lead.most) self->send(books, change_atom::value, any(lead));
+    if (window.least != window.most) self->send(buffer, change_atom::value, any(window));
   }
 
   virtual_time world;
   model_setup plan;
-  double brakes;
+  double guards;
   std::mt19937_64 dice;
   run_services services;
   ledger_actor books;
@@ -177,11 +177,11 @@ struct outcome {
 };
 
 /// Many runs of a schedule with other times: the promise, the books and the end are looked at in each.
-outcome run_many(const schedule_rules &schedule, std::uint64_t seeds, double brakes = 0) {
+outcome run_many(const schedule_rules &schedule, std::uint64_t seeds, double guards = 0) {
   outcome all;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     INFO(schedule.order << " S " << schedule.max_staleness << " seed " << seed);
-    loop run(schedule, seed, brakes);
+    loop run(schedule, seed, guards);
     const auto made_all = [&] { return run.version == loop::updates; };
     for (int step = 0; step < 10000 && !made_all(); ++step) run.world.pass(5ms, 5ms);
     REQUIRE(made_all());
@@ -200,7 +200,7 @@ outcome run_many(const schedule_rules &schedule, std::uint64_t seeds, double bra
       return found == totals.dropped.end() ? std::int64_t{0} : found->second;
     };
     CHECK(of("nothing") >= 1);
-    CHECK(of("brake") == run.given_up);
+    CHECK(of("guard") == run.given_up);
     all.late += of("late");
     all.oldest = std::max(all.oldest, run.oldest);
     all.missing += run.missing;
@@ -228,20 +228,21 @@ TEST_CASE("the actors keep the promise where groups overtake") {
   CHECK(windowed.oldest == 2);
   CHECK(windowed.overtaken > 50);
   auto waiting = test::rules_of("completion", loop::batch, 1);
-  waiting.lead = dial_spec::constant(1);
+  waiting.lead = schedule_number::constant(1);
   const auto waited = run_many(waiting, 100);
   CHECK(waited.oldest == 1);
   CHECK(waited.overtaken > 50);
   CHECK(waited.late == 0);
   auto dropping = test::rules_of("completion", loop::batch, 1, drop);
-  dropping.lead = dial_spec::constant(1);
+  dropping.lead = schedule_number::constant(1);
   const auto dropped = run_many(dropping, 100);
   CHECK(dropped.oldest == 1);
   CHECK(dropped.late > 0);
   CHECK(run_many(test::rules_of("completion", loop::batch, 1, late_rule::accept), 100).oldest > 1);
 }
 
-TEST_CASE("the actors keep the promise with short batches, brakes, turning dials, rare publishing and caps") {
+TEST_CASE(
+    "the actors keep the promise with short batches, guards, changing numbers, rare publishing and caps") {
   const auto impatient = [](schedule_rules rules) {
     rules.batch_least = 2;
     rules.batch_after = 0.02;
@@ -253,7 +254,7 @@ TEST_CASE("the actors keep the promise with short batches, brakes, turning dials
     CHECK(run_many(impatient(rules), 60, 0.3).missing > 0);
     CHECK(run_many(rules, 30, 0.3).given_up > 0);
     auto rare = rules;
-    rare.publish_every = dial_spec::constant(2);
+    rare.publish_every = schedule_number::constant(2);
     run_many(rare, 30, 0.2);
     auto capped = rules;
     capped.max_in_flight = loop::batch + 1;

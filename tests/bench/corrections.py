@@ -24,7 +24,7 @@ GROUP, CRITIC, VTRACE = (f"configs/{name}.toml" for name in
 # What the plot calls it, the topology, and the keys in which it differs.
 CORRECTIONS = {
     "behaviour": ("PPO, clipped around the behaviour policy", GROUP, ["loss=ppo"]),
-    "recomputed": ("PPO, around recomputed log-probabilities", GROUP, ["loss=ppo_recomputed", "i_know=true"]),
+    "recomputed": ("PPO, around recomputed log-probabilities", GROUP, ["loss=ppo_recomputed", "allow_uncorrected=true"]),
     "decoupled": ("decoupled PPO", GROUP, ["loss=decoupled_ppo"]),
     "truncated": ("decoupled, weights truncated at 2 (TIS)", GROUP, ["loss=tis"]),
     "masked": ("decoupled, weights outside [0.5, 5] masked (IcePop)", GROUP, ["loss=icepop"]),

@@ -1,7 +1,7 @@
 // What comes over sockets: frames of nodes, of ranks and of weight streams, and orders to place an actor.
 #include "runtime/nodes/frames.hpp"
 
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 #include "runtime/nodes/rank_frames.hpp"
 #include "runtime/wire/frames.hpp"
 #include "tests/fuzz/fuzz.hpp"

@@ -37,14 +37,15 @@ const schedule_case cases[] = {
      "admission lead: 1 (as lead says; 1 would be allowed: late_after 1", 16},
     {"order = \"completion\"\nwhen_late = \"drop\"\nlead = 2\n", 2, "at most 2 versions",
      "admission lead: 2 (as lead says; 2 would be allowed: late_after 2", 24},
-    {"order = \"completion\"\nwhen_late = \"accept\"\ni_know = true\n", 2, "NO PROMISE (i_know = true)",
+    {"order = \"completion\"\nwhen_late = \"accept\"\nallow_unbounded_staleness = true\n", 2,
+     "NO PROMISE (allow_unbounded_staleness = true)",
      "admission lead: 2 (no promise: max_staleness is only the lead)", 24},
     {"lead = { from = 2, to = 0, end = 3 }\n", 2, "at most 2 versions",
      "admission lead: 0 to 2 (as lead says; 2 would be allowed", 24},
     {"publish_every = 2\nmax_in_flight = 12\n", 1, "at most 1 versions", "admission lead: 1 (", 12},
     {"order = \"windowed\"\nwindow = 2\nbatch_least = 4\nbatch_after = 0.001\nmax_running = 4\n", 2,
      "at most 2 versions", "admission lead: 1 (", 16},
-    {"brakes = [{ signal = \"weight_max\", above = 0.0, act = \"skip\" }]\n", 1, "at most 1 versions",
+    {"guards = [{ signal = \"weight_max\", above = 0.0, act = \"skip\" }]\n", 1, "at most 1 versions",
      "admission lead: 1 (", 16},
 };
 
@@ -78,10 +79,10 @@ void check_summary(const schedule_case &each, const nlohmann::json &summary) {
   CHECK(books.at("drawn") ==
         books.at("trained").get<std::int64_t>() + dropped + books.at("in_flight").get<std::int64_t>());
   CHECK(summary.at("updates") == 6);
-  if (each.keys.find("brakes") != std::string::npos) {
+  if (each.keys.find("guards") != std::string::npos) {
     CHECK(books.at("trained").get<std::int64_t>() + dropped == 48);
     CHECK(dropped >= 8);
-    CHECK_THAT(books.at("dropped").begin().key(), Contains("brake: weight_max"));
+    CHECK_THAT(books.at("dropped").begin().key(), Contains("guard: weight_max"));
   } else if (each.keys.find("batch_least") == std::string::npos) {
     CHECK(books.at("trained") == 48);
     CHECK(books.at("in_flight") == 0);
@@ -114,7 +115,7 @@ TEST_CASE("a schedule that would starve or wait for ever is refused, by the key 
   };
   const fault faults[] = {
       {"order = \"windowed\"\nwindow = 6\n", "make window smaller or max_staleness larger", 10},
-      {"order = \"completion\"\nwhen_late = \"accept\"\n", "i_know = true", 10},
+      {"order = \"completion\"\nwhen_late = \"accept\"\n", "allow_unbounded_staleness = true", 10},
       {"publish_every = 3\n", "publish_every = 3 would wait for ever", 9},
       {"max_in_flight = 4\n", "set it to 8 or more", 9},
       {"lead = 2\n", "set lead to 1 or less", 9},

@@ -214,8 +214,8 @@ void check_importance_weights(golden_case &c) {
              mask = c.input("mask");
   const double low = c.param("c_low"), high = c.param("c_high");
   const auto weights = importance_weights(proximal, behaviour, mask);
-  c.expect("truncated", cap_weights(weights, weight_cap::truncate, low, high) * mask);
-  c.expect("masked", cap_weights(weights, weight_cap::mask, low, high) * mask);
+  c.expect("truncated", cap_importance_weights(weights, weight_cap::truncate, low, high) * mask);
+  c.expect("masked", cap_importance_weights(weights, weight_cap::mask, low, high) * mask);
   const auto of_sequence = [&](weight_level level) {
     return importance_weights(proximal, behaviour, mask, level).squeeze(1);
   };

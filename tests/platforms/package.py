@@ -98,7 +98,7 @@ def examples(system):
 
 
 def tarball(system):
-    system.shell("apt-get -qq purge -y slipstream libslipstream0 libslipstream-dev >/dev/null")
+    system.shell("apt-get -qq purge -y slipstream libslipstream1 libslipstream-dev >/dev/null")
     printed, said = system.person(
         "tar -xzf /packages/slipstream-*.tar.gz && cd slipstream-*/ && bin/slipstream run "
         "share/slipstream/configs/quickstart/sft.toml --set run.updates=2")
@@ -124,7 +124,7 @@ def main():
     system = System(root, given.packages.resolve())
     system.shell("apt-get -qq update && apt-get clean && useradd --create-home person")
     before = chroot.sizes(root)[0]
-    system.install("/packages/slipstream_*.deb /packages/libslipstream0_*.deb", given.recommends)
+    system.install("/packages/slipstream_*.deb /packages/libslipstream1_*.deb", given.recommends)
     system.shell("apt-get clean")
     print(f"installed: {(chroot.sizes(root)[0] - before) / 1e6:.0f} MB with everything the program needs", flush=True)
     quickstart(system)

@@ -31,12 +31,12 @@ schedule_rules late_after(schedule_rules rules, std::int64_t versions) {
   rules.late_after = versions;
   return rules;
 }
-schedule_rules lead(schedule_rules rules, const dial_spec &dial) {
-  rules.lead = dial;
+schedule_rules lead(schedule_rules rules, const schedule_number &number) {
+  rules.lead = number;
   return rules;
 }
 schedule_rules publish(schedule_rules rules, std::int64_t versions) {
-  rules.publish_every = dial_spec::constant(versions);
+  rules.publish_every = schedule_number::constant(versions);
   return rules;
 }
 
@@ -59,8 +59,10 @@ TEST_CASE("each order derives the largest lead that keeps the promise, and says 
       {rules_of("completion", 8, 3), 1, 2, "less 1 as room to overtake"},
       {late_after(rules_of("completion", 8, 3), 2), 1, 1, "late_after 2"},
       {rules_of("completion", 8, 3, drop), 1, 2, "late_after 3"},
-      {lead(rules_of("completion", 8, 3), dial_spec::constant(3)), 1, 3, "as lead says; 3 would be allowed"},
-      {lead(rules_of("strict", 8, 3), dial_spec::constant(1)), 1, 1, "as lead says; 3 would be allowed"},
+      {lead(rules_of("completion", 8, 3), schedule_number::constant(3)), 1, 3,
+       "as lead says; 3 would be allowed"},
+      {lead(rules_of("strict", 8, 3), schedule_number::constant(1)), 1, 1,
+       "as lead says; 3 would be allowed"},
       {publish(rules_of("strict", 8, 2), 3), 1, 2, ""},
   };
   for (const auto &each : cases) {
@@ -85,7 +87,7 @@ TEST_CASE("without a promise there is no bound, and it must be wanted") {
   REQUIRE_FALSE(derived.fault);
   CHECK_FALSE(derived.contract.bound);
   CHECK(derived.contract.lead.most == 2);
-  rules.i_know = false;
+  rules.allow_unbounded_staleness = false;
   CHECK(derive(rules).fault.value().key == "when_late");
   auto own = test::order_named("strict");
   own.name = "mine";
@@ -99,9 +101,10 @@ TEST_CASE("contradictions are refused by the key that is wrong, with what to wri
       {windowed(8, 0, 2), 1, "window", "would starve: no lead keeps max_staleness = 0"},
       {windowed(8, 1, 10), 1, "window", "make window smaller or max_staleness larger"},
       {late_after(rules_of("completion", 8, 2), 3), 1, "late_after", "set it to 2 or less"},
-      {lead(strict, dial_spec::constant(3)), 1, "lead", "set lead to 2 or less"},
-      {lead(windowed(8, 2, 2), dial_spec::constant(2)), 1, "lead", "set lead to 1 or less"},
-      {lead(late_after(rules_of("completion", 8, 3), 1), dial_spec::constant(2)), 1, "lead", "set lead to 1"},
+      {lead(strict, schedule_number::constant(3)), 1, "lead", "set lead to 2 or less"},
+      {lead(windowed(8, 2, 2), schedule_number::constant(2)), 1, "lead", "set lead to 1 or less"},
+      {lead(late_after(rules_of("completion", 8, 3), 1), schedule_number::constant(2)), 1, "lead",
+       "set lead to 1"},
       {lead(strict, test::ramp(0, 3, 0, 4)), 1, "lead", "set lead to 2 or less"},
       {publish(strict, 4), 1, "publish_every", "need a lead of 3 or more, and here it is 2"},
       {publish(rules_of("completion", 8, 2), 3), 1, "publish_every",
@@ -121,14 +124,14 @@ TEST_CASE("contradictions are refused by the key that is wrong, with what to wri
       {with(strict,
             [](auto &r) {
               r.lag = lag_rule::exactly;
-              r.brakes = {{"kl", 1.0, {}, brake_action::shrink}};
+              r.guards = {{"kl", 1.0, {}, guard_action::shrink}};
             }),
-       1, "brakes", "shrinks the lead"},
+       1, "guards", "shrinks the lead"},
       {with(lead(strict, test::ramp(2, 1, 0, 4)),
             [](auto &r) {
-              r.brakes = {{"kl", 1.0, {}, brake_action::shrink}};
+              r.guards = {{"kl", 1.0, {}, guard_action::shrink}};
             }),
-       1, "brakes", "undo each other"},
+       1, "guards", "undo each other"},
   };
   for (const auto &each : cases) {
     const auto derived = derive(each.rules, each.group);
@@ -139,9 +142,9 @@ TEST_CASE("contradictions are refused by the key that is wrong, with what to wri
   }
 }
 
-TEST_CASE("a brake that shrinks the lead leaves what publishing needs") {
+TEST_CASE("a guard that shrinks the lead leaves what publishing needs") {
   auto rules = publish(rules_of("strict", 8, 3), 2);
-  rules.brakes = {{"kl", 1.0, {}, brake_action::shrink}};
+  rules.guards = {{"kl", 1.0, {}, guard_action::shrink}};
   const auto derived = derive(rules);
   REQUIRE_FALSE(derived.fault);
   CHECK(derived.contract.lead.least == 1);

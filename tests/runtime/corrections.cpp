@@ -8,9 +8,9 @@
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/corrections.hpp"
 #include "models/objectives/returns.hpp"
+#include "runtime/learning/importance_weight_figures.hpp"
 #include "runtime/learning/reinforce_pp.hpp"
 #include "runtime/learning/trainer.hpp"
-#include "runtime/learning/weight_figures.hpp"
 #include "tests/support/small_batches.hpp"
 #include "tests/support/test.hpp"
 

@@ -33,7 +33,7 @@ void check_caught(const configuration &each, const std::function<void(model_setu
 
 void lead_by_one_more(model_setup &setup) {
   auto &lead = setup.contract.lead;
-  lead = dial_spec::constant(lead.most + 1);
+  lead = schedule_number::constant(lead.most + 1);
 }
 
 const auto broken = "the promise is broken";
@@ -76,7 +76,7 @@ TEST_CASE("judging lateness by one version more is caught") {
       [](auto &setup) { setup.buffer.late_after = 2; }, broken);
 }
 
-TEST_CASE("short batches judged as if the order were free are caught") {
+TEST_CASE("short batches checked as if the order were free are caught") {
   check_caught(
       {"windowed, short batches", or_short(windowed(2, 2, 2)), {}, 1, 4, 1, 3},
       [](auto &setup) { setup.order.spares_places = order_named("completion").spares_places; }, broken);
@@ -85,5 +85,5 @@ TEST_CASE("short batches judged as if the order were free are caught") {
 TEST_CASE("weights published too seldom are caught as a deadlock") {
   check_caught(
       {"strict, published every 2", published_every(rules_of("strict", 2, 1), 2)},
-      [](auto &setup) { setup.contract.lead = dial_spec::constant(0); }, "nothing can move");
+      [](auto &setup) { setup.contract.lead = schedule_number::constant(0); }, "nothing can move");
 }

@@ -306,7 +306,7 @@ TEST_CASE("what a rank is told is checked before it is believed") {
       encode_rank_message(rank_task(begin_task{batch_of(0), 7, {{"critic", 2}}, batch_of(9, 1)}));
   const auto task = std::get<begin_task>(std::get<rank_task>(decode_rank_message(whole)));
   CHECK(task.now_ns == 7);
-  CHECK(task.judges.at("critic") == 2);
+  CHECK(task.scoring_models.at("critic") == 2);
   REQUIRE(task.batch.size() == 7);
   CHECK(task.batch[6]->samples[1].behaviour == batch_of(0)[6]->samples[1].behaviour);
   for (std::size_t length = 0; length < whole.size(); ++length)

@@ -9,7 +9,7 @@
 #include "models/files/cbor.hpp"
 #include "runtime/journal/fields.hpp"
 #include "runtime/journal/journal.hpp"
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 #include "runtime/nodes/rank_frames.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
@@ -127,7 +127,7 @@ TEST_CASE("a rank's state of any depth is refused, and so is a list without end"
 }
 
 TEST_CASE("an order's model has a size and kinds that there are") {
-  place_order order;
+  placement_request order;
   order.models.resize(1);
   auto &spec = order.models[0].spec;
   CHECK_NOTHROW(decode_order(encode_order(order)));

@@ -75,7 +75,7 @@ TEST_CASE("figures by a model that moves are no older than promised") {
   CHECK(assert_model_age(batch_of(2), "critic", 3, 1, true) == 1);
   CHECK(assert_model_age(batch_of(2), "other", 3, 1, true) == 0);
   CHECK_THROWS_WITH(assert_model_age(batch_of(2), "critic", 4, 1, true),
-                    test::Contains("prompt 4 was judged by version 2 of \"critic\"") &&
+                    test::Contains("prompt 4 was scored by version 2 of \"critic\"") &&
                         test::Contains("age 2, promised at most 1"));
   CHECK_THROWS_AS(assert_model_age(batch_of(5), "critic", 4, 1, true),
                   staleness_error);  // of a later version

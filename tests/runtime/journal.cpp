@@ -147,7 +147,7 @@ TEST_CASE("a journal's sums close, and what came after the checkpoint is put bac
 }
 
 TEST_CASE(
-    "after a resume, what a brake gave up still counts among those that overtook, and its places as taken") {
+    "after a resume, what a guard gave up still counts among those that overtook, and its places as taken") {
   const test::scratch folder;
   using s = rollout_state;
   std::vector<journal_event> events{run_opened{"a", 7, 2}};
@@ -157,11 +157,11 @@ TEST_CASE(
     events.emplace_back(group_kept{group_of(id)});
   }
   events.emplace_back(batch_consumed{1, {1}});  // a short one, which overtook 0
-  events.emplace_back(batch_braked{1, "ess 0.1 below 0.3"});
+  events.emplace_back(batch_skipped{1, "ess 0.1 below 0.3"});
   write(folder.path(), events);
   const auto history = read_history(folder.path(), {{"", 1}});
   CHECK(history.prompts.at(1).state == s::dropped);
-  CHECK(history.prompts.at(1).reason == "brake: ess 0.1 below 0.3");
+  CHECK(history.prompts.at(1).reason == "guard: ess 0.1 below 0.3");
   const auto books = restored_books(ledger(admission(4, 1), 2, 100), 4, history);
   CHECK(books.forfeited() == 4);  // a whole batch of rollouts
   order_row windowed = order_rows()[1];

@@ -71,7 +71,7 @@ TEST_CASE("the history of a journal from before is as it was") {
   CHECK(history.opened.name == "kept");
   CHECK(history.opened.group == 2);
   CHECK(history.learners.size() == 2);
-  CHECK(history.dials.at("window") == 2);
+  CHECK(history.numbers.at("window") == 2);
   CHECK_FALSE(history.closed);
 }
 

@@ -295,7 +295,7 @@ TEST_CASE("arms are compared by seed, and only where their streams are the same"
   CHECK_THAT(table_text(missing), Contains("| seeds finished | 2 of 2 | 1 of 2 |"));
 }
 
-TEST_CASE("a braked batch trained nobody, unless a resume trains it after all") {
+TEST_CASE("a skipped batch trained nobody, unless a resume trains it after all") {
   using st = rollout_state;
   const auto told = [](std::vector<journal_event> events) {
     const test::scratch folder;
@@ -306,11 +306,11 @@ TEST_CASE("a braked batch trained nobody, unless a resume trains it after all") 
   };
   std::vector<journal_event> events{run_opened{"a", 7, 2}, prompt_drawn{0, 0, 3, 1},
                                     group_kept{group_of(0, {answer(3, 1.0, {0, 0, 0})})},
-                                    batch_consumed{1, {0}}, batch_braked{1, "ess 0.1 below 0.5"}};
-  const auto braked = told(events);
-  CHECK_FALSE(braked.groups.at(0).trained());
-  CHECK(braked.groups.at(0).dropped == "brake: ess 0.1 below 0.5");
-  CHECK(braked.versions.at(1).trained_ns == 5);
+                                    batch_consumed{1, {0}}, batch_skipped{1, "ess 0.1 below 0.5"}};
+  const auto tripped = told(events);
+  CHECK_FALSE(tripped.groups.at(0).trained());
+  CHECK(tripped.groups.at(0).dropped == "guard: ess 0.1 below 0.5");
+  CHECK(tripped.versions.at(1).trained_ns == 5);
   events.emplace_back(run_resumed{{{"", 0}}});
   events.emplace_back(prompt_moved{0, st::trained, "made version 1"});
   CHECK(told(events).groups.at(0).trained());

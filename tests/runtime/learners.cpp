@@ -21,7 +21,7 @@ using id_list = std::vector<std::uint64_t>;
 struct shape {
   std::int64_t groups_a_batch = 2, lead = 0;
   bool main_drops = false;  ///< whether the main path drops groups too
-  bool brakes = false;      ///< whether the policy leaves some batches untrained
+  bool guards = false;      ///< whether the policy leaves some batches untrained
   bool alone = false;       ///< whether there is no learner but the policy
   bool crashes = false;
 };
@@ -35,17 +35,17 @@ class random_run {
 
   random_run(const shape &size, std::uint64_t seed, const std::filesystem::path &folder)
       : size_(size), batch_(size.groups_a_batch * group), dice_(seed), folder_(folder) {
-    for (const auto &place : places()) learners_[place.learner] = {};
-    note(run_opened{"random", seed, group, false, places()});
+    for (const auto &place : groups_per_batch()) learners_[place.learner] = {};
+    note(run_opened{"random", seed, group, false, groups_per_batch()});
     for (const auto &path : paths()) {
       std::map<std::string, shared_batches::place> takers;
-      for (const auto &place : places())
+      for (const auto &place : groups_per_batch())
         if (place.path == path) takers[place.learner] = {};
       buffers_.emplace(path, shared_batches(empty(), takers));
     }
   }
 
-  std::vector<learner_place> places() const {
+  std::vector<learner_path> groups_per_batch() const {
     if (size_.alone) return {{"policy", "advantage"}};
     return {{"policy", "advantage"}, {"critic", "advantage"}, {"reward", "pairs"}};
   }
@@ -66,7 +66,7 @@ class random_run {
       }
     for (std::size_t i = 0; i < arrivals_.size(); ++i)
       if (may_arrive(arrivals_[i])) open.push_back([this, i] { arrive(i); });
-    for (const auto &place : places()) offer(place, open);
+    for (const auto &place : groups_per_batch()) offer(place, open);
     if (!news_.empty()) open.push_back([this] { hear(); });
     if (open.empty()) return false;
     open[roll(open.size())]();
@@ -100,7 +100,7 @@ class random_run {
   }
   std::int64_t oldest_values() const { return oldest_values_; }
   std::int64_t oldest_scores() const { return oldest_scores_; }
-  std::int64_t braked() const { return braked_; }
+  std::int64_t tripped() const { return tripped_; }
   std::int64_t reward_updates() const { return learners_.at("reward").version; }
   int crashes() const { return crashes_; }
 
@@ -128,7 +128,7 @@ class random_run {
     id_list ids;
     std::int64_t version;
     bool end = false;
-    std::string brake{};
+    std::string guard{};
   };
 
   std::size_t roll(std::size_t sides) { return static_cast<std::size_t>(dice_() % sides); }
@@ -195,7 +195,7 @@ class random_run {
     return low + static_cast<std::int64_t>(roll(static_cast<std::size_t>(high - low + 1)));
   }
 
-  void offer(const learner_place &place, std::vector<std::function<void()>> &open) {
+  void offer(const learner_path &place, std::vector<std::function<void()>> &open) {
     auto &mine = learners_.at(place.learner);
     if (mine.done) return;
     if (mine.in_hand) {
@@ -213,7 +213,7 @@ class random_run {
     }
   }
 
-  std::optional<shared_batches::served> pull(const learner_place &place, std::int64_t version) {
+  std::optional<shared_batches::served> pull(const learner_path &place, std::int64_t version) {
     auto &buffer = buffers_.at(place.path);
     if (buffer.next() == version) REQUIRE(buffer.compose().empty());
     return buffer.take(place.learner, version);
@@ -226,12 +226,12 @@ class random_run {
       ids.push_back(each->id);
       if (name == "policy" && !size_.alone) measure(*each, mine);
     }
-    const bool braked = name == "policy" && size_.brakes && mine.version % 3 == 1;
+    const bool tripped = name == "policy" && size_.guards && mine.version % 3 == 1;
     mine.in_hand.reset();
     mine.batches[++mine.version] = ids;
-    if (braked) note(batch_braked{mine.version, "ess", name}), ++braked_;
+    if (tripped) note(batch_skipped{mine.version, "ess", name}), ++tripped_;
     durable_ = journal_.size();
-    news_.push_back({name, ids, mine.version, false, braked ? "brake: ess" : ""});
+    news_.push_back({name, ids, mine.version, false, tripped ? "guard: ess" : ""});
     if (roll(3) == 0) mine.checkpoint = mine.version;
     if (name != "reward" && mine.version == updates) end(name);
   }
@@ -255,10 +255,10 @@ class random_run {
     news_.erase(news_.begin());
     if (next.end)
       for (const auto &[id, outcome] : book_.retire(next.learner)) apply(id, outcome, "ended");
-    const bool trained = next.brake.empty();
+    const bool trained = next.guard.empty();
     for (const auto id : next.ids)
       apply(id, trained ? book_.train(next.learner, id) : book_.skip(next.learner, id),
-            trained ? "made a version" : next.brake);
+            trained ? "made a version" : next.guard);
     if (next.learner == "reward" && !next.end) told_reward_ = next.version;
   }
 
@@ -283,7 +283,7 @@ class random_run {
   void crash() {
     ++crashes_;
     journal_.resize(durable_ + roll(journal_.size() - durable_ + 1));
-    if (journal_.empty()) note(run_opened{"random", 0, group, false, places()});
+    if (journal_.empty()) note(run_opened{"random", 0, group, false, groups_per_batch()});
     learner_versions checkpoints;
     for (auto &[name, mine] : learners_) checkpoints[name] = mine.checkpoint;
     const auto history = write_and_read(checkpoints);
@@ -316,7 +316,7 @@ class random_run {
   std::mt19937_64 dice_;
   std::filesystem::path folder_;
   ledger books_{fresh()};
-  path_book book_{places()};
+  path_book book_{groups_per_batch()};
   std::map<std::string, shared_batches> buffers_;
   std::map<std::string, std::set<std::uint64_t>> heard_before_;
   std::map<std::string, trainee> learners_;
@@ -326,7 +326,7 @@ class random_run {
   std::vector<journal_event> journal_;
   std::size_t durable_ = 0;
   std::uint64_t drawn_ = 0;
-  std::int64_t told_reward_ = 0, in_flight_ = 0, oldest_values_ = 0, oldest_scores_ = 0, braked_ = 0;
+  std::int64_t told_reward_ = 0, in_flight_ = 0, oldest_values_ = 0, oldest_scores_ = 0, tripped_ = 0;
   int crashes_ = 0;
 };
 
@@ -357,25 +357,25 @@ TEST_CASE("policy, critic and reward model learn whatever the schedule, within t
 
 TEST_CASE("killed at any moment, several learners go on, and none trains twice or misses a group") {
   const test::scratch folder;
-  std::int64_t crashes = 0, braked = 0;
+  std::int64_t crashes = 0, tripped = 0;
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     INFO("schedule " << seed);
     shape size{1 + static_cast<std::int64_t>(seed % 3), static_cast<std::int64_t>(seed / 3 % 3)};
     size.crashes = true;
     size.main_drops = seed % 2 == 1;
-    size.brakes = seed % 4 >= 2;
+    size.guards = seed % 4 >= 2;
     size.alone = seed % 5 == 4;
     random_run run(size, seed, folder / "journal");
     while (run.step()) {
     }
     REQUIRE(run.verdict() == "");
     crashes += run.crashes();
-    braked += run.braked();
+    tripped += run.tripped();
     CHECK(run.oldest_values() <= size.lead);
     if (!size.main_drops) CHECK(run.oldest_scores() <= 2 * size.lead + 2);
   }
   CHECK(crashes > 500);
-  CHECK(braked > 300);
+  CHECK(tripped > 300);
 }
 
 TEST_CASE("learners of one path get the same batches, however far apart they are") {
@@ -432,9 +432,9 @@ TEST_CASE("a group is trained when its last learner has, and dropped when its la
   CHECK_THROWS_AS(book.keep("nowhere", 4), run_error);
 }
 
-TEST_CASE("what a brake leaves untrained is trained if another learner did, else dropped with its place") {
+TEST_CASE("what a guard leaves untrained is trained if another learner did, else dropped with its place") {
   path_book both({{"policy", "advantage"}, {"critic", "advantage"}}),
-      alone(std::vector<learner_place>{{"policy", "advantage"}});
+      alone(std::vector<learner_path>{{"policy", "advantage"}});
   for (auto *book : {&both, &alone}) book->keep("advantage", 0);
   CHECK_FALSE(both.skip("policy", 0).dropped);
   CHECK(both.train("critic", 0).trained);

@@ -5,7 +5,7 @@
 
 #include "models/error.hpp"
 #include "runtime/nodes/frames.hpp"
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -189,7 +189,7 @@ TEST_CASE("pieces make a frame, and no endless one") {
 }
 
 TEST_CASE("an order names everything that a model is") {
-  shipped_model model;
+  transferred_model model;
   model.name = "policy";
   model.spec.model_type = "qwen3";
   model.spec.hidden_size = 64;
@@ -206,7 +206,7 @@ TEST_CASE("an order names everything that a model is") {
   model.text = {{"tokenizer.json", "{\"a\":1}"}, {"merges.txt", ""}};
   model.adapter = adapter_spec{8, 16.5, true, {"q_proj", "v_proj"}};
   model.moves = true;
-  place_order order;
+  placement_request order;
   order.label = "sampler-2";
   order.actor = "sampler";
   order.topology = "[run]\nname = \"x\"\n";

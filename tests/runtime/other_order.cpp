@@ -30,7 +30,7 @@ struct story {
     for (const auto &row : order_rows())
       if (row.name == order) choose = row.choose;
     rules.max_staleness = max_staleness;
-    rules.window = dial_spec::constant(3);
+    rules.window = schedule_number::constant(3);
     rules.when_late = late_rule::accept;
   }
   void tell(other_order &order, const std::vector<journal_record> &records) {

@@ -116,12 +116,12 @@ TEST_CASE("ranks without work in a step take it all the same") {
   CHECK(shared.version() == 2);
 }
 
-TEST_CASE("a brake judges the figures of all ranks, and rolls all of them back") {
+TEST_CASE("a guard checks the figures of all ranks, and rolls all of them back") {
   auto options = braking_options();
   const auto alone = train_three(options);
   options.replicas = 3;
   const auto shared = train_three(options);
-  CHECK(alone.metrics[0].contains("brake"));
+  CHECK(alone.metrics[0].contains("guard"));
   check_alike(shared, alone);
 }
 

@@ -256,11 +256,11 @@ TEST_CASE("a published version stays as it is while the ranks go on") {
   CHECK_FALSE(at::equal(core.model().flat(), copy));
 }
 
-TEST_CASE("a brake rolls the parts of all ranks back, and the gradient of a batch is that of all of it") {
+TEST_CASE("a guard rolls the parts of all ranks back, and the gradient of a batch is that of all of it") {
   auto options = braking_options();
   const auto alone = train_three(options);
   options.replicas = 3, options.zero = 3;
-  CHECK(alone.metrics[0].contains("brake"));
+  CHECK(alone.metrics[0].contains("guard"));
   check_alike(train_three(options), alone);
 
   auto plain = options_of("m2po", 1);

@@ -29,7 +29,7 @@ class chance {
     const auto group = between(1, 3), places = between(1, 5);
     auto rules = test::rules_of("strict", group * places, between(0, 4));
     pick_order(rules, places);
-    if (one_in(3)) rules.publish_every = dial_spec::constant(between(1, 3));
+    if (one_in(3)) rules.publish_every = schedule_number::constant(between(1, 3));
     if (one_in(4)) {
       rules.batch_least = between(1, rules.batch);
       rules.batch_after = 0.3;
@@ -37,9 +37,9 @@ class chance {
     if (one_in(4)) rules.max_running = group * between(1, 6);
     if (one_in(4)) rules.max_in_flight = rules.batch + group * between(0, 6);
     if (one_in(3)) rules.on_new_weights = new_weights::finish;
-    if (one_in(3)) turn_dials(rules, group);
-    if (rules.lead && one_in(2) && rules.lead->how != dial_spec::kind::ramp)
-      rules.brakes.push_back({"kl", 0.7, std::nullopt, brake_action::shrink});
+    if (one_in(3)) change_numbers(rules, group);
+    if (rules.lead && one_in(2) && rules.lead->how != schedule_number::kind::ramp)
+      rules.guards.push_back({"kl", 0.7, std::nullopt, guard_action::shrink});
     auto result = model_setup::of(rules, order_named(rules.order), group, between(4, 12));
     result.samplers = static_cast<std::size_t>(between(1, 4));
     result.slots = between(1, 4);
@@ -63,7 +63,7 @@ class chance {
     costs.transfer = one_in(3) ? 3.0 : 0.1;
     costs.mail = one_in(3) ? 0.2 : 0.001;
     costs.reject = one_in(2) ? 0.2 : 0;
-    costs.brake = one_in(3) ? 0.2 : 0;
+    costs.guard = one_in(3) ? 0.2 : 0;
     costs.lifetime = one_in(3) ? 15 : 0;
     costs.load = one_in(3) ? 0.5 : 0.01;
     return costs;
@@ -75,7 +75,7 @@ class chance {
       case 1:
         rules.order = "windowed";
         rules.window = one_in(3) ? test::ramp(between(1, 4), between(1, 2 * places), 1, 5)
-                                 : dial_spec::constant(between(1, 2 * places + 1));
+                                 : schedule_number::constant(between(1, 2 * places + 1));
         break;
       case 2:
         rules.order = "completion";
@@ -90,13 +90,13 @@ class chance {
     if (rules.order == "completion" && one_in(3)) rules.late_after = between(0, rules.max_staleness);
   }
 
-  // The lead turns within what the promise allows at most.
-  void turn_dials(schedule_rules &rules, std::int64_t group) {
+  // The lead changes within what the promise allows at most.
+  void change_numbers(schedule_rules &rules, std::int64_t group) {
     const auto derived = derive_contract(rules, order_named(rules.order), group);
     if (derived.fault) return;
     const auto most = rules.order == "completion" ? derived.contract.late_after : derived.contract.lead.most;
     rules.lead = one_in(2) ? test::ramp(most, between(0, most), 1, 6)
-                           : test::controller("ess", 0.5, between(0, most), most, between(1, 2));
+                           : test::feedback("ess", 0.5, between(0, most), most, between(1, 2));
   }
 
   std::mt19937_64 dice_;
@@ -129,7 +129,7 @@ struct experience {
 TEST_CASE(
     "whatever the schedule and whoever is slow or dies, the promise is kept, the books close, the run ends") {
   std::map<std::string, experience> kinds;
-  std::int64_t refused = 0, dropped = 0, reissued = 0, turns = 0, short_batches = 0, steps_reached = 0;
+  std::int64_t refused = 0, dropped = 0, reissued = 0, changes = 0, short_batches = 0, steps_reached = 0;
   for (std::uint64_t seed = 0; seed < 6000; ++seed) {
     INFO("schedule " << seed);
     chance by(seed);
@@ -158,7 +158,7 @@ TEST_CASE(
       steps_reached += report.oldest_steps == bound * setup->steps + setup->steps - 1 ? 1 : 0;
     dropped += totals.dropped_total();
     reissued += totals.reissued;
-    turns += report.turns;
+    changes += report.changes;
     short_batches += report.short_batches;
   }
   for (const auto &[name, kind] : kinds) {
@@ -171,7 +171,7 @@ TEST_CASE(
   CHECK(refused < 4000);
   CHECK(dropped > 1000);
   CHECK(reissued > 1000);
-  CHECK(turns > 1000);
+  CHECK(changes > 1000);
   CHECK(short_batches > 300);
   CHECK(steps_reached > 0);
 }
@@ -200,7 +200,7 @@ namespace {
 std::int64_t oldest_with(const std::string &order, late_rule late, std::int64_t staleness, double factor) {
   auto rules = test::rules_of(order, 16, staleness, late);
   // AReaL's rule as it stands: the lead is the staleness wanted, and finished rollouts go as they come
-  if (late == late_rule::accept) rules.lead = dial_spec::constant(staleness);
+  if (late == late_rule::accept) rules.lead = schedule_number::constant(staleness);
   auto setup = model_setup::of(rules, order_named(order), 1, 200);
   setup.samplers = 4;
   setup.slots = 16;

@@ -17,8 +17,8 @@ namespace slipstream::test {
 struct mishaps {
   int rejects = 0;  ///< groups that a scorer drops
   int deaths = 0;   ///< of samplers
-  int brakes = 0;   ///< batches that change nothing
-  int turns = 0;    ///< of the lead or the window, to any value that they may have
+  int guards = 0;   ///< batches that change nothing
+  int changes = 0;  ///< of the lead or the window, to any value that they may have
 };
 
 /// What an exploration found.
@@ -90,7 +90,7 @@ class explorer {
 
   static key key_of(const place &at) {
     auto text = at.model.fingerprint();
-    for (const int left : {at.left.rejects, at.left.deaths, at.left.brakes, at.left.turns})
+    for (const int left : {at.left.rejects, at.left.deaths, at.left.guards, at.left.changes})
       text += std::to_string(left) + ",";
     const auto one = std::hash<std::string>{}(text);
     return {one, std::hash<std::string>{}("2" + text)};
@@ -190,10 +190,10 @@ class explorer {
     add("train " + model.setup().learners[learner].learner,
         [=](place &p) { p.model.train(learner, {false}); });
     if (learner != 0) return;
-    if (at.left.brakes > 0) add("brake", [=](place &p) { p.model.train(0, {true}), --p.left.brakes; });
-    if (at.left.turns == 0) return;
-    const auto lead = model.learner(0).dials().value("lead"),
-               window = model.learner(0).dials().value("window");
+    if (at.left.guards > 0) add("guard", [=](place &p) { p.model.train(0, {true}), --p.left.guards; });
+    if (at.left.changes == 0) return;
+    const auto lead = model.learner(0).controller().value("lead"),
+               window = model.learner(0).controller().value("window");
     const auto &leads = model.setup().contract.lead, &windows = model.setup().rules.window;
     for (auto l = leads.least; l <= leads.most; ++l)
       for (auto w = windows.least; w <= windows.most; ++w)
@@ -202,7 +202,7 @@ class explorer {
             p.model.steer("lead", l);
             p.model.steer("window", w);
             p.model.train(0, {false});
-            --p.left.turns;
+            --p.left.changes;
           });
   }
 

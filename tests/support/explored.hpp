@@ -18,7 +18,7 @@ struct configuration {
   std::int64_t slots = 1;
   bool mail_at_once = true;
   bool reaches_bound = true;  ///< some state must be as old as promised
-  std::vector<learner_place> learners{{"learner", "path"}};
+  std::vector<learner_path> learners{{"learner", "path"}};
 
   model_setup setup() const {
     auto result = model_setup::of(rules, order_named(rules.order), group, updates);
@@ -48,11 +48,11 @@ inline std::string story(const exploration &found) {
   return text;
 }
 
-/// A number that only the explorer turns, to any of its values at any version.
-inline dial_spec any_of(std::int64_t least, std::int64_t most, std::int64_t first) {
-  auto dial = controller("nothing", 1, least, most);
-  dial.first = first;
-  return dial;
+/// A number that only the explorer changes, to any of its values at any version.
+inline schedule_number any_of(std::int64_t least, std::int64_t most, std::int64_t first) {
+  auto number = feedback("nothing", 1, least, most);
+  number.first = first;
+  return number;
 }
 
 /// A critic trains on the policy's batches; a reward model has a path and a pace of its own.
@@ -74,11 +74,11 @@ inline schedule_rules or_short(schedule_rules rules) {
   return rules;
 }
 inline schedule_rules leading(schedule_rules rules, std::int64_t lead) {
-  rules.lead = dial_spec::constant(lead);
+  rules.lead = schedule_number::constant(lead);
   return rules;
 }
 inline schedule_rules published_every(schedule_rules rules, std::int64_t versions) {
-  rules.publish_every = dial_spec::constant(versions);
+  rules.publish_every = schedule_number::constant(versions);
   return rules;
 }
 

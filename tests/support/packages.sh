@@ -20,7 +20,7 @@ mapfile -t debs < <(ls ./*.deb)
 # package NAME: its file; field NAME FIELD; unpacked into $folder/NAME.
 package() { ls "./$1_$version"-*.deb; }
 field() { dpkg-deb --field "$(package "$1")" "$2"; }
-for name in slipstream libslipstream0 libslipstream-dev; do
+for name in slipstream libslipstream1 libslipstream-dev; do
   dpkg-deb --extract "$(package $name)" "$folder/$name"
   [ "$(field $name Source)" = slipstream ] || fail "$name is of another source"
   for file in copyright changelog.Debian.gz; do
@@ -29,13 +29,13 @@ for name in slipstream libslipstream0 libslipstream-dev; do
 done
 
 exact="(= $(field slipstream Version))"
-expect "$(field slipstream Depends)" "libslipstream0 $exact"
-expect "$(field libslipstream-dev Depends)" "libslipstream0 $exact"
-expect "$(field libslipstream0 Depends)" libopenblas0-openmp
-expect "$(field libslipstream0 Depends)" 'libtorch[0-9]'
+expect "$(field slipstream Depends)" "libslipstream1 $exact"
+expect "$(field libslipstream-dev Depends)" "libslipstream1 $exact"
+expect "$(field libslipstream1 Depends)" libopenblas0-openmp
+expect "$(field libslipstream1 Depends)" 'libtorch[0-9]'
 expect "$(field libslipstream-dev Depends)" libcaf-dev
-! grep -q -- '-dev' <<<"$(field slipstream Depends) $(field libslipstream0 Depends)" || fail "a run depends on headers"
-expect "$(dpkg-deb --info "$(package libslipstream0)" shlibs)" "libslipstream 0 libslipstream0"
+! grep -q -- '-dev' <<<"$(field slipstream Depends) $(field libslipstream1 Depends)" || fail "a run depends on headers"
+expect "$(dpkg-deb --info "$(package libslipstream1)" shlibs)" "libslipstream 1 libslipstream1"
 
 while read -r name file; do
   [ -e "$folder/$name/usr/$file" ] || fail "$name lacks $file: $(cd "$folder/$name" && find . -type f | head -50)"
@@ -49,21 +49,21 @@ slipstream share/fish/vendor_completions.d/slipstream.fish
 slipstream libexec/slipstream/slipstream-compute
 slipstream share/doc/slipstream/docs/install.md
 slipstream share/doc/slipstream/changelog.gz
-libslipstream0 $libdir/libslipstream.so.$version
-libslipstream0 $libdir/libslipstream_core.so.$version
+libslipstream1 $libdir/libslipstream.so.1.0
+libslipstream1 $libdir/libslipstream_core.so.1.0
 libslipstream-dev include/slipstream/actors/interfaces.hpp
 libslipstream-dev $libdir/cmake/slipstream/slipstream-config.cmake
 libslipstream-dev $libdir/cmake/slipstream/slipstream-targets.cmake
 libslipstream-dev $libdir/pkgconfig/slipstream.pc
 libslipstream-dev share/doc/libslipstream-dev/examples/embed.cpp
 FILES
-[ "$(readlink "$folder/libslipstream-dev/usr/$libdir/libslipstream.so")" = libslipstream.so.0 ] || fail "no link to build with"
-[ "$(find "$folder/slipstream" "$folder/libslipstream0" -name '*.hpp' -o -name '*.cmake' | wc -l)" -eq 0 ] ||
+[ "$(readlink "$folder/libslipstream-dev/usr/$libdir/libslipstream.so")" = libslipstream.so.1 ] || fail "no link to build with"
+[ "$(find "$folder/slipstream" "$folder/libslipstream1" -name '*.hpp' -o -name '*.cmake' | wc -l)" -eq 0 ] ||
   fail "a run gets files of the development package"
 
 # No search path is built in, and what is packed is stripped.
 for file in "$folder/slipstream/usr/bin/slipstream" "$folder/slipstream/usr/libexec/slipstream/slipstream-compute" \
-  "$folder/libslipstream0/usr/$libdir/"libslipstream{,_core}.so."$version"; do
+  "$folder/libslipstream1/usr/$libdir/"libslipstream{,_core}.so.1.0; do
   ! readelf -d "$file" | grep -E 'R(UN)?PATH' || fail "$file has a search path"
   ! readelf -S "$file" | grep -q '\.symtab' || fail "$file is not stripped"
 done
@@ -105,7 +105,7 @@ tarball=$(ls ./slipstream-"$version"-*.tar.gz)
 listed=$(tar -tzf "$tarball")
 top=$(basename "$tarball" .tar.gz)
 ! grep -v "^$top/" <<<"$listed" || fail "files outside of $top/"
-for file in bin/slipstream libexec/slipstream/slipstream-compute "$libdir/libslipstream.so.0" include/slipstream/models/types.hpp share/doc/slipstream/LICENSE; do
+for file in bin/slipstream libexec/slipstream/slipstream-compute "$libdir/libslipstream.so.1" include/slipstream/models/types.hpp share/doc/slipstream/LICENSE; do
   expect "$listed" "^$top/$file\$"
 done
 ls -s --block-size=kB ./*.deb ./*.tar.gz

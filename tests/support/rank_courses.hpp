@@ -124,16 +124,16 @@ inline std::vector<trainer_options> rank_settings(std::int64_t replicas) {
   return {options_of("sft", replicas), stepped, masked, gae, scaled, whitened, imitating, traced};
 }
 
-/// One rank whose first update trips a brake between its two steps, which rolls back.
+/// One rank whose first update trips a guard between its two steps, which rolls back.
 inline trainer_options braking_options() {
   auto options = options_of("decoupled_ppo", 1);
   options.mini_batches = 2;
   options.keep_every = 1;
-  brake_spec brake;
-  brake.signal = "weight_max";
-  brake.above = 1.05;
-  brake.act = brake_action::roll_back;
-  options.brakes = {brake};
+  guard_spec guard;
+  guard.signal = "weight_max";
+  guard.above = 1.05;
+  guard.act = guard_action::roll_back;
+  options.guards = {guard};
   return options;
 }
 

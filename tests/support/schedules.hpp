@@ -21,13 +21,13 @@ inline schedule_rules rules_of(const std::string &order, std::int64_t batch, std
   rules.batch = batch;
   rules.max_staleness = staleness;
   rules.when_late = late;
-  rules.i_know = late == late_rule::accept;
+  rules.allow_unbounded_staleness = late == late_rule::accept;
   return rules;
 }
 
 inline schedule_rules windowed(std::int64_t batch, std::int64_t staleness, std::int64_t window) {
   auto rules = rules_of("windowed", batch, staleness);
-  rules.window = dial_spec::constant(window);
+  rules.window = schedule_number::constant(window);
   return rules;
 }
 
@@ -36,29 +36,29 @@ inline schedule_rules with(schedule_rules rules, const std::function<void(schedu
   return rules;
 }
 
-inline dial_spec ramp(std::int64_t from, std::int64_t to, std::int64_t begin, std::int64_t end) {
-  dial_spec dial;
-  dial.how = dial_spec::kind::ramp;
-  dial.first = from;
-  dial.last = to;
-  dial.begin = begin;
-  dial.end = end;
-  dial.least = std::min(from, to);
-  dial.most = std::max(from, to);
-  return dial;
+inline schedule_number ramp(std::int64_t from, std::int64_t to, std::int64_t begin, std::int64_t end) {
+  schedule_number number;
+  number.how = schedule_number::kind::ramp;
+  number.first = from;
+  number.last = to;
+  number.begin = begin;
+  number.end = end;
+  number.least = std::min(from, to);
+  number.most = std::max(from, to);
+  return number;
 }
 
-inline dial_spec controller(const std::string &signal, double target, std::int64_t least, std::int64_t most,
-                            std::int64_t every = 1) {
-  dial_spec dial;
-  dial.how = dial_spec::kind::controller;
-  dial.signal = signal;
-  dial.target = target;
-  dial.tolerance = 0.05;
-  dial.every = every;
-  dial.least = dial.first = dial.last = least;
-  dial.most = most;
-  return dial;
+inline schedule_number feedback(const std::string &signal, double target, std::int64_t least,
+                                std::int64_t most, std::int64_t every = 1) {
+  schedule_number number;
+  number.how = schedule_number::kind::feedback;
+  number.signal = signal;
+  number.target = target;
+  number.tolerance = 0.05;
+  number.every = every;
+  number.least = number.first = number.last = least;
+  number.most = most;
+  return number;
 }
 
 }  // namespace slipstream::test

@@ -1,4 +1,4 @@
-#include "runtime/learning/weight_figures.hpp"
+#include "runtime/learning/importance_weight_figures.hpp"
 
 #include <ATen/ATen.h>
 

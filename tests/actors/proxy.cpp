@@ -2,7 +2,7 @@
 
 #include "actors/journal.hpp"
 #include "actors/nodes/links.hpp"
-#include "actors/nodes/stand_in.hpp"
+#include "actors/nodes/proxy.hpp"
 #include "tests/support/test.hpp"
 #include "tests/support/virtual_time.hpp"
 
@@ -11,18 +11,18 @@ using slipstream::test::virtual_time;
 
 namespace {
 
-/// A stand-in among actors that only note what they hear, and the other end of its link.
+/// A proxy among actors that only note what they hear, and the other end of its link.
 struct small_link {
   std::vector<std::string> heard;  ///< in order: "journal 5", "finished 5", "group 5", "lost 5+2", "again x"
   std::vector<node_frame> down;
   std::size_t deaths = 0;
   virtual_time world;  ///< behind what its last messages are told to
   run_services services = test::make_services(world);
-  caf::actor agent, stand_in;
+  caf::actor agent, proxy;
 
   small_link() {
     services.journal = as<journal_actor>(listen());
-    stand_in_setup setup;
+    proxy_setup setup;
     setup.label = "sampler-1";
     setup.node = "b";
     setup.services = services;
@@ -34,7 +34,7 @@ struct small_link {
     });
     setup.ledger = as<ledger_actor>(listen());
     setup.sinks = {as<rollout_sink>(listen())};
-    stand_in = world.own(spawn_stand_in(world.system(), setup));
+    proxy = world.own(spawn_proxy(world.system(), setup));
     agent = make_agent();
     world.settle();
   }
@@ -67,14 +67,14 @@ struct small_link {
   /// Attaches itself and says what it is told to.
   caf::actor make_agent() {
     return world.spawn<caf::actor>([this](caf::event_based_actor *self) {
-      self->send(stand_in, attach_atom::value, caf::actor_cast<caf::actor>(self));
+      self->send(proxy, attach_atom::value, caf::actor_cast<caf::actor>(self));
       self->attach_functor([this](const caf::error &) { ++deaths; });
       const auto pieces = std::make_shared<frame_pieces>();
       return caf::behavior{[this, pieces](frame_atom, std::uint8_t more, const std::string &piece) {
                              if (pieces->add(piece, more != 0)) down.push_back(decode_frame(pieces->take()));
                            },
                            [this, self](tick_atom, const std::string &bytes) {
-                             self->send(stand_in, frame_atom::value, std::uint8_t{0}, bytes);
+                             self->send(proxy, frame_atom::value, std::uint8_t{0}, bytes);
                            }};
     });
   }
@@ -89,7 +89,7 @@ struct small_link {
     auto prompt = std::make_shared<work>();
     prompt->source = line;
     prompt->min_version = 4;
-    caf::anon_send(as<work_sink>(stand_in), work_ptr(prompt));
+    caf::anon_send(as<work_sink>(proxy), work_ptr(prompt));
     world.settle();
   }
   void note_tokens(std::uint64_t id, std::vector<std::int64_t> tokens, bool ended) {
@@ -111,7 +111,7 @@ using lines = std::vector<std::string>;
 TEST_CASE("prompts set out beside a version only to where weights come through memory") {
   small_link link;
   const auto publish = [&](std::int64_t version) {
-    caf::anon_send(link.stand_in, snapshot_ptr(std::make_shared<snapshot>(snapshot{version})));
+    caf::anon_send(link.proxy, snapshot_ptr(std::make_shared<snapshot>(snapshot{version})));
     link.world.settle();
   };
   publish(1);
@@ -135,7 +135,7 @@ TEST_CASE("prompts set out beside a version only to where weights come through m
   CHECK(link.take().empty());
 }
 
-TEST_CASE("a stand-in hands prompts down, and what comes up in the order of one process") {
+TEST_CASE("a proxy hands prompts down, and what comes up in the order of one process") {
   small_link link;
   link.give(5);
   REQUIRE(link.down.size() == 1);
@@ -200,7 +200,7 @@ TEST_CASE("an actor that breaks the rules of its link is cut off and started aga
 TEST_CASE("a failed actor is started again a few times, and then the run hears of it") {
   small_link link;
   bool died = false;
-  link.stand_in->attach_functor([&](const caf::error &) { died = true; });
+  link.proxy->attach_functor([&](const caf::error &) { died = true; });
   for (int i = 0; i < 3; ++i) {
     link.say(failed_frame{"no memory", false});
     link.world.pass(std::chrono::seconds(20));
@@ -216,7 +216,7 @@ TEST_CASE("a failed actor is started again a few times, and then the run hears o
 TEST_CASE("a fault of the input ends the run at once") {
   small_link link;
   caf::error reason;
-  link.stand_in->attach_functor([&](const caf::error &why) { reason = why; });
+  link.proxy->attach_functor([&](const caf::error &why) { reason = why; });
   link.say(failed_frame{"cuda:7 is not here", true});
   CHECK(reason == caf::sec::invalid_argument);
   CHECK_THAT(failure_text(reason), test::Contains("sampler-1 on node \"b\": cuda:7 is not here"));
@@ -228,7 +228,7 @@ TEST_CASE("a flush is answered by the actor, or at once where there is none") {
   auto answer = std::make_shared<lines>();
   const auto ask = [&] {
     link.world.own(link.world.system().spawn(
-        [=, to = small_link::as<flush_sink>(link.stand_in)](caf::event_based_actor *self) {
+        [=, to = small_link::as<flush_sink>(link.proxy)](caf::event_based_actor *self) {
           self->request(to, caf::infinite, flush_atom::value)
               .then([=](const ids_ptr &begun, const ids_ptr &untouched) {
                 answer->push_back(std::to_string(begun->size()) + "," + std::to_string(untouched->size()));

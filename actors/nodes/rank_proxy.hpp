@@ -12,7 +12,7 @@
 
 namespace slipstream {
 
-struct rank_stand_in_setup {
+struct rank_proxy_setup {
   std::string label, node;
   std::int64_t rank = 0, ranks = 0;
   std::int64_t silence_ms = 0;  ///< after which CAF takes a node for dead
@@ -23,7 +23,7 @@ struct rank_stand_in_setup {
 /// In the run's process, the end of the link to a rank on a node: what the leader tells the rank goes through
 /// here, and what it answers; it also answers for the meeting point. Once the rank is there it cannot be done
 /// without: when it is gone, the run ends.
-std::pair<caf::actor, std::shared_ptr<far_rank>> spawn_rank_stand_in(caf::actor_system &system,
-                                                                     const rank_stand_in_setup &setup);
+std::pair<caf::actor, std::shared_ptr<far_rank>> spawn_rank_proxy(caf::actor_system &system,
+                                                                  const rank_proxy_setup &setup);
 
 }  // namespace slipstream

@@ -9,9 +9,9 @@
 
 namespace slipstream {
 
-/// What the stand-in of a placed replica needs: a sampler's ledger and sinks, or, of a scorer, reference or
+/// What the proxy of a placed replica needs: a sampler's ledger and sinks, or, of a scorer, reference or
 /// critic, who shares groups out among the replicas.
-struct stand_in_setup {
+struct proxy_setup {
   std::string label, node;
   run_services services;
   caf::actor nodes;           ///< who places it again after it has failed
@@ -19,7 +19,7 @@ struct stand_in_setup {
   ledger_actor ledger{};
   weights_actor weights{};  ///< that the sampler follows; null: it follows none, or gets them late
   std::vector<rollout_sink> sinks{};
-  spread_actor spread{};
+  router_actor router{};
   std::int64_t replica = 0;
 };
 
@@ -27,6 +27,6 @@ struct stand_in_setup {
 /// here, in the order in which it was sent. So a journal record is with the journal before what follows from
 /// it is with anybody, as it is in one process. It knows what the actor holds: when that is lost, it gives it
 /// back, with the tokens that the journal has of it.
-caf::actor spawn_stand_in(caf::actor_system &system, const stand_in_setup &setup);
+caf::actor spawn_proxy(caf::actor_system &system, const proxy_setup &setup);
 
 }  // namespace slipstream

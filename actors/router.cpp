@@ -1,4 +1,4 @@
-#include "actors/spread.hpp"
+#include "actors/router.hpp"
 
 #include <caf/all.hpp>
 
@@ -10,29 +10,29 @@
 namespace slipstream {
 namespace {
 
-struct spread_replica {
+struct routed_replica {
   rollout_sink actor;
   bool ready = false;
   std::map<std::uint64_t, group_ptr> has;
 };
 
-struct spread_state {
-  static inline const char *name = "spread";
-  spread_setup setup;
-  std::map<std::int64_t, spread_replica> replicas;
+struct router_state {
+  static inline const char *name = "router";
+  router_setup setup;
+  std::map<std::int64_t, routed_replica> replicas;
   std::map<std::uint64_t, group_ptr> waiting;  ///< by draw: the oldest goes first
 };
 
-using spread_pointer = spread_actor::stateful_pointer<spread_state>;
+using router_pointer = router_actor::stateful_pointer<router_state>;
 
-spread_replica *least_busy(spread_state &state) {
-  spread_replica *best = nullptr;
+routed_replica *least_busy(router_state &state) {
+  routed_replica *best = nullptr;
   for (auto &[index, replica] : state.replicas)
     if (replica.ready && (!best || replica.has.size() < best->has.size())) best = &replica;
   return best;
 }
 
-void hand_out(spread_pointer self) {
+void hand_out(router_pointer self) {
   auto &state = self->state;
   while (!state.waiting.empty()) {
     auto *replica = least_busy(state);
@@ -46,7 +46,7 @@ void hand_out(spread_pointer self) {
 
 /// Figures that come twice, from one replica that was thought lost and another, count once.
 template <class Result, class Sink>
-void pass_on(spread_pointer self, const std::shared_ptr<const Result> &figures,
+void pass_on(router_pointer self, const std::shared_ptr<const Result> &figures,
              const std::vector<Sink> &sinks) {
   for (auto &[index, replica] : self->state.replicas)
     if (replica.has.erase(figures->group->source->id) > 0) {
@@ -55,7 +55,7 @@ void pass_on(spread_pointer self, const std::shared_ptr<const Result> &figures,
     }
 }
 
-spread_actor::behavior_type spread_behavior(spread_pointer self, const spread_setup &setup) {
+router_actor::behavior_type router_behavior(router_pointer self, const router_setup &setup) {
   fail_with_text(self);
   self->state.setup = setup;
   return {
@@ -84,8 +84,8 @@ spread_actor::behavior_type spread_behavior(spread_pointer self, const spread_se
 
 }  // namespace
 
-spread_actor spawn_spread(caf::actor_system &system, const spread_setup &setup) {
-  return system.spawn(spread_behavior, setup);
+router_actor spawn_router(caf::actor_system &system, const router_setup &setup) {
+  return system.spawn(router_behavior, setup);
 }
 
 }  // namespace slipstream

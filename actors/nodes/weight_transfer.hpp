@@ -6,7 +6,7 @@
 
 #include "actors/preflight.hpp"
 #include "runtime/messages.hpp"
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 #include "runtime/wire/weight_stream.hpp"
 
 namespace slipstream {

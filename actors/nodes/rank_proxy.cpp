@@ -1,4 +1,4 @@
-#include "actors/nodes/rank_stand_in.hpp"
+#include "actors/nodes/rank_proxy.hpp"
 
 #include <fmt/format.h>
 #include <caf/all.hpp>
@@ -10,9 +10,9 @@
 namespace slipstream {
 namespace {
 
-struct rank_stand_in_state {
-  static inline const char *name = "rank stand-in";
-  rank_stand_in_setup setup;
+struct rank_proxy_state {
+  static inline const char *name = "rank proxy";
+  rank_proxy_setup setup;
   std::shared_ptr<far_rank> rank;
   caf::actor agent;  ///< the rank's end of the link; null while it runs nowhere
   frame_pieces pieces;
@@ -21,28 +21,28 @@ struct rank_stand_in_state {
   std::optional<std::uint64_t> absent;  ///< its entry in the wait table
 };
 
-using rank_stand_in_pointer = caf::stateful_actor<rank_stand_in_state> *;
+using rank_proxy_pointer = caf::stateful_actor<rank_proxy_state> *;
 
-std::string described(const rank_stand_in_setup &setup) {
+std::string described(const rank_proxy_setup &setup) {
   return fmt::format("rank {} of {} ({} on node \"{}\")", setup.rank, setup.ranks, setup.label, setup.node);
 }
 
 /// The leader hears of it wherever it is, and the supervisor by our end.
 template <class Error>
-[[noreturn]] void fail(const rank_stand_in_state &state, const std::string &text) {
+[[noreturn]] void fail(const rank_proxy_state &state, const std::string &text) {
   const Error problem(described(state.setup) + " " + text);
   state.rank->gone(std::make_exception_ptr(problem));
   throw problem;
 }
 
-void wait_for_node(rank_stand_in_pointer self) {
+void wait_for_node(rank_proxy_pointer self) {
   auto &state = self->state;
   if (!state.absent)
     state.absent = state.setup.services.waits->open(
         {state.setup.label, "node \"" + state.setup.node + "\"", "a process to run in", now_ns(self)});
 }
 
-void attach(rank_stand_in_pointer self, const caf::actor &agent) {
+void attach(rank_proxy_pointer self, const caf::actor &agent) {
   auto &state = self->state;
   if (state.ready) fail<run_error>(state, "was started anew, and has lost what it knew; go on with --resume");
   if (state.agent) self->demonitor(state.agent);
@@ -53,7 +53,7 @@ void attach(rank_stand_in_pointer self, const caf::actor &agent) {
   if (const auto ticket = std::exchange(state.absent, {})) state.setup.services.waits->close(*ticket);
 }
 
-void on_down(rank_stand_in_pointer self, const caf::down_msg &down) {
+void on_down(rank_proxy_pointer self, const caf::down_msg &down) {
   auto &state = self->state;
   if (!state.agent || down.source != caf::actor_cast<caf::actor_addr>(state.agent)) return;
   state.agent = nullptr;
@@ -64,7 +64,7 @@ void on_down(rank_stand_in_pointer self, const caf::down_msg &down) {
                          static_cast<double>(state.setup.silence_ms) / 1000));
 }
 
-void handle(rank_stand_in_pointer self, const rank_message &message) {
+void handle(rank_proxy_pointer self, const rank_message &message) {
   auto &state = self->state;
   if (std::holds_alternative<rank_ready>(message)) {
     state.ready = true;
@@ -78,20 +78,20 @@ void handle(rank_stand_in_pointer self, const rank_message &message) {
   send_frame(self, state.agent, rank_frame{encode_rank_message(answer)});
 }
 
-void pass_on(rank_stand_in_pointer self, spans_frame spans) {
+void pass_on(rank_proxy_pointer self, spans_frame spans) {
   const auto &setup = self->state.setup;
   for (auto &each : spans_here(std::move(spans), setup.label, self->state.clocks, now_ns(self)))
     self->send(setup.services.recorder, std::move(each));
 }
 
-void take_frame(rank_stand_in_pointer self, node_frame frame) {
+void take_frame(rank_proxy_pointer self, node_frame frame) {
   if (auto *spans = std::get_if<spans_frame>(&frame)) return pass_on(self, std::move(*spans));
   const auto *bytes = std::get_if<rank_frame>(&frame);
   if (!bytes) throw run_error("it says what no rank may say");
   handle(self, decode_rank_message(bytes->bytes));
 }
 
-void take_piece(rank_stand_in_pointer self, bool more, const std::string &piece) {
+void take_piece(rank_proxy_pointer self, bool more, const std::string &piece) {
   auto &state = self->state;
   if (!state.agent || caf::actor_cast<caf::strong_actor_ptr>(state.agent) != self->current_sender()) return;
   std::optional<failed_frame> failed;
@@ -110,8 +110,8 @@ void take_piece(rank_stand_in_pointer self, bool more, const std::string &piece)
   fail<run_error>(state, "has failed: " + failed->text);
 }
 
-caf::behavior rank_stand_in_behavior(rank_stand_in_pointer self, const rank_stand_in_setup &setup,
-                                     const std::shared_ptr<far_rank> &rank) {
+caf::behavior rank_proxy_behavior(rank_proxy_pointer self, const rank_proxy_setup &setup,
+                                  const std::shared_ptr<far_rank> &rank) {
   fail_with_text(self);
   drop_unknown(self);
   self->state.setup = setup;
@@ -130,13 +130,13 @@ caf::behavior rank_stand_in_behavior(rank_stand_in_pointer self, const rank_stan
 
 }  // namespace
 
-std::pair<caf::actor, std::shared_ptr<far_rank>> spawn_rank_stand_in(caf::actor_system &system,
-                                                                     const rank_stand_in_setup &setup) {
+std::pair<caf::actor, std::shared_ptr<far_rank>> spawn_rank_proxy(caf::actor_system &system,
+                                                                  const rank_proxy_setup &setup) {
   const auto to = std::make_shared<caf::actor>();
   const auto rank = std::make_shared<far_rank>(
       setup.label + " on node \"" + setup.node + "\"",
       [to](std::string task) { caf::anon_send(*to, frame_atom::value, std::move(task)); });
-  *to = system.spawn(rank_stand_in_behavior, setup, rank);
+  *to = system.spawn(rank_proxy_behavior, setup, rank);
   return {*to, rank};
 }
 

@@ -1,4 +1,4 @@
-#include "runtime/nodes/place_order.hpp"
+#include "runtime/nodes/placement_request.hpp"
 
 #include <iterator>
 
@@ -44,14 +44,14 @@ void require_possible(const model_spec &spec) {
 void fields(auto &f, of<adapter_spec> auto &x) {
   f(x.rank, x.alpha, x.rank_stabilised, x.targets);
 }
-void fields(auto &f, of<shipped_model> auto &x) {
+void fields(auto &f, of<transferred_model> auto &x) {
   f(x.name, x.spec, as::checked([&] { require_possible(x.spec); }), x.text, x.adapter, x.moves,
     x.first_version);
 }
 void fields(auto &f, of<endpoint> auto &x) {
   f(x.host, x.port);
 }
-void fields(auto &f, of<place_order> auto &x) {
+void fields(auto &f, of<placement_request> auto &x) {
   f(x.label, x.actor, x.topology, x.weights, x.models, x.threads, x.relay, x.machine);
 }
 
@@ -63,12 +63,12 @@ std::string initial_stream(const std::string &model) {
   return model + "/initial";
 }
 
-std::string encode_order(const place_order &order) {
+std::string encode_order(const placement_request &order) {
   return write_fields(order);
 }
 
-place_order decode_order(std::string_view bytes) {
-  return read_fields<place_order>(bytes, "an order is longer than what it holds");
+placement_request decode_order(std::string_view bytes) {
+  return read_fields<placement_request>(bytes, "an order is longer than what it holds");
 }
 
 }  // namespace slipstream

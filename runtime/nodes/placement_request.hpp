@@ -15,7 +15,7 @@ namespace slipstream {
 
 /// A model as a node hears of it: everything but the weights, which come by the weight streams under its
 /// name, and, where adapters train, those that they stand on under base_stream().
-struct shipped_model {
+struct transferred_model {
   std::string name;
   model_spec spec;
   tokenizer_files text;
@@ -28,19 +28,19 @@ std::string base_stream(const std::string &model);
 std::string initial_stream(const std::string &model);
 
 /// What a node is told of an actor that it shall run.
-struct place_order {
+struct placement_request {
   std::string label;     ///< the replica's name ("sampler-1")
   std::string actor;     ///< its name in the topology
   std::string topology;  ///< resolved TOML text
   endpoint weights;      ///< where the run's weights are streamed from
-  std::vector<shipped_model> models;
+  std::vector<transferred_model> models;
   std::int64_t threads = 0;  ///< compute threads of the node; 0: as many as its machine has cores
   bool relay = false;        ///< weights are passed on to other nodes
   std::string machine;       ///< machine_key() of the run: nodes there share its memory and pass nothing on
 };
 
-std::string encode_order(const place_order &order);
+std::string encode_order(const placement_request &order);
 /// Throws run_error for bytes that are no order.
-place_order decode_order(std::string_view bytes);
+placement_request decode_order(std::string_view bytes);
 
 }  // namespace slipstream

@@ -1,4 +1,4 @@
-#include "actors/nodes/shipping.hpp"
+#include "actors/nodes/weight_transfer.hpp"
 
 #include <ATen/core/Tensor.h>
 
@@ -43,17 +43,17 @@ bool learns(const actor_config &actor) {
   return actor.facts.role == actor_role::learner;
 }
 
-shipped_model ship(preflight &plan, const std::string &name) {
+transferred_model ship(preflight &plan, const std::string &name) {
   const auto &described = plan.models().describe(name);
-  shipped_model model{name, described.spec, files_of(*described.text), {}, false};
+  transferred_model model{name, described.spec, files_of(*described.text), {}, false};
   if (described.adapter) model.adapter = described.adapter->spec;
   return model;
 }
 
 /// What a placed actor computes with. A learner's rank begins with the model as the run does, and moves it
 /// itself.
-std::vector<shipped_model> ship_all(preflight &plan, const actor_config &actor) {
-  std::vector<shipped_model> models;
+std::vector<transferred_model> ship_all(preflight &plan, const actor_config &actor) {
+  std::vector<transferred_model> models;
   if (const auto &name = actor.facts.model; !name.empty()) {
     auto &model = models.emplace_back(ship(plan, name));
     if (learns(actor)) model.name = initial_stream(name);
@@ -73,7 +73,7 @@ std::map<std::string, std::string> make_orders(preflight &plan, const endpoint &
   std::map<std::string, std::string> orders;
   const auto text = write_resolved(plan.graph());
   for (const auto *actor : placed_actors(plan)) {
-    place_order order;
+    placement_request order;
     order.actor = actor->name;
     order.topology = text;
     order.weights = weights;

@@ -1,4 +1,4 @@
-#include "actors/nodes/stand_in.hpp"
+#include "actors/nodes/proxy.hpp"
 
 #include <fmt/format.h>
 #include <caf/all.hpp>
@@ -22,9 +22,9 @@ struct work_given {
   journal_event_ptr last;                 ///< its last tokens; written down when the group is there
 };
 
-struct stand_in_state {
-  static inline const char *name = "stand-in";
-  stand_in_setup setup;
+struct proxy_state {
+  static inline const char *name = "proxy";
+  proxy_setup setup;
   caf::actor agent;  ///< the actor's end of the link; null while it runs nowhere
   frame_pieces pieces;
   clock_shift clocks;
@@ -37,15 +37,15 @@ struct stand_in_state {
   bool near = false;  ///< a version that is out is with the actor in no time
 };
 
-using stand_in_pointer = caf::stateful_actor<stand_in_state> *;
+using proxy_pointer = caf::stateful_actor<proxy_state> *;
 
 /// Ourselves as the ledger knows us.
 template <class Sink>
-Sink as(stand_in_pointer self) {
+Sink as(proxy_pointer self) {
   return caf::actor_cast<Sink>(caf::actor_cast<caf::strong_actor_ptr>(self));
 }
 
-std::string place_of(const stand_in_state &state) {
+std::string place_of(const proxy_state &state) {
   return state.setup.label + " on node \"" + state.setup.node + "\"";
 }
 
@@ -53,7 +53,7 @@ ids_ptr no_ids() {
   return std::make_shared<const std::vector<std::uint64_t>>();
 }
 
-void wait_for_node(stand_in_pointer self) {
+void wait_for_node(proxy_pointer self) {
   auto &state = self->state;
   if (!state.absent)
     state.absent = state.setup.services.waits->open(
@@ -61,7 +61,7 @@ void wait_for_node(stand_in_pointer self) {
 }
 
 /// What the actor has to do stands in the wait table from its last sign of life on.
-void note_work(stand_in_pointer self) {
+void note_work(proxy_pointer self) {
   auto &state = self->state;
   const auto &waits = state.setup.services.waits;
   if (const auto ticket = std::exchange(state.holds, {})) waits->close(*ticket);
@@ -72,7 +72,7 @@ void note_work(stand_in_pointer self) {
 
 /// Nothing moves in the whole run. If the actor has work, or is a sampler, which then owes us a word that it
 /// has room, its process hangs, as far as anybody can tell.
-void end_hung(stand_in_pointer self, const std::string &text) {
+void end_hung(proxy_pointer self, const std::string &text) {
   auto &state = self->state;
   if (!state.agent || (state.groups.empty() && !state.setup.ledger)) return;
   if (++state.failures > state.setup.restarts)
@@ -81,13 +81,13 @@ void end_hung(stand_in_pointer self, const std::string &text) {
 }
 
 /// Gives back what the actor had.
-void give_back(stand_in_pointer self, const std::string &cause) {
+void give_back(proxy_pointer self, const std::string &cause) {
   auto &state = self->state;
   if (const auto held = state.works.size() + state.groups.size(); held > 0)
     self->send(state.setup.nodes, lost_atom::value,
                fmt::format("{}; {} that it held are given out again", cause, held));
   state.groups.clear();
-  if (state.setup.spread) return self->send(state.setup.spread, lost_atom::value, state.setup.replica);
+  if (state.setup.router) return self->send(state.setup.router, lost_atom::value, state.setup.replica);
   auto held = std::make_shared<lost_work>();
   held->cause = cause;
   for (auto &[id, given] : std::exchange(state.works, {})) {
@@ -98,7 +98,7 @@ void give_back(stand_in_pointer self, const std::string &cause) {
   self->send(state.setup.ledger, lost_atom::value, as<work_sink>(self), lost_work_ptr(held));
 }
 
-void lose(stand_in_pointer self, const std::string &cause) {
+void lose(proxy_pointer self, const std::string &cause) {
   auto &state = self->state;
   if (state.agent) self->demonitor(state.agent);
   state.agent = nullptr;
@@ -109,7 +109,7 @@ void lose(stand_in_pointer self, const std::string &cause) {
   wait_for_node(self);
 }
 
-void attach(stand_in_pointer self, const caf::actor &agent) {
+void attach(proxy_pointer self, const caf::actor &agent) {
   auto &state = self->state;
   if (state.agent) lose(self, place_of(state) + " was started anew");
   state.agent = agent;
@@ -118,23 +118,23 @@ void attach(stand_in_pointer self, const caf::actor &agent) {
   self->monitor(agent);
   if (auto ticket = std::exchange(state.absent, {})) state.setup.services.waits->close(*ticket);
   self->send(state.setup.services.supervisor, progress_atom::value);
-  if (state.setup.spread) self->send(state.setup.spread, ready_atom::value, state.setup.replica);
+  if (state.setup.router) self->send(state.setup.router, ready_atom::value, state.setup.replica);
 }
 
-work_given &work_of(stand_in_state &state, std::uint64_t id) {
+work_given &work_of(proxy_state &state, std::uint64_t id) {
   const auto found = state.works.find(id);
   if (found == state.works.end())
     throw run_error("it speaks of prompt " + std::to_string(id) + ", which it has not");
   return found->second;
 }
 
-group_ptr take_group(stand_in_state &state, std::uint64_t id) {
+group_ptr take_group(proxy_state &state, std::uint64_t id) {
   auto found = state.groups.extract(id);
   if (!found) throw run_error("it speaks of group " + std::to_string(id) + ", which it has not");
   return found.mapped();
 }
 
-void handle(stand_in_pointer self, const credit_frame &frame) {
+void handle(proxy_pointer self, const credit_frame &frame) {
   const auto &setup = self->state.setup;
   if (!setup.ledger) throw run_error("it asks for prompts, but is no sampler");
   self->state.near = frame.near;
@@ -143,7 +143,7 @@ void handle(stand_in_pointer self, const credit_frame &frame) {
 
 /// Prompts may set out beside a version that the actor is about to have, and wait for it there. Where weights
 /// come over a network, they could wait for long, and others be without.
-void send_ahead(stand_in_pointer self, std::int64_t version) {
+void send_ahead(proxy_pointer self, std::int64_t version) {
   const auto &state = self->state;
   if (state.agent && state.near)
     self->send(state.setup.ledger, credit_atom::value, as<work_sink>(self), std::int64_t{0}, version);
@@ -151,7 +151,7 @@ void send_ahead(stand_in_pointer self, std::int64_t version) {
 
 /// Tokens go into the journal as they come, but the last ones of a prompt only together with its group: what
 /// the journal knows to be whole is never generated again.
-void handle(stand_in_pointer self, const journal_frame &frame) {
+void handle(proxy_pointer self, const journal_frame &frame) {
   auto &state = self->state;
   auto record = decode(frame.record);
   const auto *progress = std::get_if<group_progress>(&record.event);
@@ -167,7 +167,7 @@ void handle(stand_in_pointer self, const journal_frame &frame) {
     self->send(state.setup.services.journal, journal_event_ptr(std::move(event)));
 }
 
-void handle(stand_in_pointer self, rollouts_frame &frame) {
+void handle(proxy_pointer self, rollouts_frame &frame) {
   auto &state = self->state;
   auto &given = work_of(state, frame.id);
   const auto samples = given.prompt->begun ? given.prompt->begun->size() : frame.rollouts.size();
@@ -186,7 +186,7 @@ void handle(stand_in_pointer self, rollouts_frame &frame) {
   for (const auto &sink : state.setup.sinks) self->send(sink, group_ptr(group));
 }
 
-void handle(stand_in_pointer self, scores_frame &frame) {
+void handle(proxy_pointer self, scores_frame &frame) {
   auto scores = std::make_shared<group_scores>();
   scores->group = take_group(self->state, frame.id);
   scores->scorer = std::move(frame.scorer);
@@ -195,7 +195,7 @@ void handle(stand_in_pointer self, scores_frame &frame) {
   scores->scores = std::move(frame.scores);
   if (scores->scores.size() != scores->group->rollouts.size())
     throw run_error("a group has other numbers of answers and scores");
-  self->send(self->state.setup.spread, group_scores_ptr(std::move(scores)));
+  self->send(self->state.setup.router, group_scores_ptr(std::move(scores)));
 }
 
 void check_figures(const rollout_group &group, const std::vector<std::vector<float>> &figures) {
@@ -205,28 +205,28 @@ void check_figures(const rollout_group &group, const std::vector<std::vector<flo
   if (!fits) throw run_error("a group has other numbers of tokens and figures");
 }
 
-void handle(stand_in_pointer self, token_figures_frame &frame) {
+void handle(proxy_pointer self, token_figures_frame &frame) {
   auto &state = self->state;
   const auto group = take_group(state, frame.id);
   check_figures(*group, frame.figures);
   if (frame.values) {
     auto values = std::make_shared<group_values>();
     *values = {group, std::move(frame.model), frame.version, std::move(frame.figures)};
-    self->send(state.setup.spread, group_values_ptr(std::move(values)));
+    self->send(state.setup.router, group_values_ptr(std::move(values)));
   } else {
     auto logprobs = std::make_shared<group_logprobs>();
     *logprobs = {group, std::move(frame.model), std::move(frame.figures), frame.version};
-    self->send(state.setup.spread, group_logprobs_ptr(std::move(logprobs)));
+    self->send(state.setup.router, group_logprobs_ptr(std::move(logprobs)));
   }
 }
 
-void handle(stand_in_pointer self, spans_frame &frame) {
+void handle(proxy_pointer self, spans_frame &frame) {
   const auto &setup = self->state.setup;
   for (auto &each : spans_here(std::move(frame), setup.label, self->state.clocks, now_ns(self)))
     self->send(setup.services.recorder, std::move(each));
 }
 
-void handle(stand_in_pointer self, flushed_frame &frame) {
+void handle(proxy_pointer self, flushed_frame &frame) {
   auto &state = self->state;
   for (const auto id : frame.begun) work_of(state, id);
   for (const auto id : frame.untouched) work_of(state, id);
@@ -238,7 +238,7 @@ void handle(stand_in_pointer self, flushed_frame &frame) {
 }
 
 /// Started again within its budget, a little later each time.
-void handle(stand_in_pointer self, const failed_frame &frame) {
+void handle(proxy_pointer self, const failed_frame &frame) {
   auto &state = self->state;
   const auto text = place_of(state) + ": " + frame.text;
   if (frame.input) throw input_error(text);
@@ -251,21 +251,21 @@ void handle(stand_in_pointer self, const failed_frame &frame) {
   self->delayed_send(state.setup.nodes, pause, again_atom::value, state.setup.label, text);
 }
 
-void handle(stand_in_pointer, const work_frame &) {
+void handle(proxy_pointer, const work_frame &) {
   throw run_error("it sends prompts");
 }
-void handle(stand_in_pointer, const group_frame &) {
+void handle(proxy_pointer, const group_frame &) {
   throw run_error("it sends groups");
 }
-void handle(stand_in_pointer, const flush_frame &) {
+void handle(proxy_pointer, const flush_frame &) {
   throw run_error("it tells us to stop");
 }
-void handle(stand_in_pointer, const rank_frame &) {
+void handle(proxy_pointer, const rank_frame &) {
   throw run_error("it speaks as a rank of a learner");
 }
 
 /// What is no message of ours ends the link, not the run.
-void take_piece(stand_in_pointer self, bool more, const std::string &piece) {
+void take_piece(proxy_pointer self, bool more, const std::string &piece) {
   auto &state = self->state;
   if (!state.agent || caf::actor_cast<caf::strong_actor_ptr>(state.agent) != self->current_sender()) return;
   std::optional<node_frame> frame;
@@ -290,7 +290,7 @@ void take_piece(stand_in_pointer self, bool more, const std::string &piece) {
   if (const auto *failed = std::get_if<failed_frame>(&*frame)) handle(self, *failed);
 }
 
-void give_work(stand_in_pointer self, const work_ptr &prompt) {
+void give_work(proxy_pointer self, const work_ptr &prompt) {
   auto &state = self->state;
   auto &given = state.works[prompt->source->id];
   given.prompt = prompt;
@@ -300,7 +300,7 @@ void give_work(stand_in_pointer self, const work_ptr &prompt) {
   if (!state.holds) note_work(self);
 }
 
-void give_group(stand_in_pointer self, const group_ptr &group) {
+void give_group(proxy_pointer self, const group_ptr &group) {
   auto &state = self->state;
   state.groups[group->source->id] = group;
   if (!state.agent) return give_back(self, place_of(state) + " is gone");
@@ -308,7 +308,7 @@ void give_group(stand_in_pointer self, const group_ptr &group) {
   if (!state.holds) note_work(self);
 }
 
-caf::result<ids_ptr, ids_ptr> flush(stand_in_pointer self) {
+caf::result<ids_ptr, ids_ptr> flush(proxy_pointer self) {
   auto &state = self->state;
   if (!state.agent) return {no_ids(), no_ids()};
   state.flushing = self->make_response_promise<ids_ptr, ids_ptr>();
@@ -316,7 +316,7 @@ caf::result<ids_ptr, ids_ptr> flush(stand_in_pointer self) {
   return *state.flushing;
 }
 
-caf::behavior stand_in_behavior(stand_in_pointer self, const stand_in_setup &setup) {
+caf::behavior proxy_behavior(proxy_pointer self, const proxy_setup &setup) {
   fail_with_text(self);
   drop_unknown(self);
   self->state.setup = setup;
@@ -342,8 +342,8 @@ caf::behavior stand_in_behavior(stand_in_pointer self, const stand_in_setup &set
 
 }  // namespace
 
-caf::actor spawn_stand_in(caf::actor_system &system, const stand_in_setup &setup) {
-  return system.spawn(stand_in_behavior, setup);
+caf::actor spawn_proxy(caf::actor_system &system, const proxy_setup &setup) {
+  return system.spawn(proxy_behavior, setup);
 }
 
 }  // namespace slipstream
