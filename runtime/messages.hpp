@@ -20,7 +20,7 @@
 /// plain structs of integers and strings. No floating-point number stands in a message itself.
 namespace slipstream {
 
-/// Weights as published: nobody writes them again.
+/// Published weights, which are never written again.
 struct snapshot {
   std::int64_t version = 0;
   std::shared_ptr<const transformer> model;

@@ -12,8 +12,8 @@
 
 namespace slipstream {
 
-/// One line of a dataset as drawn: `id` counts draws (0, 1, 2 …) and never repeats in a run; `row` is the
-/// line's index in the file and `epoch` how often the file was gone through before.
+/// One drawn line of a dataset. `id` counts draws (0, 1, 2 …) and never repeats in a run, `row` is the line's
+/// index in the file, and `epoch` is the number of complete passes over the file before this draw.
 struct example {
   std::uint64_t id = 0;
   std::int64_t epoch = 0;
@@ -23,18 +23,19 @@ struct example {
   std::string rejected;  ///< rejected answer of a pair; empty when there is none
   std::string answer;    ///< what an exact checker expects; empty when there is none
   double score = std::numeric_limits<double>::quiet_NaN();  ///< rating of `response`; NaN when there is none
-  std::string teacher{};  ///< which of several references has to do with it; empty: the line does not say
-  /// A dialogue, to be written as the model wants it: what `response` and `rejected` answer, or a whole one
-  /// with its answers. Empty for plain texts.
+  std::string teacher{};  ///< which of several references scores it; empty: the line names none
+  /// A dialogue, which the model's chat template will write: either the turns that `response` and `rejected`
+  /// answer, or a complete dialogue with its answers. Empty for plain texts.
   std::vector<chat_message> turns;
   std::string extras{};  ///< of a dialogue: its line's tools and documents as a JSON object; empty: none
 };
 using example_ptr = std::shared_ptr<const example>;
 
-/// What the samples of a prompt have got so far, one entry each; null: nothing.
+/// The tokens that a prompt's samples have so far, one entry a sample; null: no tokens.
 using begun_samples = std::shared_ptr<const std::vector<partial_generation>>;
 
-/// All samples of one prompt. `min_version` is the oldest version that may have made a token of it.
+/// All samples of one prompt. `min_version` is the oldest version that may have generated one of their
+/// tokens.
 struct rollout_group {
   example_ptr source;
   std::int64_t min_version = 0;
@@ -51,7 +52,7 @@ struct group_scores {
   group_ptr group;
   std::string scorer;  ///< the actor's name in the topology
   std::vector<double> scores;
-  std::string model{};       ///< a model that moves, if one gave them, and
+  std::string model{};       ///< the trained model that gave them, if one did, and
   std::int64_t version = 0;  ///< its version
 };
 
@@ -87,14 +88,14 @@ struct sample {
   bool truncated = false;                                   ///< sampled, and ended by the token limit
 };
 
-/// What one drawn example became; trained, or dropped, as a whole. A pair is [chosen, rejected].
+/// The samples of one drawn line. They are trained on or dropped together. A pair is [chosen, rejected].
 struct sample_group {
   std::uint64_t id = 0;
   std::vector<sample> samples;
   std::int64_t rollouts = 0;                            ///< how many of the ledger's rollouts it stands for
   std::string drop_reason;                              ///< why it has no samples; empty when it has some
   std::map<std::string, std::vector<double>> scores{};  ///< by scorer, one a rollout
-  /// The version of each other moving model whose numbers stand in the samples (critic, online reward model).
+  /// The version of each other trained model whose figures are in the samples (critic, online reward model).
   std::map<std::string, std::int64_t> model_versions{};
 };
 using sample_group_ptr = std::shared_ptr<const sample_group>;
@@ -105,29 +106,29 @@ struct work {
   std::vector<std::int64_t> prompt_tokens;
   std::int64_t min_version = 0;
   std::map<std::string, std::int64_t> model_versions{};  ///< as in rollout_group
-  begun_samples begun{};                                 ///< what an earlier part of the run made of it
+  begun_samples begun{};  ///< the tokens that it got before the run was resumed
 };
 using work_ptr = std::shared_ptr<const work>;
 
-/// What a loader draws: the prompt for samplers, or the finished training data for learners.
+/// A loader's draw: the prompt for samplers, or the finished training data for learners.
 struct drawn {
   example_ptr source;
   std::vector<std::int64_t> prompt_tokens;
   sample_group_ptr samples;  ///< null when a sampler comes next
 };
 
-/// A prompt just drawn, as the buffers hear of it.
+/// The notice of a new draw that buffers get.
 struct draw_notice {
   std::uint64_t id = 0;
   std::int64_t min_version = 0;
 };
 using draws_ptr = std::shared_ptr<const std::vector<draw_notice>>;
 
-/// What a learner is given to train on; null: there is no more.
+/// A batch for a learner; null: there are no more batches.
 using batch_ptr = std::shared_ptr<const std::vector<sample_group_ptr>>;
 
-/// Prompts that a sampler ran and will not finish, by id, with what the journal has of their answers (null:
-/// nothing).
+/// Prompts that a sampler will not finish, by id, with the tokens of their answers that are in the journal
+/// (null: none).
 struct lost_work {
   std::map<std::uint64_t, begun_samples> prompts;
   std::string cause;

@@ -12,7 +12,7 @@
 
 namespace slipstream {
 
-/// Where a prompt stands after a journal.
+/// The state of a prompt at the end of a journal.
 struct prompt_record {
   std::int64_t min_version = 0;
   rollout_state state = rollout_state::waiting;
@@ -20,19 +20,19 @@ struct prompt_record {
   std::map<std::string, std::int64_t> model_versions{};  ///< as in prompt_drawn
 };
 
-/// What a journal says of one path: of the groups that one actor gives to its learners.
+/// The groups of one path according to a journal.
 struct path_history {
-  std::map<std::uint64_t, sample_group_ptr> groups;  ///< that a learner has still to train on
+  std::map<std::uint64_t, sample_group_ptr> groups;  ///< groups that a learner still has to train on
   std::set<std::uint64_t> kept, consumed;            ///< all that ever were
   std::vector<std::uint64_t> arrivals;               ///< groups in the order they reached the buffer
-  std::map<std::uint64_t, std::string> dropped;      ///< with the reason
+  std::map<std::uint64_t, std::string> dropped;      ///< the reason, by group
   /// Batches by the version they make, of versions that a learner has still to make.
   std::map<std::int64_t, std::vector<std::uint64_t>> batches;
 };
 
 struct learner_history {
   std::string name, path;
-  std::int64_t version = 0;                      ///< of the checkpoint gone on from
+  std::int64_t version = 0;                      ///< version of the checkpoint from which it is resumed
   std::int64_t consumed = 0;                     ///< the newest version that it was ever given a batch for
   std::map<std::uint64_t, std::int64_t> made{};  ///< the version that each group it consumed makes
 
@@ -45,7 +45,7 @@ struct learner_history {
 
 using learner_versions = std::map<std::string, std::int64_t>;
 
-/// What a journal adds up to: where a run stands, as far as it is durable.
+/// The durable state of a run: the sum of its journal.
 struct run_history {
   run_opened opened;
   std::map<std::uint64_t, prompt_record> prompts;

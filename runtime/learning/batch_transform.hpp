@@ -13,11 +13,11 @@ namespace slipstream {
 
 using sample_groups = std::vector<sample_group_ptr>;
 
-/// A step that a learner takes over a whole batch before it trains on it. An algorithm's row declares it as
-/// data and pure functions, of which it fills in those that it has.
+/// A step over a whole batch before the learner trains on it. An algorithm's row declares it as data and pure
+/// functions; functions that it does not need stay empty.
 struct batch_transform {
   std::string_view name;
-  bool of_advantages = true;  ///< of no use to a learner whose loss takes none, such as a critic's
+  bool of_advantages = true;  ///< a learner whose loss takes no advantages, such as a critic, leaves it out
   /// Over the samples as they arrive, before the batch is cut.
   std::function<sample_groups(const sample_groups &batch)> of_samples{};
   /// Over one micro-batch, once it has proximal log-probabilities.

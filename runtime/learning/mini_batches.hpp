@@ -12,12 +12,12 @@ namespace slipstream {
 
 /// Samples of one optimizer step as micro-batches, shared out among the ranks of a learner.
 struct micro_batches {
-  std::vector<micro_batch> own;              ///< this rank's
+  std::vector<micro_batch> own;              ///< the micro-batches of this rank
   denominators totals;                       ///< of all ranks; samples that were left out count, too
   std::vector<std::int64_t> slice_tokens{};  ///< of all ranks: as many slices as the rank with the most has
 };
 
-/// What one optimizer step is made of.
+/// The parts of one optimizer step.
 struct mini_batch {
   micro_batches sampled;
   micro_batches demonstrated;

@@ -14,7 +14,7 @@
 
 namespace slipstream {
 
-/// How a rank keeps what trains.
+/// How a rank stores the trainable parameters.
 struct storage_options {
   adamw_options optimizer;
   std::shared_ptr<process_group> ranks;  ///< null: there are no others
@@ -63,8 +63,8 @@ class parameter_store {
   // Checkpoints and versions.
   /// The newest version, whole. Throws logic_error in a rank that has a shard alone.
   virtual const transformer &model() const = 0;
-  /// The weights as nobody will write them again, in a buffer that nobody else holds any more; null in all
-  /// ranks but the first.
+  /// The weights in a buffer that is never written again and that nobody else holds; null in all ranks but
+  /// the first.
   virtual std::shared_ptr<const transformer> publish() = 0;
   /// The optimizer's moments, whole in rank 0. With shards all ranks take part.
   virtual adamw_state moments() = 0;
@@ -103,7 +103,8 @@ class parameter_store {
   adamw_state kept_moments_;
 };
 
-/// Keeps a copy of what `initial` lets train; its numerics stay, and so does its device but with ZeRO-3.
+/// Keeps a copy of the trainable parameters of `initial`. Its numerics stay the same, and except with ZeRO-3
+/// its device, too.
 std::unique_ptr<parameter_store> make_parameter_store(storage_options options, const transformer &initial);
 
 }  // namespace slipstream

@@ -17,10 +17,10 @@
 
 namespace slipstream {
 
-/// One rank of a learner: updates of its weights by batches, in slices of forward and backward passes, an
-/// optimizer step for each mini-batch, and what is to be said of them. What a batch is cut into says
-/// mini_batches.hpp; where the weights live, parameter_store.hpp. All ranks are told the same in the same
-/// order; the members are those of trainer, which leads them.
+/// One rank of a learner. It updates the weights by batches: forward and backward passes in slices, an
+/// optimizer step for each mini-batch, and the metrics of the update. mini_batches.hpp cuts the batches,
+/// parameter_store.hpp stores the weights. All ranks get the same calls in the same order. The members are
+/// those of trainer, which leads the ranks.
 class rank_trainer {
  public:
   rank_trainer(trainer_options options, const transformer &initial);
@@ -45,7 +45,7 @@ class rank_trainer {
   nlohmann::json summary() const;
 
  private:
-  // What the batch is.
+  // The batch.
   cutting how_to_cut() const;
   bool may_leave_out_zero() const;
   bool needs_first_pass() const;

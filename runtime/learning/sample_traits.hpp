@@ -9,12 +9,12 @@
 
 namespace slipstream {
 
-/// What a learner has to know of the samples that an actor gives, whichever algorithm it stands for.
+/// What a learner needs to know of the samples that an actor gives, whatever the algorithm.
 struct sample_traits {
-  bool advantages = false;  ///< they have some, or what the learner makes them of
-  bool returns = false;     ///< that a critic learns
-  bool pairs = false;       ///< of a better and a worse answer
-  bool keep_zero = false;   ///< those without advantage go through the model all the same
+  bool advantages = false;  ///< the samples have advantages, or the figures from which the learner makes them
+  bool returns = false;     ///< the samples have returns, which a critic learns
+  bool pairs = false;       ///< the samples are pairs of a better and a worse answer
+  bool keep_zero = false;   ///< samples with advantage 0 go through the model, too
   /// What has weighted the samples for older weights when the loss gets them, as the loss's row names it
   /// (`correction`), which goes on from there; empty: nothing.
   std::string_view corrected_by{};

@@ -14,7 +14,7 @@
 
 namespace slipstream {
 
-/// A finished group with everything that was computed for it.
+/// A finished group with all figures that were computed for it.
 struct joined_group {
   group_ptr group;
   std::map<std::string, std::vector<double>> scores;     ///< by scorer, one a rollout
@@ -64,7 +64,7 @@ struct text_style {
   chat_template chat;
 };
 
-/// What a sampler goes on from: the prompt, or the dialogue up to its last answer, which is opened.
+/// The tokens that a sampler continues: the prompt, or the dialogue up to the beginning of its last answer.
 /// An empty prompt is the begin token, or the end token where there is none.
 std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style);
 

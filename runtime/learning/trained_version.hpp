@@ -18,10 +18,11 @@ struct trained_version {
   std::shared_ptr<const transformer> weights;  ///< never written again
   std::vector<std::uint64_t> ids;              ///< what it was trained on
   nlohmann::json metrics;                      ///< one line of metrics.jsonl
-  std::string tripped;                         ///< why nothing was trained; empty: the batch was
+  std::string tripped;  ///< why no step was taken, if a guard tripped; empty: the batch was trained on
 };
 
-/// The gradient of a batch's loss at the weights that met it, as of one optimizer step over the whole batch.
+/// The gradient of a batch's loss at the weights before the update, as for one optimizer step over the whole
+/// batch.
 struct batch_gradient {
   at::Tensor sum;  ///< [trainable parameters]
   double norm = 0;

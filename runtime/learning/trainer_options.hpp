@@ -19,19 +19,19 @@
 
 namespace slipstream {
 
-/// What a batch is cut into, and what is done to the whole of it.
+/// How a batch is cut, and which transforms apply to the whole batch.
 struct batch_options {
   std::int64_t micro_batch = 32;              ///< samples a slice trains on
   std::int64_t mini_batches = 1;              ///< optimizer steps one pass over the batch is cut into
   std::int64_t epochs = 1;                    ///< passes over the batch
-  std::vector<batch_transform> transforms{};  ///< taken in this order, before those that the loss asks for
+  std::vector<batch_transform> transforms{};  ///< applied in this order, before those of the loss
   bool keep_zero = false;      ///< samples without advantage are passed through the model all the same
   double sft_weight = 0;       ///< of the cross entropy of demonstrations beside the loss (arXiv:2203.02155)
   std::int64_t sft_batch = 0;  ///< demonstrations an update
   std::int64_t start_after = 0;  ///< versions that pass the weights on as they are, while a critic warms up
 };
 
-/// How old what is trained on may be.
+/// Bounds on the staleness of the training data.
 struct age_options {
   std::optional<std::int64_t> staleness_bound;  ///< asserted on every token; none: not promised
   std::optional<std::int64_t> exact_lag;        ///< every token is that old (less only at the beginning)
@@ -42,7 +42,7 @@ struct age_options {
   std::set<std::string> models_in_step{};  ///< those of them whose versions count the same batches
 };
 
-/// What an optimizer step is made of.
+/// The options of an optimizer step.
 struct step_options {
   const objective_row *objective = nullptr;
   objective_options loss;
@@ -57,7 +57,7 @@ struct step_options {
   double kl_gain = 0.1;      ///< how fast it is
   std::vector<guard_spec> guards{};  ///< checked before each optimizer step
   std::int64_t keep_every = 0;       ///< versions between the states that a guard rolls back to
-  /// Gives reference log-probabilities where the samples bring none; may be null.
+  /// Computes reference log-probabilities where the samples have none; may be null.
   std::shared_ptr<const transformer> reference{};
 };
 

@@ -8,7 +8,7 @@
 
 namespace slipstream {
 
-/// What is done to the process of a placed replica once the main learner has made `update` versions.
+/// A signal for the process of a placed replica, sent once the main learner has made `update` versions.
 struct chaos_event {
   enum class action { kill, stop, resume };  ///< SIGKILL, SIGSTOP, SIGCONT
   std::int64_t update = 0;
@@ -17,14 +17,14 @@ struct chaos_event {
   source_position at;
 };
 
-/// [chaos]: mishaps on purpose, so that what follows from them can be seen again.
+/// [chaos]: failures on purpose, so that their consequences can be reproduced.
 struct chaos_config {
   std::vector<chaos_event> events;
   std::int64_t delay_weights_ms = 0;  ///< before a version goes out to the nodes
   source_position at;
 };
 
-/// Reads [chaos] of a topology document. Throws input_error at the key to blame.
+/// Reads [chaos] of a topology document. Throws input_error at the faulty key.
 chaos_config read_chaos(const node &document);
 
 /// [chaos] as TOML; empty where there is none.

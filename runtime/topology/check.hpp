@@ -8,7 +8,7 @@
 
 namespace slipstream {
 
-/// The names of what flows along edges.
+/// The names of the values that flow along edges.
 namespace port {
 constexpr const char *examples = "examples", *rollouts = "rollouts", *scores = "scores",
                      *logprobs = "logprobs", *values = "values", *samples = "samples", *versions = "versions";
@@ -23,7 +23,7 @@ struct kind_ports {
   bool may_end_here = false;         ///< gives something, but nobody need take it
 };
 
-/// What an actor with such ports does.
+/// The role of an actor with these ports.
 actor_role role_of(const kind_ports &ports);
 
 /// By kind, as the registry has them.

@@ -5,7 +5,7 @@
 namespace slipstream {
 
 /// Checks between tables that need no registry of kinds: names, cycles, batch against group, publishing
-/// against staleness. Throws input_error at the value to blame.
+/// against staleness. Throws input_error at the faulty value.
 void check_structure(const topology &graph);
 
 }  // namespace slipstream

@@ -9,8 +9,8 @@
 
 namespace slipstream {
 
-/// What an actor does in the flow of data, as the ports of its kind say: so a kind that a program adds is
-/// known by what it takes and gives, not by its name.
+/// The role of an actor in the flow of data. It follows from the ports of the kind, so a kind that a program
+/// adds has a role by what it takes and gives, not by its name.
 enum class actor_role {
   other,
   loader,     ///< gives examples
@@ -22,14 +22,14 @@ enum class actor_role {
   learner,    ///< learns from samples or examples
 };
 
-/// What a learner makes of a line of data when no sampler stands between.
+/// The training data that a learner makes of a line when there is no sampler.
 enum class example_form { demonstration, pair, rated };
 
-/// What others may need to know of an actor, whatever its kind. Reading its keys leaves it here.
+/// Facts about an actor that others may need, whatever its kind. They are set when its keys are read.
 struct actor_facts {
-  actor_role role = actor_role::other;  ///< by the ports of the kind
+  actor_role role = actor_role::other;  ///< follows from the ports of the kind
   bool placeable = false;               ///< may run on a node
-  std::string model;                    ///< that it trains or computes with; empty: none
+  std::string model;                    ///< the model that it trains or computes with; empty: none
   bool follows = false;                 ///< it takes the versions of the learner of `model`, if there is one
   std::int64_t threads = 1;             ///< of each replica or rank
   std::int64_t replicas = 1;            ///< of a learner 1: its ranks are one actor
@@ -46,7 +46,7 @@ struct actor_facts {
   bool drops_equal_rewards = false;  ///< groups whose answers are rated alike leave the path
   std::string drops_by;              ///< the key that says so; empty: the kind itself
   // Of a learner.
-  std::string reference;  ///< the model that it asks itself; empty: none
+  std::string reference;  ///< the frozen model that the learner evaluates itself; empty: none
   example_form lines = example_form::demonstration;
   bool compares_preferences = false;  ///< of pairs, by log-probabilities instead of a score head
   // Files that it reads.
@@ -54,7 +54,7 @@ struct actor_facts {
   std::string chat;                   ///< a file of its chat template; empty: none
 };
 
-/// The keys of an actor as the struct that its kind reads them into: read once, and then known by type.
+/// The keys of an actor, in the struct of its kind. They are read once and then accessed by type.
 class actor_keys {
  public:
   template <class Keys>

@@ -6,7 +6,7 @@
 
 namespace slipstream {
 
-/// Reads [models.*] of a topology document, in the order of the file. Throws input_error at the key to blame.
+/// Reads [models.*] of a topology document, in the order of the file. Throws input_error at the faulty key.
 std::vector<model_config> read_models(const node &document);
 
 }  // namespace slipstream

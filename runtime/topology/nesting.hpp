@@ -7,7 +7,7 @@
 namespace slipstream {
 
 /// Where TOML text first nests deeper than `deepest`, by brackets and dotted keys together: line and column
-/// from 1. The parser builds such a tree, and dies on taking it down.
+/// from 1. The parser would build such a tree and overflow the stack when it destroys it.
 struct nesting_place {
   int line = 1, column = 1;
 };

@@ -38,7 +38,7 @@ struct nodes_config {
   const node_config *find(const std::string &name) const;  ///< null when there is none
 };
 
-/// Reads [nodes] of a topology document. Throws input_error at the key to blame.
+/// Reads [nodes] of a topology document. Throws input_error at the faulty key.
 nodes_config read_nodes(const node &document);
 
 /// "WHAT: error: TEXT" as a part of a message that says "error:" before.

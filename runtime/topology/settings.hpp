@@ -18,7 +18,7 @@ class settings {
   static constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
   static constexpr double endless = std::numeric_limits<double>::infinity();
 
-  /// `also_known` are keys that somebody else reads: finish() lets them be and names them.
+  /// `also_known` are keys that other code reads: finish() accepts them and lists them among the known keys.
   explicit settings(node table, std::vector<std::string> also_known = {});
 
   std::int64_t integer(const std::string &key, std::int64_t otherwise, std::int64_t least = lowest,
