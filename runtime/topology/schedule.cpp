@@ -153,7 +153,9 @@ struct schedule_reader : table_reader {
   static bool takes(const schedule_config &, const char *) { return true; }
   void window(schedule_config &x) { x.window = read_window(table, x.window_share); }
   /// The least that it may be is also what it is where the key is absent.
-  void controlled(const char *key, schedule_number &x) { x = read_schedule_number(table, key, x.first, x.first); }
+  void controlled(const char *key, schedule_number &x) {
+    x = read_schedule_number(table, key, x.first, x.first);
+  }
   void optional_controlled(const char *key, std::optional<schedule_number> &x) {
     if (table.has(key)) x = read_schedule_number(table, key, 0, 0);
   }
