@@ -16,7 +16,9 @@
 #include "actors/nodes/open.hpp"
 #include "actors/placement.hpp"
 #include "actors/recorder.hpp"
+#include "actors/run_books.hpp"
 #include "actors/run_inputs.hpp"
+#include "actors/run_summary.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
 #include "models/files/checkpoint.hpp"
@@ -28,20 +30,6 @@
 
 namespace slipstream {
 namespace {
-
-ledger open_books(const preflight &plan) {
-  const auto &schedule = plan.graph().schedule;
-  const bool several = plan.learners().size() > 1;
-  return {admission(schedule.batch, plan.contract().lead.first),
-          plan.group(),
-          schedule.batch * plan.graph().run.updates,
-          {schedule.max_running, several ? plan.in_flight_bound() : schedule.max_in_flight}};
-}
-
-/// What an evaluator found, one line a version: durable, so that the history survives a kill.
-std::filesystem::path evaluations_file(const run_paths &paths, const std::string &evaluator) {
-  return paths.folder / ("evaluations." + evaluator + ".jsonl");
-}
 
 std::map<std::string, std::filesystem::path> further_metrics(const preflight &plan, const run_paths &paths) {
   std::map<std::string, std::filesystem::path> files;
@@ -117,39 +105,6 @@ void spawn_nodes(spawn_context &context) {
   const auto &plan = context.plan;
   for (const auto index : plan.spawn_order())
     context.inboxes[plan.graph().actors[index].name] = plan.plans()[index].spawn(context);
-}
-
-/// Why groups were dropped, in the words that the run began with.
-void keep_old_causes(nlohmann::json &summary) {
-  if (!summary.contains("ledger") || !summary["ledger"].contains("dropped")) return;
-  auto causes = nlohmann::json::object();
-  for (const auto &[cause, rollouts] : summary["ledger"]["dropped"].items())
-    causes[old_cause(cause)] = rollouts;
-  summary["ledger"]["dropped"] = std::move(causes);
-}
-
-/// The figures that everybody reads first stand at the top of the summary.
-nlohmann::json summarise(const preflight &plan, const run_paths &paths, const nlohmann::json &result) {
-  nlohmann::json summary = {{"name", plan.graph().run.name}, {"seed", plan.graph().run.seed},
-                            {"status", result.at("status")}, {"exit_code", result.at("exit_code")},
-                            {"staleness_bound", nullptr},    {"eval", nlohmann::json::object()}};
-  if (const auto bound = plan.staleness_bound()) summary["staleness_bound"] = *bound;
-  if (result.contains("error")) summary["error"] = result["error"];
-  if (result.contains("ledger")) summary["ledger"] = result["ledger"];
-  if (result.contains("record")) summary.update(result["record"]);
-  for (const auto &actor : plan.graph().actors) {
-    const auto report = result.at("reports").find(actor.name);
-    if (report == result.at("reports").end()) continue;
-    if (is_evaluator(plan, actor)) {
-      summary["eval"].update(*report);
-      summary["eval_history"][actor.name] = read_by_version(evaluations_file(paths, actor.name));
-    } else if (actor.facts.role == actor_role::learner && &actor != &plan.learner()) {
-      summary["learners"][actor.name] = *report;
-    } else {
-      summary.update(*report);
-    }
-  }
-  return summary;
 }
 
 /// log.txt: what happened to the run as a whole; the figures are in metrics.jsonl and trace.json.
@@ -231,63 +186,6 @@ snapshot_ptr first_weights(preflight &plan, const actor_config &learner, const r
   return std::make_shared<snapshot>(
       snapshot{version, std::make_shared<const transformer>(read.network(plan.graph().run.numerics)), model,
                plan.in_step(learner) && version >= plan.graph().run.updates});
-}
-
-/// Which learners there are, and the models of those that keep no step with the main one.
-ledger_paths make_paths(const preflight &plan, const resume_point *resumed) {
-  ledger_paths paths{resumed ? restored_paths(resumed->history) : path_book(plan.learner_paths())};
-  for (const auto *learner : plan.learners()) {
-    if (plan.in_step(*learner)) continue;
-    const auto model = learner->facts.model;
-    paths.model_of[learner->name] = model;
-    paths.versions[model] = resumed ? resumed->history.learner(learner->name).version : 0;
-  }
-  return paths;
-}
-
-/// A run whose summary cannot be written has failed; why it failed before that is not forgotten.
-void keep_summary(const std::filesystem::path &file, nlohmann::json &summary) {
-  try {
-    write_summary(file, summary);
-  } catch (const run_error &problem) {
-    summary["error"] = summary.contains("error") ? summary["error"].get<std::string>() + "; " + problem.what()
-                                                 : problem.what();
-    summary["status"] = "failed";
-    if (summary["exit_code"] == 0) summary["exit_code"] = 1;
-  }
-}
-
-ledger_actor spawn_books(caf::actor_system &system, const preflight &plan, const run_services &services,
-                         const resume_point *resumed) {
-  auto books = open_books(plan);
-  auto paths = make_paths(plan, resumed);
-  const auto follows = plan.samples_own_policy();
-  if (!resumed)
-    return spawn_ledger(system, ledger_machine(std::move(books), follows, {}, std::move(paths)), services);
-  const auto &history = resumed->history;
-  books = restored_books(std::move(books), plan.graph().schedule.batch, history);
-  if (const auto lead = history.numbers.find("lead"); lead != history.numbers.end())
-    books.set_lead(lead->second);
-  return spawn_ledger(system,
-                      ledger_machine(std::move(books), follows,
-                                     {history.version(), waiting_again(history), begun_again(history),
-                                      model_versions_again(history)},
-                                     std::move(paths)),
-                      services);
-}
-
-/// What a journal says first: which run begins, or where it goes on.
-void open_journal(const preflight &plan, const run_services &services, const resume_point *resumed) {
-  const auto write = [&](journal_event event) {
-    caf::anon_send(services.journal,
-                   journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
-  };
-  if (!resumed)
-    return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
-                            plan.learner_paths()});
-  run_resumed event;
-  for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
-  write(event);
 }
 
 }  // namespace
