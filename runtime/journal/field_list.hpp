@@ -38,7 +38,8 @@ template <class T>
 concept any_length_integer = std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t>;
 template <class T>
 concept any_length_list = requires(T x) {
-  x.clear(), x.size();
+  x.clear();
+  x.size();
 };  // a text, a vector or a map
 
 /// The fewest bytes that a value may take: a list of a claimed size must have that many times as many left.
