@@ -45,8 +45,10 @@ void rename_in(node &table, const renamed_key &row, std::vector<std::string> &no
   if (entry_of(table, row.name) != nullptr)
     fail_at(old_entry->at, fmt::format("[{0}] has {1} and {2}, which is the new name of {1}; remove {1}",
                                        table.path, row.old_name, row.name));
+  const auto &at = old_entry->at;  // who tells the note names the file
   notes.push_back(fmt::format("{}: [{}] {} is called {} now; the old name is read until 1.0",
-                              to_string(old_entry->at), table.path, row.old_name, row.name));
+                              at.line == 0 ? at.file : fmt::format("line {}", at.line), table.path,
+                              row.old_name, row.name));
   old_entry->key = row.name;
   old_entry->content.path = fmt::format("{}.{}", table.path, row.name);
 }

@@ -38,8 +38,10 @@ with tempfile.TemporaryDirectory() as place:
     before = (folder / "metrics.jsonl").read_text().splitlines()
     journal = (folder / "journal" / "000001.journal").read_bytes()
 
-    code, _, errors = run("run", "kept.toml", "--resume")
+    code, said, errors = run("run", "kept.toml", "--resume")
     check("it is resumed", code == 0, errors)
+    check("its old names of keys are noted", "[schedule] brakes is called guards now" in said + errors, said + errors)
+    check("its topology stays as it was", "brakes = " in (folder / "topology.toml").read_text())
     after = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     check("every update once", [line["update"] for line in after] == list(range(1, updates + 1)), after)
     step = json.loads(before[3])  # the checkpoint was made of the fourth
@@ -59,4 +61,16 @@ with tempfile.TemporaryDirectory() as place:
         check("update %d has the same groups" % each["update"], figures(each["run"]) == figures(each["replayed"]), each)
     print("to the bit: " + ("yes" if replay["equal"] else "no, this is another machine; " + str(replay.get("first_difference"))))
     check("the exit code says whether to the bit", code == (0 if replay["equal"] else 1), code)
+
+# A guard that trips: the metrics of a run keep the names with which it began.
+with tempfile.TemporaryDirectory() as place:
+    shutil.copytree(kept, place, symlinks=True, dirs_exist_ok=True)
+    os.chdir(place)
+    for file in ("kept.toml", "runs/kept/topology.toml"):
+        text = pathlib.Path(file).read_text()
+        pathlib.Path(file).write_text(text.replace("below = 0.05", "below = 2.0"))
+    code, _, errors = run("run", "kept.toml", "--resume")
+    lines = [json.loads(line) for line in pathlib.Path("runs/kept/metrics.jsonl").read_text().splitlines()]
+    check("a run keeps the names of its metrics",
+          code == 0 and all("brake" in line and "guard" not in line for line in lines[4:]), (errors, lines[4:]))
 sys.exit("%d failed" % len(failures) if failures else 0)

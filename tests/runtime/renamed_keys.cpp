@@ -44,8 +44,7 @@ TEST_CASE("an old key is read, with a note that names its place and the new key"
   CHECK(graph.schedule.allow_unbounded_staleness);
   CHECK(graph.find_actor("learner")->node.find("allow_uncorrected") != nullptr);
   REQUIRE(graph.notes.size() == 3);
-  CHECK(graph.notes[0] ==
-        "f.toml:6:1: [schedule] brakes is called guards now; the old name is read until 1.0");
+  CHECK(graph.notes[0] == "line 6: [schedule] brakes is called guards now; the old name is read until 1.0");
   CHECK_THAT(graph.notes[2], Contains("[actors.learner] i_know is called allow_uncorrected now"));
   CHECK(read(file_with("guards = " + guard + "\n")).notes.empty());
 }
@@ -97,6 +96,18 @@ TEST_CASE("a run that an earlier release began is known by its topology, and res
   CHECK_NOTHROW(require_same_topology(paths, now));
   const auto other = std::regex_replace(now, std::regex("below = 0.3"), "below = 0.4");
   CHECK_THROWS_WITH(require_same_topology(paths, other), Contains("guards = "));
+}
+
+TEST_CASE("the topology of the kept run of an earlier release gets present names") {
+  const auto kept = test::read_text(test::data("journals") / "run" / "runs" / "kept" / "topology.toml");
+  CHECK(has_old_keys(kept));
+  const auto present = with_present_keys(kept);
+  CHECK_FALSE(has_old_keys(present));
+  auto document = parse_document(kept, "topology.toml");
+  CHECK(rename_keys(document).size() == 4);
+  document = parse_document(present, "topology.toml");
+  CHECK(rename_keys(document).empty());
+  CHECK(document.find("schedule")->find("guards") != nullptr);
 }
 
 TEST_CASE("causes of an earlier release's journal are told in present words, and back") {
