@@ -66,11 +66,12 @@ TEST_CASE("every record of a journal from before becomes the same bytes again") 
 }
 
 TEST_CASE("the history of a journal from before is as it was") {
-  const auto history = read_history(kept_run() / "journal", {{"", 4}, {"teacher", 4}});
+  const auto history = read_history(kept_run() / "journal", {{"learner", 4}, {"teacher", 4}});
   CHECK(history.fault.empty());
   CHECK(history.opened.name == "kept");
   CHECK(history.opened.group == 2);
   CHECK(history.learners.size() == 2);
+  CHECK(history.version() == 4);
   CHECK(history.numbers.at("window") == 2);
   CHECK_FALSE(history.closed);
 }

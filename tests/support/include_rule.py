@@ -47,7 +47,7 @@ NOT_IN_MODELS = {"thread", "mutex", "shared_mutex", "condition_variable", "futur
 # An actor is what a header of actors/ declares a spawn function for (a template is a helper). Its sources may not
 # include another actor's header; those that spawn them may, and so may sources that are no actor.
 SPAWNS = re.compile(r"^(template\b[^\n]*\n)?[^\n/]*\bspawn_\w+\(caf::actor_system\b", re.MULTILINE)
-SPAWNERS = ("supervisor", "run")
+SPAWNERS = ("supervisor", "run", "run_books")
 
 # What the light program is made of beside the list in cmake/core.cmake: none of it, nor what it includes, may include
 # LibTorch or CAF. The two headers hold nothing but versions.
