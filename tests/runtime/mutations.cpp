@@ -103,8 +103,9 @@ outcomes try_mutations(const std::string &text, int count, const Read &read) {
 }  // namespace
 
 TEST_CASE("damaged topologies are read or refused, and what is read can be written") {
-  const kind_table kinds{
-      {"loader", {{}, "examples"}}, {"sampler", {{"examples"}, "rollouts"}}, {"learner", {{"rollouts", "samples"}, ""}}};
+  const kind_table kinds{{"loader", {{}, "examples"}},
+                         {"sampler", {{"examples"}, "rollouts"}},
+                         {"learner", {{"rollouts", "samples"}, ""}}};
   const auto counts = try_mutations(topology_text, 4000, [&](const std::string &text) {
     const auto graph = make_topology(parse_document(text, "t.toml"), "t.toml");
     check_ports(graph, kinds);
