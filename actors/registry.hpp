@@ -58,7 +58,7 @@ std::vector<std::string> ports() {
   return {port_name<Sinks>::value...};
 }
 
-/// The plan of one actor of a topology, whose keys have been read.
+/// How one actor of a topology is checked and spawned. It is made once the actor's keys have been read.
 struct node_plan {
   /// Checks files, models and neighbours before anything is loaded. Throws input_error. May be empty.
   std::function<void(preflight &)> verify;

@@ -13,8 +13,9 @@ std::int64_t unit_of(input_kind kind) {
   return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
 }
 
-/// Cuts samples into shares by tokens, and each share into micro-batches: this rank's own become tensors, of
-/// all are counted the tokens of each slice and what the loss is divided by.
+/// Cuts samples into one share a rank, of about as many tokens each, and each share into micro-batches. The
+/// micro-batches of this rank become tensors. The tokens of each slice and the loss's denominators are
+/// counted over all ranks.
 void share_out(const std::vector<const sample *> &samples, const objective_row &row, const cutting &how,
                micro_batches &into) {
   const auto unit = unit_of(row.kind);

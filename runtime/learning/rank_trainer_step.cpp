@@ -30,7 +30,8 @@ void rank_trainer::add_proximal_logprobs(micro_batches &samples, std::size_t pos
     if (each.of_micro_batch) each.of_micro_batch(micro.inputs);
 }
 
-/// Reference log-probabilities where the samples bring none: once a batch, for they do not move.
+/// Computes reference log-probabilities where the samples bring none. The reference does not change, so once
+/// a batch is enough.
 void rank_trainer::add_reference_logprobs(micro_batches &samples, std::size_t position) {
   const auto &row = *options_.objective;
   if (!reference_ || !per_token(row.kind) || !needs_of(row, options_.loss).reference) return;

@@ -1,5 +1,5 @@
 // Parameters and gradient as a whole in each rank. With several ranks the gradients are added up; the moments
-// are whole, too, or with ZeRO-1 in shards.
+// are whole, too; with ZeRO-1 each rank has a shard of them.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 

@@ -126,7 +126,7 @@ learner_machine::decisions learner_machine::flushed(flush_reason why) {
   switch (why) {
     case flush_reason::batch:
       on_disk_ = true;
-      // a decision of this update has a flush of its own, which comes behind this one
+      // an update that decided something waits for a second flush, which was asked for after this one
       if (outcome_ && outcome_->tripped.empty() && changes_.empty()) publish(out);
       break;
     case flush_reason::decision:

@@ -103,7 +103,8 @@ class ledger_machine {
   /// The learner has ended.
   decisions retired(const std::string &learner);
   decisions set_lead(std::int64_t versions);
-  /// A batch leaves places for that many rollouts empty; negative: fewer than were announced before.
+  /// A batch goes with places for that many rollouts empty. A negative number corrects an earlier call that
+  /// named too many.
   decisions forfeit(std::int64_t rollouts);
   /// Draw nothing more.
   void stop() { stopped_ = true; }

@@ -42,7 +42,7 @@ class table_reader {
 
   void required_text(const std::string &key, std::string &x) { x = table.required_text(key); }
   void text(const std::string &key, std::string &x) { x = table.text(key, x); }
-  /// The same; what is written where it is not empty, or not 0.
+  /// Read like the keys above. They are written only where they are not empty and not 0.
   void text_if_any(const std::string &key, std::string &x) { text(key, x); }
   template <class Integer>
   void integer(const std::string &key, Integer &x, std::int64_t least,

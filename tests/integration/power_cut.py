@@ -36,7 +36,7 @@ def records(data):
     while at + 12 <= len(data) and data[at:at + 4] == marker:
         size, checksum = struct.unpack_from("<II", data, at + 4)
         content = data[at + 12:at + 12 + size]
-        if not content or len(content) != size or zlib.crc32(content) != checksum:  # zeros have the checksum of nothing
+        if size < 2 or len(content) != size or zlib.crc32(content) != checksum:  # as the program's reader
             return
         behind, start = number(content, 1)
         yield at, behind, None if content[0] else content[start:]
