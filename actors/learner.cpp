@@ -35,16 +35,8 @@ void carry_out(learner_pointer self, learner_machine::decisions decisions);
 
 void keep_checkpoint(const learner_setup &setup) {
   if (setup.checkpoints.empty()) return;
-  const auto require_folder = [&] {
-    if (setup.run_folder) setup.run_folder->require_there();
-  };
-  require_folder();
-  try {
-    write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
-  } catch (const run_error &) {
-    require_folder();  // a folder that was removed meanwhile is the better reason
-    throw;
-  }
+  if (setup.run_folder) setup.run_folder->require_there();
+  write_checkpoint(setup.checkpoints, *setup.core, setup.text, setup.base);
 }
 
 void pull(learner_pointer self, std::int64_t version) {

@@ -130,6 +130,15 @@ bool tell_if_lost(caf::scoped_actor &self, const supervisor_actor &supervisor, c
   }
 }
 
+/// Whatever else went wrong once the folder was lost followed from that: an actor may have met it first.
+void name_lost_folder(nlohmann::json &summary, const folder_mark &folder) {
+  try {
+    folder.require_there();
+  } catch (const run_error &problem) {
+    summary.update({{"status", "failed"}, {"exit_code", 1}, {"error", problem.what()}});
+  }
+}
+
 json_ptr wait_for(caf::actor_system &system, const supervisor_actor &supervisor, const folder_mark &folder,
                   const std::function<bool()> &interrupted) {
   caf::scoped_actor self{system};
@@ -301,6 +310,7 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   auto summary = summarise(plan, folder.paths(), *result);
   if (old_names) keep_old_causes(summary);
   if (!plan.notes().empty()) summary["notes"] = plan.notes();
+  name_lost_folder(summary, mark);
   if (mark.still_there()) keep_summary(folder.paths().summary, summary);
   if (summary.contains("error")) log->error("{}", summary["error"].get<std::string>());
   log->info("run ends: {}, ledger {}", summary["status"].get<std::string>(),

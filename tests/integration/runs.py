@@ -90,7 +90,7 @@ class Program:
         done = subprocess.run([self.path, *map(str, arguments)], capture_output=True, text=True, timeout=120,
                               env=environment)
         if done.returncode != code:
-            raise SystemExit("%s: exit code %d, not %d\n%s" % (arguments, done.returncode, code, done.stderr))
+            raise SystemExit("%s: exit code %d, not %d\n%s%s" % (arguments, done.returncode, code, done.stdout, done.stderr))
         return done.stdout
 
 
