@@ -12,8 +12,9 @@ find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS headers)  # Asio
 find_package(ZLIB REQUIRED)
 find_package(zstd REQUIRED)
 
-# These Debian packages have no CMake package: PCRE2::8bit, utf8proc::utf8proc and xxhash::xxhash.
-foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h" "xxhash::xxhash;xxhash;xxhash.h")
+# These Debian packages have no CMake package, or not everywhere.
+foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h" "xxhash::xxhash;xxhash;xxhash.h"
+        "hwy::hwy;hwy;hwy/highway.h")
   list(GET wanted 0 target)
   list(GET wanted 1 library)
   list(GET wanted 2 header)

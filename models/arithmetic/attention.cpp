@@ -23,7 +23,8 @@ constexpr std::size_t most_rows = 6, most_panels = 4;
 constexpr std::size_t most_rows = 4, most_panels = 1;
 #endif
 
-/// scores[r][t] = query r . key t * scale for all tokens of blocks first .. last - 1; rows of scores are `stride` apart.
+/// scores[r][t] = query r . key t * scale for all tokens of blocks first .. last - 1; rows of scores are `stride` apart. Sixteen
+/// scores are written a block: the next block overwrites those behind a short block.
 template <std::size_t Rows>
 void compare(const attending_row *rows, const head_blocks &cache, std::size_t first, std::size_t last, std::size_t head_dim,
              float scale, float *scores, std::size_t stride) {
@@ -38,7 +39,7 @@ void compare(const attending_row *rows, const head_blocks &cache, std::size_t fi
           sums[r][p] = fused(all(rows[r].query[d]), load(keys + p * width), sums[r][p]);
     for (std::size_t r = 0; r < Rows; ++r)
       for (std::size_t p = 0; p < pieces; ++p)
-        store(hn::Mul(sums[r][p], all(scale)), scores + r * stride + block * block_tokens + p * width);
+        store(hn::Mul(sums[r][p], all(scale)), scores + r * stride + block * cache.tokens + p * width);
   }
 }
 
@@ -51,10 +52,10 @@ void mix(const float *scores, std::size_t stride, const head_blocks &cache, std:
   for (std::size_t r = 0; r < Rows; ++r)
     for (std::size_t i = 0; i < count; ++i) sums[r][i] = load(mixed + r * mixed_stride + i * width);
   for (std::size_t t = first; t < last;) {
-    const std::size_t block = t / block_tokens, end = std::min(last, (block + 1) * block_tokens);
+    const std::size_t block = t / cache.tokens, end = std::min(last, (block + 1) * cache.tokens);
     const float *values = cache.values[block] + cache.offset_values + panel * block_tokens * 16;
     for (; t < end; ++t) {
-      const float *value = values + t % block_tokens * 16;
+      const float *value = values + t % cache.tokens * 16;
       for (std::size_t i = 0; i < count; ++i) {
         const vector v = load(value + i / pieces * block_tokens * 16 + i % pieces * width);
         for (std::size_t r = 0; r < Rows; ++r) sums[r][i] = fused(all(scores[r * stride + t]), v, sums[r][i]);
@@ -85,11 +86,11 @@ void attend_rows(const attending_row *rows, const head_blocks &cache, std::size_
     common_first = std::max(common_first, rows[r].first);
     common_last = std::min(common_last, rows[r].last);
   }
-  const std::size_t panels = (head_dim + 15) / 16, stride = (latest + 15) / 16 * 16, mixed_stride = panels * 16;
+  const std::size_t panels = (head_dim + 15) / 16, stride = latest + block_tokens, mixed_stride = panels * 16;
   room.resize(std::max(room.size(), Rows * (stride + mixed_stride)));
   float *scores = room.data(), *mixed = scores + Rows * stride;
   std::fill_n(mixed, Rows * mixed_stride, 0.0f);
-  compare<Rows>(rows, cache, earliest / block_tokens, (latest + 15) / 16, head_dim,
+  compare<Rows>(rows, cache, earliest / cache.tokens, (latest + cache.tokens - 1) / cache.tokens, head_dim,
                 1.0f / std::sqrt(static_cast<float>(head_dim)), scores, stride);
   float sums[Rows];
   for (std::size_t r = 0; r < Rows; ++r) {

@@ -202,6 +202,16 @@ void scale_and_shift(const float *x, std::size_t count, float scale, float shift
   });
 }
 
+void softmax_slopes(const float *logprobs, std::size_t count, float factor, float *g) {
+  through(count, [&](std::size_t i, std::size_t n) {
+    store_some(hn::Mul(exponential(load_some(logprobs + i, n)), all(-factor)), g + i, n);
+  });
+}
+
+float dot_of(const float *a, const float *b, std::size_t n) {
+  return dot(a, b, n);
+}
+
 void add_all(const float *from, std::size_t count, float *to) {
   through(count,
           [&](std::size_t i, std::size_t n) { store_some(hn::Add(load_some(to + i, n), load_some(from + i, n)), to + i, n); });
@@ -229,6 +239,8 @@ HWY_EXPORT(exponentials_of);
 HWY_EXPORT(exponential_sum);
 HWY_EXPORT(greatest_of);
 HWY_EXPORT(scale_and_shift);
+HWY_EXPORT(softmax_slopes);
+HWY_EXPORT(dot_of);
 HWY_EXPORT(add_all);
 
 std::size_t size(std::int64_t n) {
@@ -290,6 +302,15 @@ float log_sum_exp(const float *logits, std::int64_t n, float scale) {
 
 void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
   HWY_DYNAMIC_DISPATCH(scale_and_shift)(logits, size(n), scale, log_sum_exp(logits, n, scale), out);
+}
+
+void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy, float *g) {
+  HWY_DYNAMIC_DISPATCH(softmax_slopes)(logprobs, size(n), scale * gy, g);
+  g[id] += scale * gy;
+}
+
+float dot(const float *a, const float *b, std::int64_t n) {
+  return HWY_DYNAMIC_DISPATCH(dot_of)(a, b, size(n));
 }
 
 void add(const float *from, std::int64_t n, float *to) {

@@ -41,6 +41,13 @@ void log_softmax(const float *logits, std::int64_t n, float scale, float *out);
 /// The logarithm of the sum of e^(logits * scale): log_softmax is logits * scale minus this.
 float log_sum_exp(const float *logits, std::int64_t n, float scale);
 
+/// The gradient [n] by logits of the log-probability of token `id`, times `gy`: gy * scale * ((i == id) - softmax[i]), from
+/// log_softmax's `logprobs`.
+void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy, float *g);
+
+/// The sum of a[i] * b[i].
+float dot(const float *a, const float *b, std::int64_t n);
+
 /// to[i] += from[i].
 void add(const float *from, std::int64_t n, float *to);
 

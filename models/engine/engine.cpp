@@ -154,12 +154,16 @@ void engine::set_weights(std::shared_ptr<const transformer> model, std::int64_t 
   } else {
     state_->plan.emplace(state_->options, model->spec(), model->flat().options());
   }
+  model->pack();
   state_->weights = {std::move(model), version};
 }
 
 void engine::submit(generation_request request, engine_weights own, std::vector<partial_generation> begun) {
   if (!state_->plan) throw std::logic_error("the engine takes requests once it has weights");
-  if (own.model) state_->require_fit(*own.model);
+  if (own.model) {
+    state_->require_fit(*own.model);
+    own.model->pack();
+  }
   state_->plan->submit(std::move(request), std::move(own), std::move(begun));
 }
 

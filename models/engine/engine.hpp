@@ -16,7 +16,7 @@ enum class weight_change { finish, keep_cache, recompute };
 
 struct engine_options {
   std::int64_t slots = 64;      ///< sequences decoded at once
-  std::int64_t page_size = 16;  ///< tokens a cache page holds
+  std::int64_t page_size = 16;  ///< tokens a cache page holds, 1 to 16
   std::int64_t pages = 0;       ///< cache pages; 0: enough for every slot at the model's full context
   weight_change on_new_weights = weight_change::keep_cache;
   /// One step prefills at most about this many tokens, so that it stays short: tokens of prompts and of

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <map>
 
-#include "models/network/kernels.hpp"
+#include "models/arithmetic/attention.hpp"
+#include "models/arithmetic/parallel.hpp"
 
 namespace slipstream {
 namespace {
@@ -21,8 +21,7 @@ at::Tensor on_device(const std::vector<std::int64_t> &values, const at::Tensor &
 
 paged_attention::paged_attention(paged_cache &cache, std::vector<cached_run> runs)
     : cache_(cache), runs_(std::move(runs)) {
-  const at::Tensor &keys = cache_.keys(0);
-  by_rows_ = keys.is_cpu() && keys.scalar_type() == at::kFloat;
+  by_rows_ = cache_.in_blocks();
   const std::int64_t page_size = cache_.shape().page_size;
   std::int64_t rows = 0;
   for (const cached_run &run : runs_) {
@@ -37,8 +36,7 @@ paged_attention::paged_attention(paged_cache &cache, std::vector<cached_run> run
 at::Tensor paged_attention::attend(std::int64_t layer, std::int64_t window, const at::Tensor &q,
                                    const at::Tensor &k, const at::Tensor &v) {
   if (by_rows_) {
-    write_rows(cache_.keys(layer), k.contiguous());
-    write_rows(cache_.values(layer), v.contiguous());
+    write_rows(layer, k.contiguous(), v.contiguous());
     return attend_rows(layer, window, q.contiguous());
   }
   for (const auto &[pages, rows] : {std::pair(cache_.keys(layer), k), std::pair(cache_.values(layer), v)})
@@ -49,40 +47,61 @@ at::Tensor paged_attention::attend(std::int64_t layer, std::int64_t window, cons
   return out;
 }
 
-void paged_attention::write_rows(const at::Tensor &pages, const at::Tensor &rows) const {
-  const std::int64_t width = cache_.shape().kv_heads * cache_.shape().head_dim;
-  const float *from = rows.data_ptr<float>();
-  float *to = pages.data_ptr<float>();
+void paged_attention::write_rows(std::int64_t layer, const at::Tensor &k, const at::Tensor &v) const {
+  const cache_shape &shape = cache_.shape();
+  const auto heads = static_cast<std::size_t>(shape.kv_heads), dim = static_cast<std::size_t>(shape.head_dim);
+  const std::size_t key_size = arithmetic::key_block_size(dim), value_size = arithmetic::value_block_size(dim);
+  const float *key = k.data_ptr<float>(), *value = v.data_ptr<float>();
+  float *keys = cache_.keys(layer).data_ptr<float>(), *values = cache_.values(layer).data_ptr<float>();
   for (const std::int64_t slot : slots_) {
-    std::memcpy(to + slot * width, from, static_cast<std::size_t>(width) * sizeof(float));
-    from += width;
+    const auto page = static_cast<std::size_t>(slot / shape.page_size), place = static_cast<std::size_t>(slot % shape.page_size);
+    for (std::size_t head = page * heads; head < (page + 1) * heads; ++head, key += dim, value += dim) {
+      arithmetic::write_key(key, dim, place, keys + head * key_size);
+      arithmetic::write_value(value, dim, place, values + head * value_size);
+    }
   }
 }
 
 at::Tensor paged_attention::attend_rows(std::int64_t layer, std::int64_t window, const at::Tensor &q) const {
-  const cache_shape &shape = cache_.shape();
-  const std::int64_t stride = shape.kv_heads * shape.head_dim, page = shape.page_size * stride;
-  const float *all_keys = cache_.keys(layer).data_ptr<float>();
-  const float *all_values = cache_.values(layer).data_ptr<float>();
-  const std::int64_t heads = q.size(1), width = heads * shape.head_dim;
+  const auto kv_heads = static_cast<std::size_t>(cache_.shape().kv_heads);
   at::Tensor out = at::empty_like(q);
-  const float *query = q.data_ptr<float>();
-  float *result = out.data_ptr<float>();
-  std::vector<const float *> keys, values;
-  for (const cached_run &run : runs_) {
-    keys.clear();
-    values.clear();
-    for (const std::int64_t id : *run.pages) {
-      keys.push_back(all_keys + id * page);
-      values.push_back(all_values + id * page);
-    }
-    const kernels::key_values cached{keys.data(), values.data(), shape.page_size, stride};
-    for (std::int64_t t = run.first; t < run.first + run.count; ++t, query += width, result += width) {
-      const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, t + 1 - window) : 0;
-      kernels::attend_row(query, cached, first, t + 1, heads, shape.kv_heads, shape.head_dim, result);
+  std::int64_t steps = 0;
+  for (const cached_run &run : runs_) steps += run.count * (run.first + run.count);
+  const double cost = static_cast<double>(steps * q.size(1) * q.size(2));
+  arithmetic::share(runs_.size() * kv_heads, cost,
+                    [&](std::size_t i) { attend_head(layer, window, i / kv_heads, i % kv_heads, q, out); });
+  return out;
+}
+
+// One run's rows, of the query heads that read one key head.
+void paged_attention::attend_head(std::int64_t layer, std::int64_t window, std::size_t index, std::size_t kv_head,
+                                  const at::Tensor &q, const at::Tensor &out) const {
+  thread_local std::vector<const float *> keys, values;
+  thread_local std::vector<arithmetic::attending_row> rows;
+  const cache_shape &shape = cache_.shape();
+  const cached_run &run = runs_[index];
+  const auto dim = static_cast<std::size_t>(shape.head_dim), kv_heads = static_cast<std::size_t>(shape.kv_heads);
+  const std::size_t key_size = arithmetic::key_block_size(dim), value_size = arithmetic::value_block_size(dim);
+  const float *all_keys = cache_.keys(layer).data_ptr<float>(), *all_values = cache_.values(layer).data_ptr<float>();
+  keys.clear();
+  values.clear();
+  for (const std::int64_t id : *run.pages) {
+    const std::size_t block = static_cast<std::size_t>(id) * kv_heads + kv_head;
+    keys.push_back(all_keys + block * key_size);
+    values.push_back(all_values + block * value_size);
+  }
+  const auto heads = static_cast<std::size_t>(q.size(1)), share = heads / kv_heads;
+  rows.clear();
+  for (std::int64_t t = 0; t < run.count; ++t) {
+    const std::int64_t last = run.first + t + 1, first = window > 0 ? std::max<std::int64_t>(0, last - window) : 0;
+    for (std::size_t head = kv_head * share; head < (kv_head + 1) * share; ++head) {
+      const std::size_t at = (static_cast<std::size_t>(first_rows_[index] + t) * heads + head) * dim;
+      rows.push_back({q.data_ptr<float>() + at, out.data_ptr<float>() + at, static_cast<std::size_t>(first),
+                      static_cast<std::size_t>(last)});
     }
   }
-  return out;
+  const auto tokens = static_cast<std::size_t>(shape.page_size);
+  arithmetic::attend(rows.data(), rows.size(), {keys.data(), values.data(), 0, 0, tokens}, dim);
 }
 
 void paged_attention::prepare_groups() {

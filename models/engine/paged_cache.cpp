@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <string>
 
+#include "models/arithmetic/attention.hpp"
 #include "models/error.hpp"
 
 namespace slipstream {
@@ -23,9 +24,22 @@ at::Tensor index_tensor(std::vector<std::int64_t> &indices, const at::Device &de
 
 paged_cache::paged_cache(cache_shape shape, at::TensorOptions options) : shape_(shape), options_(options) {
   const auto layers = static_cast<std::size_t>(shape.layers);
-  const at::Tensor none = at::zeros({0, shape.page_size, shape.kv_heads, shape.head_dim}, options_);
-  keys_.assign(layers, none);
-  values_.assign(layers, none);
+  if (shape.page_size < 1 || shape.page_size > static_cast<std::int64_t>(arithmetic::block_tokens))
+    throw input_error("a cache page holds 1 to 16 tokens, not " + std::to_string(shape.page_size));
+  keys_.assign(layers, empty_pages(0, true));
+  values_.assign(layers, empty_pages(0, false));
+}
+
+bool paged_cache::in_blocks() const {
+  return options_.device().is_cpu() && options_.dtype() == at::kFloat;
+}
+
+// Zeros, because a gathered page's unwritten rows meet a weight of zero, which would not cancel a NaN.
+at::Tensor paged_cache::empty_pages(std::int64_t count, bool keys) const {
+  if (!in_blocks()) return at::zeros({count, shape_.page_size, shape_.kv_heads, shape_.head_dim}, options_);
+  const auto dim = static_cast<std::size_t>(shape_.head_dim);
+  const auto block = keys ? arithmetic::key_block_size(dim) : arithmetic::value_block_size(dim);
+  return at::zeros({count, shape_.kv_heads, static_cast<std::int64_t>(block)}, options_);
 }
 
 std::int64_t paged_cache::pages_for(std::int64_t tokens) const {
@@ -82,10 +96,9 @@ void paged_cache::grow() {
   const auto before = static_cast<std::int64_t>(references_.size());
   const std::int64_t added = std::min(std::max(before, smallest_growth), shape_.capacity - before);
   if (added <= 0) throw run_error("all " + std::to_string(shape_.capacity) + " cache pages are in use");
-  // Zeros, because a gathered page's unwritten rows meet a weight of zero, which would not cancel a NaN.
-  const at::Tensor room = at::zeros({added, shape_.page_size, shape_.kv_heads, shape_.head_dim}, options_);
-  for (auto *layers : {&keys_, &values_})
-    for (at::Tensor &layer : *layers) layer = at::cat({layer, room});
+  const at::Tensor more_keys = empty_pages(added, true), more_values = empty_pages(added, false);
+  for (at::Tensor &layer : keys_) layer = at::cat({layer, more_keys});
+  for (at::Tensor &layer : values_) layer = at::cat({layer, more_values});
   references_.resize(static_cast<std::size_t>(before + added), 0);
   for (std::int64_t page = before + added; page-- > before;) free_.push_back(page);
 }

@@ -14,7 +14,7 @@ struct cache_shape {
   std::int64_t layers = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_dim = 0;
-  std::int64_t page_size = 16;  ///< tokens a page holds
+  std::int64_t page_size = 16;  ///< tokens a page holds, 1 to 16
   std::int64_t capacity = 0;    ///< pages there can be at most
 };
 
@@ -42,13 +42,17 @@ class paged_cache {
 
   std::int64_t used_pages() const;
 
-  /// [allocated pages, page_size, kv_heads, head_dim] of one layer; valid until the next make_writable().
+  /// Whether pages hold blocks as arithmetic::attend reads them, one a key head: on the CPU in float32.
+  bool in_blocks() const;
+  /// [allocated pages, page_size, kv_heads, head_dim] of one layer, or [allocated pages, kv_heads, block] in blocks; valid until
+  /// the next make_writable().
   const at::Tensor &keys(std::int64_t layer) const { return keys_[static_cast<std::size_t>(layer)]; }
   const at::Tensor &values(std::int64_t layer) const { return values_[static_cast<std::size_t>(layer)]; }
 
  private:
   std::int64_t take_page();
   void grow();
+  at::Tensor empty_pages(std::int64_t count, bool keys) const;
 
   cache_shape shape_;
   at::TensorOptions options_;

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "models/error.hpp"
-#include "models/network/kernels.hpp"
+#include "models/arithmetic/rows.hpp"
 
 namespace slipstream {
 namespace {
@@ -90,13 +90,13 @@ drawn_token draw_greedy(std::span<const float> logits, std::span<const std::int6
   forbid(allowed, forbidden);
   const std::size_t best = greatest<double>(allowed);
   std::vector<float> logprobs(logits.size());
-  kernels::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()), 1.0f, logprobs.data());
+  arithmetic::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()), 1.0f, logprobs.data());
   return {static_cast<std::int64_t>(best), logprobs[best]};
 }
 
 drawn_token draw_unfiltered(std::span<const float> logits, double temperature, double u) {
   std::vector<float> logprobs(logits.size());
-  kernels::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()),
+  arithmetic::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()),
                        static_cast<float>(1.0 / temperature), logprobs.data());
   std::vector<double> weights(logits.size());
   for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::exp(static_cast<double>(logprobs[i]));

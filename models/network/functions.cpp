@@ -4,12 +4,17 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "models/network/gradients.hpp"
-#include "models/network/kernels.hpp"
+#include <algorithm>
+#include <functional>
+
+#include "models/arithmetic/attention.hpp"
+#include "models/arithmetic/parallel.hpp"
+#include "models/arithmetic/product.hpp"
+#include "models/arithmetic/rows.hpp"
+#include "models/network/sequence_blocks.hpp"
 
 namespace slipstream::functions {
 namespace {
@@ -25,18 +30,56 @@ float *out(const at::Tensor &x) {
   return x.data_ptr<float>();
 }
 
+std::size_t size(std::int64_t n) {
+  return static_cast<std::size_t>(n);
+}
+
+arithmetic::operand rows_of(const at::Tensor &x) {
+  return {in(x), size(x.size(1)), 1};
+}
+arithmetic::operand columns_of(const at::Tensor &x) {
+  return {in(x), 1, size(x.size(1))};
+}
+
+// c[rows,columns] of a b, b's columns shared among the threads.
+void multiply(const arithmetic::operand &a, std::int64_t rows, const arithmetic::operand &b, std::int64_t depth,
+              std::int64_t columns, const at::Tensor &c, bool carry = false) {
+  constexpr std::size_t strip = 48;
+  const std::size_t count = size(columns);
+  const auto work = [&](std::size_t first, std::size_t last) {
+    arithmetic::multiply(a, size(rows), b, size(depth), first * strip, std::min(count, last * strip), out(c), count, carry);
+  };
+  arithmetic::share_range((count + strip - 1) / strip, static_cast<double>(rows * depth * columns), work);
+}
+
+// work(first, last) of rows that each cost some `width` steps.
+void by_rows(std::int64_t rows, std::int64_t width, const std::function<void(std::int64_t, std::int64_t)> &work) {
+  arithmetic::share_range(size(rows), 4.0 * static_cast<double>(rows * width), [&](std::size_t first, std::size_t last) {
+    work(static_cast<std::int64_t>(first), static_cast<std::int64_t>(last));
+  });
+}
+
 struct linear_function : Function<linear_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w) {
     const at::Tensor x = given.contiguous();
     const at::Tensor y = at::empty({x.size(0), w.size(0)}, x.options());
-    kernels::linear(in(x), x.size(0), x.size(1), in(w), w.size(0), nullptr, out(y));
+    multiply(rows_of(x), x.size(0), rows_of(w), x.size(1), w.size(0), y);
     context->save_for_backward({x, w});
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &gy = gradients[0];
-    return {at::mm(gy, saved[1]), at::mm(gy.t(), saved[0])};
+    const at::Tensor &x = saved[0], &w = saved[1], gy = gradients[0].contiguous();
+    at::Tensor gx, gw;
+    if (context->needs_input_grad(0)) {
+      gx = at::empty_like(x);
+      multiply(rows_of(gy), gy.size(0), columns_of(w), gy.size(1), x.size(1), gx);
+    }
+    if (context->needs_input_grad(1)) {
+      gw = at::empty_like(w);
+      multiply(columns_of(gy), gy.size(1), columns_of(x), gy.size(0), x.size(1), gw);
+    }
+    return {gx, gw};
   }
 };
 
@@ -44,7 +87,11 @@ struct norm_function : Function<norm_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &weight,
                             double eps) {
     const at::Tensor x = given.contiguous(), y = at::empty_like(x);
-    kernels::rms_norm(in(x), x.size(0), x.size(1), in(weight), static_cast<float>(eps), out(y));
+    const std::int64_t width = x.size(1);
+    by_rows(x.size(0), width, [&](std::int64_t first, std::int64_t last) {
+      arithmetic::rms_norm(in(x) + first * width, last - first, width, in(weight), static_cast<float>(eps),
+                           out(y) + first * width);
+    });
     context->save_for_backward({x, weight});
     context->saved_data["eps"] = eps;
     return y;
@@ -53,7 +100,7 @@ struct norm_function : Function<norm_function> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor gy = gradients[0].contiguous(), &x = saved[0], &weight = saved[1];
     const at::Tensor gx = at::empty_like(x), gw = at::zeros_like(weight);
-    kernels::rms_norm_gradient(in(x), x.size(0), x.size(1), in(weight),
+    arithmetic::rms_norm_gradient(in(x), x.size(0), x.size(1), in(weight),
                                static_cast<float>(context->saved_data["eps"].toDouble()), in(gy), out(gx),
                                out(gw));
     return {gx, gw, at::Tensor()};
@@ -64,7 +111,7 @@ struct layer_norm_function : Function<layer_norm_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &gain,
                             const at::Tensor &bias, double eps) {
     const at::Tensor x = given.contiguous(), y = at::empty_like(x);
-    kernels::layer_norm(in(x), x.size(0), x.size(1), in(gain), in(bias), static_cast<float>(eps), out(y));
+    arithmetic::layer_norm(in(x), x.size(0), x.size(1), in(gain), in(bias), static_cast<float>(eps), out(y));
     context->save_for_backward({x, gain});
     context->saved_data["eps"] = eps;
     return y;
@@ -73,7 +120,7 @@ struct layer_norm_function : Function<layer_norm_function> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor gy = gradients[0].contiguous(), &x = saved[0], &gain = saved[1];
     const at::Tensor gx = at::empty_like(x), gw = at::zeros_like(gain);
-    kernels::layer_norm_gradient(in(x), x.size(0), x.size(1), in(gain),
+    arithmetic::layer_norm_gradient(in(x), x.size(0), x.size(1), in(gain),
                                  static_cast<float>(context->saved_data["eps"].toDouble()), in(gy), out(gx),
                                  out(gw));
     return {gx, gw, gy.sum(0), at::Tensor()};
@@ -83,14 +130,14 @@ struct layer_norm_function : Function<layer_norm_function> {
 struct gelu_function : Function<gelu_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given) {
     const at::Tensor x = given.contiguous(), y = at::empty_like(x);
-    kernels::gelu_tanh(in(x), x.numel(), out(y));
+    arithmetic::gelu_tanh(in(x), x.numel(), out(y));
     context->save_for_backward({x});
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const at::Tensor x = context->get_saved_variables()[0], gy = gradients[0].contiguous();
     const at::Tensor g = at::empty_like(x);
-    kernels::gelu_tanh_gradient(in(x), x.numel(), in(gy), out(g));
+    arithmetic::gelu_tanh_gradient(in(x), x.numel(), in(gy), out(g));
     return {g};
   }
 };
@@ -99,14 +146,21 @@ struct gate_function : Function<gate_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given) {
     const at::Tensor gate_up = given.contiguous();
     const at::Tensor y = at::empty({gate_up.size(0), gate_up.size(1) / 2}, gate_up.options());
-    kernels::silu_gate(in(gate_up), y.size(0), y.size(1), out(y));
+    const std::int64_t width = y.size(1);
+    by_rows(y.size(0), 8 * width, [&](std::int64_t first, std::int64_t last) {
+      arithmetic::silu_gate(in(gate_up) + 2 * first * width, last - first, width, out(y) + first * width);
+    });
     context->save_for_backward({gate_up});
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const at::Tensor gate_up = context->get_saved_variables()[0], gy = gradients[0].contiguous();
     const at::Tensor g = at::empty_like(gate_up);
-    kernels::silu_gate_gradient(in(gate_up), gy.size(0), gy.size(1), in(gy), out(g));
+    const std::int64_t width = gy.size(1);
+    by_rows(gy.size(0), 12 * width, [&](std::int64_t first, std::int64_t last) {
+      arithmetic::silu_gate_gradient(in(gate_up) + 2 * first * width, last - first, width, in(gy) + first * width,
+                                     out(g) + 2 * first * width);
+    });
     return {g};
   }
 };
@@ -125,8 +179,8 @@ struct split_function : Function<split_function> {
       std::copy_n(from, q_width, out(q) + row * q_width);
       std::copy_n(from + q_width, k_width, out(k) + row * k_width);
       std::copy_n(from + q_width + k_width, k_width, out(v) + row * k_width);
-      kernels::rotate(in(cosines) + row * half, in(sines) + row * half, count, dim, out(q) + row * q_width);
-      kernels::rotate(in(cosines) + row * half, in(sines) + row * half, kv_count, dim,
+      arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, count, dim, out(q) + row * q_width);
+      arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, kv_count, dim,
                       out(k) + row * k_width);
     }
     context->save_for_backward({cosines, sines});
@@ -145,7 +199,7 @@ struct split_function : Function<split_function> {
       std::copy_n(in(gq) + row * q_width, q_width, to);
       std::copy_n(in(gk) + row * k_width, k_width, to + q_width);
       std::copy_n(in(gv) + row * k_width, k_width, to + q_width + k_width);
-      kernels::rotate(in(cosines) + row * half, in(back) + row * half, gq.size(1) + gk.size(1), dim, to);
+      arithmetic::rotate(in(cosines) + row * half, in(back) + row * half, gq.size(1) + gk.size(1), dim, to);
     }
     return {g, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -156,7 +210,7 @@ struct rotate_function : Function<rotate_function> {
     const at::Tensor x = given.clone(at::MemoryFormat::Contiguous);
     const std::int64_t half = cosines.size(1), width = x.size(1) * x.size(2);
     for (std::int64_t row = 0; row < x.size(0); ++row)
-      kernels::rotate(in(cosines) + row * half, in(sines) + row * half, x.size(1), x.size(2),
+      arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, x.size(1), x.size(2),
                       out(x) + row * width);
     return x;
   }
@@ -171,27 +225,18 @@ struct rotate_function : Function<rotate_function> {
   }
 };
 
-// The first token that a query at position t sees.
-std::int64_t first_seen(std::int64_t t, std::int64_t window) {
-  return window > 0 ? std::max<std::int64_t>(0, t + 1 - window) : 0;
-}
-
 struct attention_function : Function<attention_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &q, const at::Tensor &k,
                             const at::Tensor &v, const std::vector<std::int64_t> &lengths,
                             std::int64_t window) {
-    const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2), stride = kv_heads * dim;
     const at::Tensor y = at::empty_like(q);
+    std::vector<attended_run> runs;
     std::int64_t start = 0;
     for (const std::int64_t length : lengths) {
-      const float *keys = in(k) + start * stride, *values = in(v) + start * stride;
-      for (std::int64_t t = 0; t < length; ++t) {
-        const std::int64_t row = (start + t) * heads * dim;
-        kernels::attend_row(in(q) + row, {&keys, &values, length, stride}, first_seen(t, window), t + 1,
-                            heads, kv_heads, dim, out(y) + row);
-      }
+      runs.push_back({start, length, {}});
       start += length;
     }
+    attend_runs({in(q), in(k), in(v), q.size(1), k.size(1), q.size(2)}, runs, window, out(y));
     context->save_for_backward({q, k, v, y});
     context->saved_data["lengths"] = lengths;
     context->saved_data["window"] = window;
@@ -199,22 +244,26 @@ struct attention_function : Function<attention_function> {
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &y = saved[3],
-                     gy = gradients[0].contiguous();
-    const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2);
-    const std::int64_t window = context->saved_data["window"].toInt();
+    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &y = saved[3], gy = gradients[0].contiguous();
     const at::Tensor gq = at::empty_like(q), gk = at::zeros_like(k), gv = at::zeros_like(v);
+    const std::vector<std::int64_t> lengths = context->saved_data["lengths"].toIntVector();
+    const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2);
+    const auto window = context->saved_data["window"].toInt();
+    std::vector<std::int64_t> starts;
+    double cost = 0;
     std::int64_t start = 0;
-    for (const std::int64_t length : context->saved_data["lengths"].toIntVector()) {
-      for (std::int64_t t = 0; t < length; ++t) {
-        const std::int64_t row = (start + t) * heads * dim, seen = first_seen(t, window);
-        const std::int64_t first = (start + seen) * kv_heads * dim;
-        kernels::attend_row_gradient(in(q) + row, in(k) + first, in(v) + first, in(y) + row, in(gy) + row,
-                                     t + 1 - seen, heads, kv_heads, dim, out(gq) + row, out(gk) + first,
-                                     out(gv) + first);
-      }
+    for (const std::int64_t length : lengths) {
+      starts.push_back(start);
       start += length;
+      cost += 3.0 * static_cast<double>(length * length * heads * dim);
     }
+    arithmetic::share(lengths.size() * size(kv_heads), cost, [&](std::size_t i) {
+      const std::size_t sequence = i / size(kv_heads);
+      const std::int64_t row = starts[sequence] * heads * dim, kv = starts[sequence] * kv_heads * dim;
+      const arithmetic::attention_pass pass{in(q) + row,  in(k) + kv,   in(v) + kv,     in(y) + row, in(gy) + row,
+                                            size(lengths[sequence]), size(heads), size(kv_heads), size(dim), size(window)};
+      arithmetic::attention_gradient(pass, i % size(kv_heads), out(gq) + row, out(gk) + kv, out(gv) + kv);
+    });
     return {gq, gk, gv, at::Tensor(), at::Tensor()};
   }
 };
@@ -225,20 +274,27 @@ struct logprob_function : Function<logprob_function> {
     const at::Tensor logits = given.contiguous(), all = at::empty_like(logits);
     const at::Tensor y = at::empty({logits.size(0)}, logits.options());
     const std::int64_t *id = ids.data_ptr<std::int64_t>(), width = logits.size(1);
-    for (std::int64_t row = 0; row < logits.size(0); ++row) {
-      kernels::log_softmax(in(logits) + row * width, width, static_cast<float>(scale),
-                           out(all) + row * width);
-      out(y)[row] = in(all)[row * width + id[row]];
-    }
+    by_rows(logits.size(0), 8 * width, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t row = first; row < last; ++row) {
+        arithmetic::log_softmax(in(logits) + row * width, width, static_cast<float>(scale), out(all) + row * width);
+        out(y)[row] = in(all)[row * width + id[row]];
+      }
+    });
     context->save_for_backward({all, ids});
     context->saved_data["scale"] = scale;
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor scaled = gradients[0].mul(context->saved_data["scale"].toDouble()).unsqueeze(1);
-    const at::Tensor g = saved[0].exp().mul_(scaled.neg());
-    return {g.scatter_add_(1, saved[1].unsqueeze(1), scaled), at::Tensor(), at::Tensor()};
+    const at::Tensor &logprobs = saved[0], gy = gradients[0].contiguous(), g = at::empty_like(logprobs);
+    const std::int64_t *id = saved[1].data_ptr<std::int64_t>(), width = logprobs.size(1);
+    const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
+    const auto work = [&](std::size_t i) {
+      const auto row = static_cast<std::int64_t>(i);
+      arithmetic::log_softmax_gradient(in(logprobs) + row * width, width, id[row], scale, in(gy)[row], out(g) + row * width);
+    };
+    arithmetic::share(size(g.size(0)), 20.0 * static_cast<double>(g.numel()), work);
+    return {g, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -246,6 +302,16 @@ struct logprob_function : Function<logprob_function> {
 
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias) {
   const at::Tensor y = linear_function::apply(x, w);
+  return bias.defined() ? at::add(y, bias) : y;
+}
+
+at::Tensor linear(const at::Tensor &given, const arithmetic::packed_matrix &w, const at::Tensor &bias) {
+  const at::Tensor x = given.contiguous();
+  const at::Tensor y = at::empty({x.size(0), static_cast<std::int64_t>(w.columns())}, x.options());
+  const double cost = static_cast<double>(x.numel()) * static_cast<double>(w.columns());
+  arithmetic::share_range(w.panels(), cost, [&](std::size_t first, std::size_t last) {
+    arithmetic::multiply(rows_of(x), size(x.size(0)), w, first, last, out(y), w.columns());
+  });
   return bias.defined() ? at::add(y, bias) : y;
 }
 

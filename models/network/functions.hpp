@@ -1,11 +1,14 @@
 #pragma once
 
+#include "models/arithmetic/product.hpp"
 #include "models/network/operations.hpp"
 
 /// The same blocks through our own kernels, with gradients: dense float32 tensors on the CPU only.
 namespace slipstream::functions {
 
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias);
+/// Without gradients, by a weight in panels.
+at::Tensor linear(const at::Tensor &x, const arithmetic::packed_matrix &w, const at::Tensor &bias);
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps);
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &gain, const at::Tensor &bias, double eps);
 at::Tensor silu_gate(const at::Tensor &gate_up);

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "models/network/batch.hpp"
-#include "models/network/kernels.hpp"
 #include "models/network/operations.hpp"
+#include "models/network/sequence_blocks.hpp"
 
 namespace slipstream {
 namespace {
@@ -25,48 +25,29 @@ token_batch join(const transformer &model, const std::vector<std::int64_t> &prom
 }
 
 // The rows are the prompt's, once, and then each answer's; an answer's queries see the prompt and their own
-// answer. To the kernels the prompt is a cache's first page, and the answer its further ones.
+// answer.
 class shared_prompt : public attention {
  public:
-  shared_prompt(std::int64_t prompt, const std::vector<generation> &answers)
-      : prompt_(prompt), answers_(answers) {}
+  shared_prompt(std::int64_t prompt, const std::vector<generation> &answers) : runs_{{0, prompt, {}}} {
+    std::int64_t row = prompt;
+    for (const generation &answer : answers) {
+      const auto count = static_cast<std::int64_t>(answer.tokens.size());
+      runs_.push_back({row, count, {0, prompt}});
+      row += count;
+    }
+  }
 
   at::Tensor attend(std::int64_t, std::int64_t window, const at::Tensor &queries, const at::Tensor &keys,
                     const at::Tensor &values) override {
     const at::Tensor q = queries.contiguous(), k = keys.contiguous(), v = values.contiguous();
-    const at::Tensor out = at::empty_like(q);
-    attend_run(q, k, v, out, window, 0, 0, prompt_);
-    std::int64_t row = prompt_;
-    for (const generation &answer : answers_) {
-      const auto count = static_cast<std::int64_t>(answer.tokens.size());
-      attend_run(q, k, v, out, window, row, prompt_, count);
-      row += count;
-    }
+    at::Tensor out = at::empty_like(q);
+    attend_runs({q.data_ptr<float>(), k.data_ptr<float>(), v.data_ptr<float>(), q.size(1), k.size(1), q.size(2)}, runs_,
+                window, out.data_ptr<float>());
     return out;
   }
 
  private:
-  // `count` rows from `row` on, the first of which stands at `position` of its sequence.
-  void attend_run(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, const at::Tensor &out,
-                  std::int64_t window, std::int64_t row, std::int64_t position, std::int64_t count) const {
-    const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2), stride = kv_heads * dim;
-    const float *keys = k.data_ptr<float>(), *values = v.data_ptr<float>();
-    std::vector<const float *> key_pages{keys}, value_pages{values};
-    for (std::int64_t page = row; page < row + count; page += prompt_) {
-      key_pages.push_back(keys + page * stride);
-      value_pages.push_back(values + page * stride);
-    }
-    const kernels::key_values seen{key_pages.data(), value_pages.data(), prompt_, stride};
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t length = position + i + 1, at = (row + i) * heads * dim;
-      const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, length - window) : 0;
-      kernels::attend_row(q.data_ptr<float>() + at, seen, first, length, heads, kv_heads, dim,
-                          out.data_ptr<float>() + at);
-    }
-  }
-
-  std::int64_t prompt_;
-  const std::vector<generation> &answers_;
+  std::vector<attended_run> runs_;
 };
 
 bool shares_prompt(const transformer &model, const std::vector<std::int64_t> &prompt) {

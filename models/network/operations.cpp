@@ -6,9 +6,9 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "models/arithmetic/scalar.hpp"
 #include "models/error.hpp"
 #include "models/network/functions.hpp"
-#include "models/network/kernels.hpp"
 
 namespace slipstream::ops {
 namespace {
@@ -21,6 +21,16 @@ at::Tensor rotate(const at::Tensor &x, const rotary &angles, numerics mode) {
   const at::Tensor low = x.narrow(2, 0, half), high = x.narrow(2, half, half);
   const at::Tensor c = angles.cosines.unsqueeze(1), s = angles.sines.unsqueeze(1);
   return at::cat({low * c - high * s, high * c + low * s}, 2);
+}
+
+void write_angles(std::int64_t position, const at::Tensor &frequencies, float *cosines, float *sines) {
+  const float *frequency = frequencies.data_ptr<float>();
+  for (std::int64_t i = 0; i < frequencies.size(0); ++i) {
+    const float angle = static_cast<float>(position) * frequency[i];  // rounded as transformers rounds it
+    const auto [sine, cosine] = arithmetic::turn(static_cast<double>(angle));
+    cosines[i] = static_cast<float>(cosine);
+    sines[i] = static_cast<float>(sine);
+  }
 }
 
 // Where each row stands in a [B,T] grid, and which row each place of the grid holds (padding: row 0).
@@ -61,9 +71,6 @@ at::Tensor attend_plain(const heads &in, const std::vector<std::int64_t> &length
   return out.transpose(1, 2).reshape({batch * g.width, count, dim}).index_select(0, g.places);
 }
 
-// Beyond this length LibTorch's matrix products are worth their padding in fast numerics.
-constexpr std::int64_t short_sequence = 128;
-
 }  // namespace
 
 bool own_kernels(const at::Tensor &x, numerics mode) {
@@ -75,13 +82,14 @@ bool own_kernels(const at::Tensor &x, numerics mode) {
 }
 
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias, numerics mode) {
-  if (mode == numerics::exact && own_kernels(x, mode)) return functions::linear(x, w, bias);
+  if (own_kernels(x, mode)) return functions::linear(x, w, bias);
   return at::linear(x, w, bias);
 }
 
 at::Tensor adapted_linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias,
-                          const std::vector<low_rank> &adapters, numerics mode) {
-  at::Tensor y = linear(x, w, bias, mode);
+                          const std::vector<low_rank> &adapters, numerics mode,
+                          const arithmetic::packed_matrix *packed) {
+  at::Tensor y = packed ? functions::linear(x, *packed, bias) : linear(x, w, bias, mode);
   if (adapters.empty()) return y;
   std::vector<at::Tensor> parts;  // of the whole width, zero where no adapter acts
   std::int64_t next = 0;
@@ -117,7 +125,7 @@ at::Tensor activate(const at::Tensor &x, activation_kind kind, numerics mode) {
 
 rotary rotary_angles(const at::Tensor &positions, const at::Tensor &frequencies,
                      const at::TensorOptions &options) {
-  const std::int64_t half = frequencies.size(0), head_dim = 2 * half;
+  const std::int64_t half = frequencies.size(0);
   if (!positions.is_cpu()) {
     const at::Tensor angles = positions.to(at::kFloat).unsqueeze(1) * frequencies.to(positions.device());
     return {angles.cos().to(options), angles.sin().to(options)};
@@ -131,8 +139,7 @@ rotary rotary_angles(const at::Tensor &positions, const at::Tensor &frequencies,
   for (std::int64_t i = 0; i < positions.size(0); ++i) {
     const auto [row, fresh] = known.try_emplace(position[i], i);
     if (fresh) {
-      kernels::rotary_angles(position[i], head_dim, frequencies.data_ptr<float>(), c + i * half,
-                             s + i * half);
+      write_angles(position[i], frequencies, c + i * half, s + i * half);
     } else {
       std::copy_n(c + row->second * half, half, c + i * half);
       std::copy_n(s + row->second * half, half, s + i * half);
@@ -157,9 +164,7 @@ heads split_heads(const at::Tensor &qkv, const rotary &angles, const norm_weight
 
 at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &lengths, std::int64_t window,
                             numerics mode) {
-  const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
-  if (own_kernels(in.q, mode) && (mode == numerics::exact || longest <= short_sequence))
-    return functions::causal_attention(in, lengths, window);
+  if (own_kernels(in.q, mode)) return functions::causal_attention(in, lengths, window);
   return attend_plain(in, lengths, window);
 }
 

@@ -11,6 +11,10 @@
 /// The transformer's building blocks as differentiable functions of N rows. Float32 on the CPU runs our
 /// kernels (in exact numerics the products too); any other device or type runs LibTorch's operators, in fast
 /// numerics only.
+namespace slipstream::arithmetic {
+class packed_matrix;
+}
+
 namespace slipstream::ops {
 
 /// Whether our kernels compute this tensor. Throws input_error when exact numerics are asked of a tensor they
@@ -26,9 +30,10 @@ struct low_rank {
   std::int64_t first_output = 0;
   double scale = 1;
 };
-/// linear, plus scale * (x a^T) b^T of each pair.
+/// linear, plus scale * (x a^T) b^T of each pair. `packed`: w in panels, where gradients are not wanted; null: not packed.
 at::Tensor adapted_linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias,
-                          const std::vector<low_rank> &adapters, numerics mode);
+                          const std::vector<low_rank> &adapters, numerics mode,
+                          const arithmetic::packed_matrix *packed = nullptr);
 
 /// RMSNorm of x[..., width], or LayerNorm where there is a bias.
 struct norm_weights {

@@ -5,10 +5,16 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/tensor.h>
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <mutex>
 #include <optional>
 
+#include "models/arithmetic/parallel.hpp"
+#include "models/arithmetic/product.hpp"
 #include "models/error.hpp"
 #include "models/network/families.hpp"
 #include "models/network/operations.hpp"
@@ -20,6 +26,7 @@ namespace {
 struct linear_weights {
   at::Tensor weight, bias;
   std::vector<ops::low_rank> adapters;
+  std::size_t index = 0;  ///< among all of the model
 };
 
 struct layer_parameters {
@@ -32,6 +39,21 @@ struct parameters {
   ops::norm_weights norm;
   linear_weights head;
   std::vector<layer_parameters> layers;
+
+  std::vector<linear_weights *> all_linear() {
+    std::vector<linear_weights *> result;
+    for (auto &layer : layers)
+      for (auto *each : {&layer.qkv, &layer.output, &layer.up, &layer.down}) result.push_back(each);
+    if (head.weight.defined()) result.push_back(&head);
+    return result;
+  }
+};
+
+// All of a model's linear weights in panels, by their indices.
+struct panels {
+  std::mutex mutex;
+  std::atomic<bool> ready{false};
+  std::vector<arithmetic::packed_matrix> matrices;
 };
 
 // Views of a flat buffer by slot; with a gradient buffer each view is a leaf that accumulates into the same
@@ -154,6 +176,8 @@ parameters cut(const model_spec &spec, const buffer &base, const adapter_spec *a
     all.head.weight = all.embedding;
   else
     all.head = from.next_linear(1, false);
+  std::size_t index = 0;
+  for (auto *each : all.all_linear()) each->index = index++;
   return all;
 }
 
@@ -174,9 +198,13 @@ struct transformer::state {
   at::Tensor frequencies;  // of rotary positions
   parameters weights;
   std::shared_ptr<layer_residency> residency;  // null: all layers are there
+  std::shared_ptr<panels> packed = std::make_shared<panels>();
 
+  const arithmetic::packed_matrix *panels_of(const linear_weights &w) const {
+    return packed->ready && !at::GradMode::is_enabled() ? &packed->matrices[w.index] : nullptr;
+  }
   at::Tensor linear(const at::Tensor &x, const linear_weights &w) const {
-    return ops::adapted_linear(x, w.weight, w.bias, w.adapters, mode);
+    return ops::adapted_linear(x, w.weight, w.bias, w.adapters, mode, panels_of(w));
   }
   at::Tensor normed(const at::Tensor &x, const ops::norm_weights &w) const {
     return ops::norm(x, w, spec.norm_eps, mode);
@@ -271,12 +299,33 @@ std::vector<parameter_slot> transformer::trainable_layout() const {
 
 transformer transformer::with_trainable(at::Tensor values) const {
   if (!adapter()) return {spec(), std::move(values), mode()};
-  return {spec(), flat(), *adapter(), std::move(values), mode()};
+  transformer result(spec(), flat(), *adapter(), std::move(values), mode());
+  state next = *result.state_;
+  next.packed = state_->packed;  // of the weights below the adapters, which are the same
+  result.state_ = std::make_shared<const state>(std::move(next));
+  return result;
+}
+
+void transformer::pack() const {
+  if (state_->residency || !ops::own_kernels(state_->flat, state_->mode)) return;
+  panels &all = *state_->packed;
+  const std::lock_guard lock(all.mutex);
+  if (all.ready) return;
+  parameters weights = state_->weights;
+  const auto linear = weights.all_linear();
+  all.matrices.resize(linear.size());
+  arithmetic::share(linear.size(), static_cast<double>(state_->flat.numel()), [&](std::size_t i) {
+    const at::Tensor &w = linear[i]->weight;
+    const auto depth = static_cast<std::size_t>(w.size(1));
+    all.matrices[i] = {{w.data_ptr<float>(), depth, 1}, depth, static_cast<std::size_t>(w.size(0))};
+  });
+  all.ready = true;
 }
 
 void transformer::train_into(const at::Tensor &flat_gradient) {
   check_buffer(trainable().numel(), flat_gradient, "the gradient buffer");
   state next = *state_;
+  next.packed = std::make_shared<panels>();  // what is trained changes
   const at::Tensor none;
   next.weights = cut(next.spec, {next.flat.detach(), adapter() ? none : flat_gradient}, adapter(),
                      {adapter() ? next.values.detach() : none, flat_gradient});
@@ -309,7 +358,7 @@ at::Tensor transformer::logits(const at::Tensor &hidden_states) const {
   if (!head.weight.defined())
     throw input_error(
         "this model has a score head and no language-model head; use a model without one to read logits");
-  return ops::adapted_linear(hidden_states, head.weight, {}, head.adapters, state_->mode);
+  return state_->linear(hidden_states, head);
 }
 
 at::Tensor transformer::scores(const at::Tensor &hidden_states) const {

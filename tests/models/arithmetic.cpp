@@ -254,18 +254,18 @@ TEST_CASE("attention agrees with its formula; a row has the same bits alone, bes
   const std::size_t dim = GENERATE(std::size_t{8}, std::size_t{40}, std::size_t{64}, std::size_t{80}), tokens = 53;
   const std::size_t window = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{20});
   const row q = random_row(tokens * dim, 14), k = random_row(tokens * dim, 15), v = random_row(tokens * dim, 16);
-  const std::size_t blocks = (tokens + 15) / 16;
+  const std::size_t block = GENERATE(std::size_t{16}, std::size_t{5}), blocks = (tokens + block - 1) / block;
   std::vector<row> keys(blocks, row(key_block_size(dim), NAN)), values(blocks, row(value_block_size(dim), NAN));
   std::vector<const float *> key_places, value_places;
   for (std::size_t t = 0; t < tokens; ++t) {
-    write_key(k.data() + t * dim, dim, t % 16, keys[t / 16].data());
-    write_value(v.data() + t * dim, dim, t % 16, values[t / 16].data());
+    write_key(k.data() + t * dim, dim, t % block, keys[t / block].data());
+    write_value(v.data() + t * dim, dim, t % block, values[t / block].data());
   }
   for (std::size_t b = 0; b < blocks; ++b) {
     key_places.push_back(keys[b].data());
     value_places.push_back(values[b].data());
   }
-  const head_blocks cache{key_places.data(), value_places.data(), 0, 0};
+  const head_blocks cache{key_places.data(), value_places.data(), 0, 0, block};
   const auto first = [&](std::size_t t) { return window > 0 && t + 1 > window ? t + 1 - window : 0; };
   const auto run = [&](std::size_t at_once) {
     row out(tokens * dim);

@@ -19,7 +19,8 @@ paged_cache small_cache(std::int64_t page_size, std::int64_t capacity, at::Scala
 
 at::Tensor row(const paged_cache &cache, const block_table &pages, std::int64_t t) {
   const std::int64_t size = cache.shape().page_size;
-  return cache.keys(1)[pages[static_cast<std::size_t>(t / size)]][t % size];
+  const at::Tensor page = cache.keys(1)[pages[static_cast<std::size_t>(t / size)]];
+  return cache.in_blocks() ? page.view({2, 4, 16}).select(2, t % size) : page[t % size];
 }
 
 }  // namespace

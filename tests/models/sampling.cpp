@@ -7,7 +7,7 @@
 
 #include "models/engine/random.hpp"
 #include "models/error.hpp"
-#include "models/network/kernels.hpp"
+#include "models/arithmetic/rows.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -66,7 +66,7 @@ TEST_CASE("draws follow the distribution and report its log-probabilities") {
 
 TEST_CASE("an unfiltered draw has the bits of the learner's log-probability") {
   std::vector<float> expected(logits.size());
-  kernels::log_softmax(logits.data(), 5, static_cast<float>(1.0 / 0.7), expected.data());
+  arithmetic::log_softmax(logits.data(), 5, static_cast<float>(1.0 / 0.7), expected.data());
   for (const double u : {0.0, 0.2, 0.6, 0.9, 0.9999999999}) {
     const auto drawn = draw_token(logits, {0.7, 0, 1.0, 0.0}, {}, u);
     CHECK(drawn.logprob == expected[static_cast<std::size_t>(drawn.token)]);
@@ -75,7 +75,7 @@ TEST_CASE("an unfiltered draw has the bits of the learner's log-probability") {
 
 TEST_CASE("temperature 0 takes the greatest logit and reports the whole distribution's log-probability") {
   std::vector<float> expected(logits.size());
-  kernels::log_softmax(logits.data(), 5, 1.0f, expected.data());
+  arithmetic::log_softmax(logits.data(), 5, 1.0f, expected.data());
   const auto best = draw_token(logits, {0.0, 1, 0.5, 0.0}, {}, 0.99);
   CHECK(best.token == 2);
   CHECK(best.logprob == expected[2]);
