@@ -55,6 +55,18 @@ struct generate_arguments {
 };
 int execute(const generate_arguments &arguments);
 
+struct bench_arguments {
+  std::string what;  ///< decode, prefill or train
+  std::filesystem::path model;
+  std::int64_t threads = 1;
+  std::vector<std::int64_t> batches{1, 8, 32, 64};
+  std::int64_t prompt = 16, fresh = 48, group = 1;
+  double temperature = 1.0, top_p = 1.0;
+  std::int64_t repeats = 3;
+  bool json = false;
+};
+int execute(const bench_arguments &arguments);
+
 struct score_arguments {
   std::filesystem::path model;
   std::string device = "cpu";

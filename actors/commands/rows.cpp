@@ -10,6 +10,7 @@ std::vector<command> command_rows() {
           graph_row(),
           eval_row(),
           generate_row(),
+          bench_row(),
           score_row(),
           export_row(),
           inspect_row(),

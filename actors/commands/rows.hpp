@@ -17,6 +17,7 @@ command check_row();
 command graph_row();
 command eval_row();
 command generate_row();
+command bench_row();
 command score_row();
 command export_row();
 command inspect_row();

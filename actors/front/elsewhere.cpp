@@ -28,6 +28,9 @@ int execute(const eval_arguments &) {
 int execute(const generate_arguments &) {
   return start_computing_program();
 }
+int execute(const bench_arguments &) {
+  return start_computing_program();
+}
 int execute(const score_arguments &) {
   return start_computing_program();
 }

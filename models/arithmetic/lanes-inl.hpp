@@ -122,9 +122,10 @@ HWY_INLINE float greatest(const float *x, std::size_t n) {
   return result;
 }
 
-/// e^x to 1 unit in the last place; arguments are clamped to [-87, 88]. x = n ln 2 + r, |r| <= ln 2 / 2, and a polynomial of r.
+/// e^x to 1 unit in the last place: 0 below -87, and e^88 above 88. x = n ln 2 + r, |r| <= ln 2 / 2, and a polynomial of r.
 HWY_INLINE vector exponential(vector x) {
-  x = hn::IfThenElse(hn::Lt(x, all(-87.0f)), all(-87.0f), x);
+  const auto vanishes = hn::Lt(x, all(-87.0f));
+  x = hn::IfThenElse(vanishes, all(-87.0f), x);
   x = hn::IfThenElse(hn::Gt(x, all(88.0f)), all(88.0f), x);
   constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   const vector shifted = fused(x, all(1.44269504f), all(round));
@@ -139,7 +140,7 @@ HWY_INLINE vector exponential(vector x) {
   p = fused(p, r, all(0.5f));
   p = hn::Add(fused(p, hn::Mul(r, r), r), all(1.0f));
   const auto exponent = hn::ShiftLeft<23>(hn::BitCast(ints(), shifted));
-  return hn::BitCast(floats(), hn::Add(hn::BitCast(ints(), p), exponent));
+  return hn::IfThenZeroElse(vanishes, hn::BitCast(floats(), hn::Add(hn::BitCast(ints(), p), exponent)));
 }
 
 }  // namespace slipstream::arithmetic::HWY_NAMESPACE

@@ -1,5 +1,6 @@
 #include "models/arithmetic/rows.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "models/arithmetic/scalar.hpp"
@@ -183,13 +184,23 @@ float exponentials_of(float *x, std::size_t count, float greatest) {
   return sums.total();
 }
 
-float exponential_sum(const float *x, std::size_t count, float scale, float peak) {
-  running_sums sums;
-  over(count, [&](std::size_t i, std::size_t n, std::size_t p) {
-    const vector e = exponential(hn::Sub(hn::Mul(load_some(x + i, n), all(scale)), all(peak)));
-    sums.lanes[p] = hn::Add(sums.lanes[p], first_lanes(e, n));
+double block_sums(const float *x, std::size_t n, float scale, float peak, float *result) {
+  double whole = 0;
+  for (std::size_t first = 0; first < n; first += softmax_block, ++result) {
+    running_sums sums;
+    over(std::min<std::size_t>(softmax_block, n - first), [&](std::size_t i, std::size_t count, std::size_t p) {
+      const vector e = exponential(hn::Sub(hn::Mul(load_some(x + first + i, count), all(scale)), all(peak)));
+      sums.lanes[p] = hn::Add(sums.lanes[p], first_lanes(e, count));
+    });
+    whole += static_cast<double>(*result = sums.total());
+  }
+  return whole;
+}
+
+void terms(const float *x, std::size_t count, float scale, float peak, float *y) {
+  through(count, [&](std::size_t i, std::size_t n) {
+    store_some(exponential(hn::Sub(hn::Mul(load_some(x + i, n), all(scale)), all(peak))), y + i, n);
   });
-  return sums.total();
 }
 
 float greatest_of(const float *x, std::size_t n) {
@@ -236,7 +247,8 @@ HWY_EXPORT(gelu_all);
 HWY_EXPORT(gelu_gradient_all);
 HWY_EXPORT(rotate_heads);
 HWY_EXPORT(exponentials_of);
-HWY_EXPORT(exponential_sum);
+HWY_EXPORT(block_sums);
+HWY_EXPORT(terms);
 HWY_EXPORT(greatest_of);
 HWY_EXPORT(scale_and_shift);
 HWY_EXPORT(softmax_slopes);
@@ -294,14 +306,28 @@ float exponentials(float *x, std::int64_t n, float greatest) {
   return HWY_DYNAMIC_DISPATCH(exponentials_of)(x, size(n), greatest);
 }
 
-float log_sum_exp(const float *logits, std::int64_t n, float scale) {
-  const float peak = HWY_DYNAMIC_DISPATCH(greatest_of)(logits, size(n)) * scale;
-  const float sum = HWY_DYNAMIC_DISPATCH(exponential_sum)(logits, size(n), scale, peak);
-  return peak + static_cast<float>(logarithm(static_cast<double>(sum)));
+float greatest(const float *x, std::int64_t n) {
+  return HWY_DYNAMIC_DISPATCH(greatest_of)(x, size(n));
+}
+
+double softmax_sums(const float *x, std::int64_t n, float scale, float peak, float *sums) {
+  return HWY_DYNAMIC_DISPATCH(block_sums)(x, size(n), scale, peak, sums);
+}
+
+void softmax_terms(const float *x, std::int64_t n, float scale, float peak, float *y) {
+  HWY_DYNAMIC_DISPATCH(terms)(x, size(n), scale, peak, y);
+}
+
+float log_of_sum(float peak, double sum) {
+  return static_cast<float>(static_cast<double>(peak) + logarithm(sum));
 }
 
 void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
-  HWY_DYNAMIC_DISPATCH(scale_and_shift)(logits, size(n), scale, log_sum_exp(logits, n, scale), out);
+  thread_local std::vector<float> sums;
+  sums.resize(size((n + softmax_block - 1) / softmax_block));
+  const float peak = greatest(logits, n) * scale;
+  const float whole = log_of_sum(peak, softmax_sums(logits, n, scale, peak, sums.data()));
+  HWY_DYNAMIC_DISPATCH(scale_and_shift)(logits, size(n), scale, whole, out);
 }
 
 void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy, float *g) {

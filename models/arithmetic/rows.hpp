@@ -36,10 +36,21 @@ void rotate(const float *cosines, const float *sines, std::int64_t heads, std::i
 /// x[i] = e^(x[i] - greatest); returns their sum.
 float exponentials(float *x, std::int64_t n, float greatest);
 
-/// out[n] = log softmax of logits[n] * scale (scale = 1 / temperature).
+/// The greatest of x[n], n > 0; NaN is passed over.
+float greatest(const float *x, std::int64_t n);
+
+/// Elements whose exponentials are summed in float32; sums of blocks are added up in double, in their order.
+constexpr std::int64_t softmax_block = 256;
+/// Sums of e^(x * scale - peak) over each block of x[n], in sums[n / 256, rounded up]; returns their sum.
+double softmax_sums(const float *x, std::int64_t n, float scale, float peak, float *sums);
+/// y[i] = e^(x[i] * scale - peak), the numbers that softmax_sums adds.
+void softmax_terms(const float *x, std::int64_t n, float scale, float peak, float *y);
+/// The logarithm of the sum of e^(x * scale), from what softmax_sums gave.
+float log_of_sum(float peak, double sum);
+
+/// out[n] = log softmax of logits[n] * scale (scale = 1 / temperature): logits * scale - log_of_sum, with peak = the greatest
+/// logit * scale.
 void log_softmax(const float *logits, std::int64_t n, float scale, float *out);
-/// The logarithm of the sum of e^(logits * scale): log_softmax is logits * scale minus this.
-float log_sum_exp(const float *logits, std::int64_t n, float scale);
 
 /// The gradient [n] by logits of the log-probability of token `id`, times `gy`: gy * scale * ((i == id) - softmax[i]), from
 /// log_softmax's `logprobs`.

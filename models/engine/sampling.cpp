@@ -4,141 +4,182 @@
 #include <cmath>
 #include <limits>
 
-#include "models/error.hpp"
 #include "models/arithmetic/rows.hpp"
+#include "models/arithmetic/scalar.hpp"
+#include "models/error.hpp"
 
 namespace slipstream {
 namespace {
 
 constexpr const char *not_finite =
     "the model's logits are not finite: its weights are damaged or its training diverged";
-constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
 
-template <class Number>
-std::size_t greatest(std::span<const Number> logits) {
-  return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+/// A row of logits and the softmax of it: terms e^(logit * scale - peak), and their sums by blocks.
+struct softmax_row {
+  std::span<const float> logits;
+  float scale = 1, peak = 0;
+  std::vector<float> sums;
+  double whole = 0;
+
+  std::int64_t size() const { return static_cast<std::int64_t>(logits.size()); }
+  float logprob(std::size_t token) const { return logits[token] * scale - arithmetic::log_of_sum(peak, whole); }
+};
+
+softmax_row softmax_of(std::span<const float> logits, float scale) {
+  softmax_row row{logits, scale, 0, {}, 0};
+  row.peak = arithmetic::greatest(logits.data(), row.size()) * scale;
+  row.sums.resize((logits.size() + arithmetic::softmax_block - 1) / arithmetic::softmax_block);
+  row.whole = arithmetic::softmax_sums(logits.data(), row.size(), scale, row.peak, row.sums.data());
+  if (!std::isfinite(row.whole)) throw run_error(not_finite);
+  return row;
 }
 
-std::vector<double> softmax(std::span<const double> logits, double temperature) {
-  std::vector<double> p(logits.size());
-  const double best = logits[greatest(logits)];
-  double total = 0.0;
-  for (std::size_t i = 0; i < p.size(); ++i) total += p[i] = std::exp((logits[i] - best) / temperature);
-  if (!std::isfinite(total)) throw run_error(not_finite);
-  for (double &value : p) value /= total;
-  return p;
+float scale_of(const sampling_options &options) {
+  return static_cast<float>(1.0 / options.temperature);
 }
 
 bool filters(const sampling_options &options) {
   return options.top_k > 0 || options.top_p < 1.0 || options.min_p > 0.0;
 }
 
-// What top-k keeps of the possible tokens, in ascending order.
-std::vector<std::size_t> top_k(const std::vector<double> &p, std::int64_t k) {
-  std::vector<std::size_t> ids;
-  for (std::size_t i = 0; i < p.size(); ++i)
-    if (p[i] > 0.0) ids.push_back(i);
-  const auto count = static_cast<std::size_t>(k);
-  if (k <= 0 || count >= ids.size()) return ids;
-  const auto more_likely = [&p](std::size_t a, std::size_t b) { return p[a] != p[b] ? p[a] > p[b] : a < b; };
-  std::nth_element(ids.begin(), ids.begin() + k, ids.end(), more_likely);
-  ids.resize(count);
-  std::sort(ids.begin(), ids.end());
-  return ids;
+/// Tokens and their terms.
+struct kept_token {
+  std::size_t id;
+  float term;
+};
+using kept_tokens = std::vector<kept_token>;
+
+double mass_of(const kept_tokens &tokens) {
+  double mass = 0;
+  for (const auto &token : tokens) mass += static_cast<double>(token.term);
+  return mass;
 }
 
-// The smallest set of the most likely of `ids` whose mass reaches `share` of theirs. Takes them from a heap,
-// because few of a large vocabulary are wanted.
-std::vector<std::size_t> top_p(const std::vector<double> &p, std::vector<std::size_t> ids, double share) {
-  if (share >= 1.0) return ids;
-  double mass = 0.0, reached = 0.0;
-  for (const std::size_t id : ids) mass += p[id];
-  const auto less_likely = [&p](std::size_t a, std::size_t b) { return p[a] != p[b] ? p[a] < p[b] : a > b; };
-  std::make_heap(ids.begin(), ids.end(), less_likely);
-  auto end = ids.end();
-  do {
-    std::pop_heap(ids.begin(), end, less_likely);
-    reached += p[*--end];
-  } while (end != ids.begin() && reached < share * mass);
-  return {end, ids.end()};
-}
-
-std::size_t invert(std::span<const double> weights, double u) {
-  double total = 0.0;
-  for (const double weight : weights) total += weight;
-  if (!std::isfinite(total) || total <= 0.0) throw run_error(not_finite);
-  double reached = 0.0;
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] <= 0.0) continue;
-    last = i;
-    reached += weights[i];
-    if (u * total < reached) break;
+/// The likeliest tokens: all whose term is at least a threshold, which falls until `enough` says so.
+template <class Enough>
+kept_tokens likeliest(const std::vector<float> &terms, float threshold, const Enough &enough) {
+  for (;; threshold /= 16) {
+    if (threshold < std::numeric_limits<float>::min()) threshold = std::numeric_limits<float>::denorm_min();
+    kept_tokens result;
+    for (std::size_t id = 0; id < terms.size(); ++id)
+      if (terms[id] >= threshold) result.push_back({id, terms[id]});
+    if (threshold == std::numeric_limits<float>::denorm_min() || enough(result)) return result;
   }
-  return last;
 }
 
-// Ids beyond the logits forbid nothing.
-void forbid(std::vector<double> &logits, std::span<const std::int64_t> forbidden) {
+/// What the filters keep, in the order of the ids. The best token's term is 1.
+kept_tokens filtered(const softmax_row &row, const sampling_options &options) {
+  std::vector<float> terms(row.logits.size());
+  arithmetic::softmax_terms(row.logits.data(), row.size(), row.scale, row.peak, terms.data());
+  const auto k = static_cast<std::size_t>(options.top_k);
+  const bool by_p = options.top_p < 1.0;
+  const float least = static_cast<float>(options.min_p);
+  kept_tokens kept;
+  if (k > 0)
+    kept = likeliest(terms, 0.0625f, [&](const kept_tokens &found) { return found.size() >= k; });
+  else if (by_p)
+    kept = likeliest(terms, 0.0625f, [&](const kept_tokens &found) { return mass_of(found) >= options.top_p * row.whole; });
+  else
+    kept = likeliest(terms, least, [](const kept_tokens &) { return true; });
+  std::sort(kept.begin(), kept.end(), [](const kept_token &a, const kept_token &b) {
+    return a.term != b.term ? a.term > b.term : a.id < b.id;
+  });
+  if (k > 0 && kept.size() > k) kept.resize(k);
+  if (by_p) {
+    const double wanted = options.top_p * (k > 0 ? mass_of(kept) : row.whole);
+    double reached = 0;
+    std::size_t count = 0;
+    while (count < kept.size() && (count == 0 || reached < wanted)) reached += static_cast<double>(kept[count++].term);
+    kept.resize(count);
+  }
+  std::erase_if(kept, [&](const kept_token &token) { return token.term < least; });
+  std::sort(kept.begin(), kept.end(), [](const kept_token &a, const kept_token &b) { return a.id < b.id; });
+  return kept;
+}
+
+/// The token at which the sum of the terms passes u times their whole.
+const kept_token &invert(const kept_tokens &kept, double mass, double u) {
+  double reached = 0;
+  for (const auto &token : kept)
+    if (u * mass < (reached += static_cast<double>(token.term))) return token;
+  return kept.back();
+}
+
+/// The same over all tokens: first the block, then the token in it.
+std::size_t invert(const softmax_row &row, double u) {
+  double reached = 0;
+  std::size_t block = 0, last = 0;
+  for (std::size_t b = 0; b < row.sums.size(); ++b) {
+    if (row.sums[b] > 0) last = b;
+    if (u * row.whole < reached + static_cast<double>(row.sums[b])) break;
+    reached += static_cast<double>(row.sums[b]);
+    block = b + 1;
+  }
+  block = std::min(block, last);
+  constexpr auto size = static_cast<std::size_t>(arithmetic::softmax_block);
+  const std::size_t first = block * size, count = std::min(size, row.logits.size() - first);
+  float terms[size];
+  arithmetic::softmax_terms(row.logits.data() + first, static_cast<std::int64_t>(count), row.scale, row.peak, terms);
+  std::size_t token = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (terms[i] <= 0) continue;
+    token = i;
+    if (u * row.whole < (reached += static_cast<double>(terms[i]))) break;
+  }
+  return first + token;
+}
+
+std::size_t first_greatest(std::span<const float> logits) {
+  return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+/// The logits without the forbidden ids; ids beyond them forbid nothing.
+std::span<const float> allowed(std::span<const float> logits, std::span<const std::int64_t> forbidden,
+                               std::vector<float> &room) {
+  if (forbidden.empty()) return logits;
+  room.assign(logits.begin(), logits.end());
   for (const std::int64_t id : forbidden)
-    if (id >= 0 && id < static_cast<std::int64_t>(logits.size()))
-      logits[static_cast<std::size_t>(id)] = minus_infinity;
+    if (id >= 0 && id < static_cast<std::int64_t>(room.size()))
+      room[static_cast<std::size_t>(id)] = -std::numeric_limits<float>::infinity();
+  return room;
 }
 
-drawn_token draw_greedy(std::span<const float> logits, std::span<const std::int64_t> forbidden) {
-  std::vector<double> allowed(logits.begin(), logits.end());
-  forbid(allowed, forbidden);
-  const std::size_t best = greatest<double>(allowed);
-  std::vector<float> logprobs(logits.size());
-  arithmetic::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()), 1.0f, logprobs.data());
-  return {static_cast<std::int64_t>(best), logprobs[best]};
-}
-
-drawn_token draw_unfiltered(std::span<const float> logits, double temperature, double u) {
-  std::vector<float> logprobs(logits.size());
-  arithmetic::log_softmax(logits.data(), static_cast<std::int64_t>(logits.size()),
-                       static_cast<float>(1.0 / temperature), logprobs.data());
-  std::vector<double> weights(logits.size());
-  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = std::exp(static_cast<double>(logprobs[i]));
-  const std::size_t token = invert(weights, u);
-  return {static_cast<std::int64_t>(token), logprobs[token]};
-}
-
-drawn_token draw_filtered(std::span<const float> logits, const sampling_options &options,
-                          std::span<const std::int64_t> forbidden, double u) {
-  std::vector<double> allowed(logits.begin(), logits.end());
-  forbid(allowed, forbidden);
-  const std::vector<double> p = filtered_probabilities(allowed, options);
-  const std::size_t token = invert(p, u);
-  return {static_cast<std::int64_t>(token), static_cast<float>(std::log(p[token]))};
+drawn_token draw(std::span<const float> all, std::span<const float> possible, const sampling_options &options, double u) {
+  if (options.temperature == 0.0) {
+    const std::size_t best = first_greatest(possible);
+    return {static_cast<std::int64_t>(best), softmax_of(all, 1.0f).logprob(best)};
+  }
+  const softmax_row row = softmax_of(possible, scale_of(options));
+  if (!filters(options)) {
+    const std::size_t token = invert(row, u);
+    return {static_cast<std::int64_t>(token), row.logprob(token)};
+  }
+  const kept_tokens kept = filtered(row, options);
+  const double mass = mass_of(kept);
+  const kept_token &drawn = invert(kept, mass, u);
+  return {static_cast<std::int64_t>(drawn.id),
+          static_cast<float>(arithmetic::logarithm(static_cast<double>(drawn.term) / mass))};
 }
 
 }  // namespace
 
-std::vector<double> filtered_probabilities(std::span<const double> logits, const sampling_options &options) {
+std::vector<double> filtered_probabilities(std::span<const float> logits, const sampling_options &options) {
   std::vector<double> result(logits.size(), 0.0);
   if (options.temperature == 0.0) {
-    result[greatest(logits)] = 1.0;
+    result[first_greatest(logits)] = 1.0;
     return result;
   }
-  const std::vector<double> p = softmax(logits, options.temperature);
-  if (!filters(options)) return p;
-  std::vector<std::size_t> kept = top_p(p, top_k(p, options.top_k), options.top_p);
-  const double least = options.min_p * p[greatest<double>(p)];
-  std::erase_if(kept, [&](std::size_t id) { return p[id] < least; });
-  std::sort(kept.begin(), kept.end());
-  double total = 0.0;
-  for (const std::size_t id : kept) total += p[id];
-  for (const std::size_t id : kept) result[id] = p[id] / total;
+  const softmax_row row = softmax_of(logits, scale_of(options));
+  const kept_tokens kept = filtered(row, options);
+  const double mass = mass_of(kept);
+  for (const auto &token : kept) result[token.id] = static_cast<double>(token.term) / mass;
   return result;
 }
 
 drawn_token draw_token(std::span<const float> logits, const sampling_options &options,
                        std::span<const std::int64_t> forbidden, double u) {
-  const drawn_token drawn = options.temperature == 0.0 ? draw_greedy(logits, forbidden)
-                            : filters(options) || !forbidden.empty()
-                                ? draw_filtered(logits, options, forbidden, u)
-                                : draw_unfiltered(logits, options.temperature, u);
+  thread_local std::vector<float> room;
+  const drawn_token drawn = draw(logits, allowed(logits, forbidden, room), options, u);
   if (!std::isfinite(drawn.logprob)) throw run_error(not_finite);
   return drawn;
 }

@@ -12,8 +12,8 @@ namespace slipstream {
 /// most likely tokens, then top-p (Holtzman et al. 2020) the smallest set of the most likely ones whose share
 /// reaches p (the one that crosses p is kept), then min-p (Nguyen et al. 2024) those at least min_p times as
 /// likely as the best; renormalised. Ties go to the lower id. Temperature 0 puts all probability on the
-/// greatest logit. A token whose logit is minus infinity is not allowed.
-std::vector<double> filtered_probabilities(std::span<const double> logits, const sampling_options &options);
+/// greatest logit. A token whose logit is minus infinity is not allowed. Throws run_error when the logits are not finite.
+std::vector<double> filtered_probabilities(std::span<const float> logits, const sampling_options &options);
 
 struct drawn_token {
   std::int64_t token = 0;
