@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "models/arithmetic/rows.hpp"
@@ -23,24 +24,36 @@ constexpr std::size_t most_rows = 6, most_panels = 4;
 constexpr std::size_t most_rows = 4, most_panels = 1;
 #endif
 
-/// scores[r][t] = query r . key t * scale for all tokens of blocks first .. last - 1; rows of scores are `stride` apart. Sixteen
-/// scores are written a block: the next block overwrites those behind a short block.
+/// scores[r][t] = query r . key t * scale for all tokens of `Blocks` blocks from `block` on; rows of scores are `stride` apart.
+/// Sixteen scores are written a block: the next block overwrites those behind a short block.
+template <std::size_t Rows, std::size_t Blocks>
+HWY_INLINE void compare_blocks(const attending_row *rows, const head_blocks &cache, std::size_t block, std::size_t head_dim,
+                               float scale, float *scores, std::size_t stride) {
+  const float *keys[Blocks];
+  vector sums[Rows][Blocks * pieces];
+  for (std::size_t b = 0; b < Blocks; ++b) keys[b] = cache.keys[block + b] + cache.offset_keys;
+  for (auto &row : sums)
+    for (auto &sum : row) sum = hn::Zero(floats());
+  for (std::size_t d = 0; d < head_dim; ++d)
+    for (std::size_t r = 0; r < Rows; ++r) {
+      const vector q = all(rows[r].query[d]);
+      for (std::size_t i = 0; i < Blocks * pieces; ++i)
+        sums[r][i] = fused(q, load(keys[i / pieces] + d * block_tokens + i % pieces * width), sums[r][i]);
+    }
+  for (std::size_t i = 0; i < Blocks * pieces; ++i)
+    for (std::size_t r = 0; r < Rows; ++r)
+      store(hn::Mul(sums[r][i], all(scale)),
+            scores + r * stride + (block + i / pieces) * cache.tokens + i % pieces * width);
+}
+
+/// Of blocks first .. last - 1. Few rows take several blocks at once, whose chains hide each other's latency.
 template <std::size_t Rows>
 void compare(const attending_row *rows, const head_blocks &cache, std::size_t first, std::size_t last, std::size_t head_dim,
              float scale, float *scores, std::size_t stride) {
-  for (std::size_t block = first; block < last; ++block) {
-    const float *keys = cache.keys[block] + cache.offset_keys;
-    vector sums[Rows][pieces];
-    for (auto &row : sums)
-      for (auto &sum : row) sum = hn::Zero(floats());
-    for (std::size_t d = 0; d < head_dim; ++d, keys += block_tokens)
-      for (std::size_t r = 0; r < Rows; ++r)
-        for (std::size_t p = 0; p < pieces; ++p)
-          sums[r][p] = fused(all(rows[r].query[d]), load(keys + p * width), sums[r][p]);
-    for (std::size_t r = 0; r < Rows; ++r)
-      for (std::size_t p = 0; p < pieces; ++p)
-        store(hn::Mul(sums[r][p], all(scale)), scores + r * stride + block * cache.tokens + p * width);
-  }
+  constexpr std::size_t at_once = std::max<std::size_t>(1, 8 / (Rows * pieces));
+  for (; first + at_once <= last; first += at_once)
+    compare_blocks<Rows, at_once>(rows, cache, first, head_dim, scale, scores, stride);
+  for (; first < last; ++first) compare_blocks<Rows, 1>(rows, cache, first, head_dim, scale, scores, stride);
 }
 
 /// mixed[r][16 * Panels] += sum of scores[r][t] * value t over tokens first .. last - 1, element panels from `panel` on.
@@ -73,8 +86,14 @@ void mix_all(const float *scores, std::size_t stride, const head_blocks &cache, 
   std::size_t panel = 0;
   for (; panel + most_panels <= panels; panel += most_panels)
     mix<Rows, most_panels>(scores, stride, cache, first, last, panel, mixed + panel * 16, mixed_stride);
-  for (; panel < panels; ++panel)
-    mix<Rows, 1>(scores, stride, cache, first, last, panel, mixed + panel * 16, mixed_stride);
+  const auto rest = [&]<std::size_t Panels>(std::integral_constant<std::size_t, Panels>) {
+    if (panels - panel == Panels) mix<Rows, Panels>(scores, stride, cache, first, last, panel, mixed + panel * 16, mixed_stride);
+  };
+  if constexpr (most_panels > 1) {
+    rest(std::integral_constant<std::size_t, 3>());
+    rest(std::integral_constant<std::size_t, 2>());
+    rest(std::integral_constant<std::size_t, 1>());
+  }
 }
 
 template <std::size_t Rows>

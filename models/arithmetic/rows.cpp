@@ -207,7 +207,7 @@ float greatest_of(const float *x, std::size_t n) {
   return greatest(x, n);
 }
 
-void scale_and_shift(const float *x, std::size_t count, float scale, float shift, float *y) {
+void scaled_and_shifted(const float *x, std::size_t count, float scale, float shift, float *y) {
   through(count, [&](std::size_t i, std::size_t n) {
     store_some(hn::Sub(hn::Mul(load_some(x + i, n), all(scale)), all(shift)), y + i, n);
   });
@@ -250,7 +250,7 @@ HWY_EXPORT(exponentials_of);
 HWY_EXPORT(block_sums);
 HWY_EXPORT(terms);
 HWY_EXPORT(greatest_of);
-HWY_EXPORT(scale_and_shift);
+HWY_EXPORT(scaled_and_shifted);
 HWY_EXPORT(softmax_slopes);
 HWY_EXPORT(dot_of);
 HWY_EXPORT(add_all);
@@ -322,12 +322,19 @@ float log_of_sum(float peak, double sum) {
   return static_cast<float>(static_cast<double>(peak) + logarithm(sum));
 }
 
-void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
+float log_sum_exp(const float *logits, std::int64_t n, float scale) {
   thread_local std::vector<float> sums;
   sums.resize(size((n + softmax_block - 1) / softmax_block));
   const float peak = greatest(logits, n) * scale;
-  const float whole = log_of_sum(peak, softmax_sums(logits, n, scale, peak, sums.data()));
-  HWY_DYNAMIC_DISPATCH(scale_and_shift)(logits, size(n), scale, whole, out);
+  return log_of_sum(peak, softmax_sums(logits, n, scale, peak, sums.data()));
+}
+
+void scale_and_shift(const float *x, std::int64_t n, float scale, float shift, float *out) {
+  HWY_DYNAMIC_DISPATCH(scaled_and_shifted)(x, size(n), scale, shift, out);
+}
+
+void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
+  scale_and_shift(logits, n, scale, log_sum_exp(logits, n, scale), out);
 }
 
 void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy, float *g) {

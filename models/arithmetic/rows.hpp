@@ -52,6 +52,11 @@ float log_of_sum(float peak, double sum);
 /// logit * scale.
 void log_softmax(const float *logits, std::int64_t n, float scale, float *out);
 
+/// That log_of_sum of logits[n] * scale.
+float log_sum_exp(const float *logits, std::int64_t n, float scale);
+/// out[n] = x * scale - shift. out may be x.
+void scale_and_shift(const float *x, std::int64_t n, float scale, float shift, float *out);
+
 /// The gradient [n] by logits of the log-probability of token `id`, times `gy`: gy * scale * ((i == id) - softmax[i]), from
 /// log_softmax's `logprobs`.
 void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy, float *g);

@@ -117,11 +117,14 @@ token_scores batch_logprobs(const transformer &model, const token_batch &batch, 
   const at::Tensor from = foretellers(packed, batch.ids.device());
   const at::Tensor places = packed.places.index_select(0, from) + 1;
   const at::Tensor ids = batch.ids.reshape({-1}).index_select(0, places);
-  const at::Tensor logits = model.logits(packed_hidden(model, batch, packed).index_select(0, from));
+  const at::Tensor hidden = packed_hidden(model, batch, packed).index_select(0, from);
   const at::IntArrayRef shape = batch.ids.sizes();
   token_scores result;
-  result.logprobs = spread(ops::token_logprobs(logits, ids, 1.0 / temperature, model.mode()), places, shape);
-  if (with_entropy) {
+  if (!with_entropy) {
+    result.logprobs = spread(model.logprobs(hidden, ids, 1.0 / temperature), places, shape);
+  } else {
+    const at::Tensor logits = model.logits(hidden);
+    result.logprobs = spread(ops::token_logprobs(logits, ids, 1.0 / temperature, model.mode()), places, shape);
     const at::Tensor all = at::log_softmax(logits / temperature, -1);
     result.entropy = spread((all.exp() * all).sum(-1).neg(), places, shape);
   }

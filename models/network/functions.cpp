@@ -4,6 +4,7 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -52,6 +53,16 @@ void multiply(const arithmetic::operand &a, std::int64_t rows, const arithmetic:
   arithmetic::share_range((count + strip - 1) / strip, static_cast<double>(rows * depth * columns), work);
 }
 
+// The gradient of w by y = x w^T. Where w has a gradient already, its chains go on there, over the rows of one micro-batch after
+// the other, and nothing is left to add.
+at::Tensor weight_gradient(const at::Tensor &gy, const at::Tensor &x, const at::Tensor &w) {
+  at::Tensor into = w.is_leaf() ? w.grad() : at::Tensor();
+  const bool there = into.defined() && into.is_contiguous() && into.scalar_type() == at::kFloat;
+  if (!there) into = at::empty_like(w);
+  multiply(columns_of(gy), gy.size(1), columns_of(x), gy.size(0), x.size(1), into, there);
+  return there ? at::Tensor() : into;
+}
+
 // work(first, last) of rows that each cost some `width` steps.
 void by_rows(std::int64_t rows, std::int64_t width, const std::function<void(std::int64_t, std::int64_t)> &work) {
   arithmetic::share_range(size(rows), 4.0 * static_cast<double>(rows * width), [&](std::size_t first, std::size_t last) {
@@ -75,10 +86,7 @@ struct linear_function : Function<linear_function> {
       gx = at::empty_like(x);
       multiply(rows_of(gy), gy.size(0), columns_of(w), gy.size(1), x.size(1), gx);
     }
-    if (context->needs_input_grad(1)) {
-      gw = at::empty_like(w);
-      multiply(columns_of(gy), gy.size(1), columns_of(x), gy.size(0), x.size(1), gw);
-    }
+    if (context->needs_input_grad(1)) gw = weight_gradient(gy, x, w);
     return {gx, gw};
   }
 };
@@ -298,7 +306,78 @@ struct logprob_function : Function<logprob_function> {
   }
 };
 
+// Rows whose logits are there at once: some 64 MB of them.
+std::int64_t rows_at_once(std::int64_t vocabulary) {
+  return std::max<std::int64_t>(1, (std::int64_t{16} << 20) / vocabulary);
+}
+
+struct chosen_function : Function<chosen_function> {
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w, const at::Tensor &ids,
+                            double scale) {
+    const at::Tensor x = given.contiguous();
+    const at::Tensor y = at::empty({x.size(0)}, x.options()), whole = at::empty_like(y);
+    each_chunk(x, w, [&](std::int64_t first, const at::Tensor &logits) {
+      const std::int64_t width = logits.size(1), *id = ids.data_ptr<std::int64_t>();
+      by_rows(logits.size(0), 8 * width, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const float *own = in(logits) + row * width;
+          const float sum = arithmetic::log_sum_exp(own, width, static_cast<float>(scale));
+          out(whole)[first + row] = sum;
+          out(y)[first + row] = own[id[first + row]] * static_cast<float>(scale) - sum;
+        }
+      });
+    });
+    context->save_for_backward({x, w, ids, whole});
+    context->saved_data["scale"] = scale;
+    return y;
+  }
+  static variable_list backward(AutogradContext *context, const variable_list &gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &w = saved[1], &whole = saved[3], gy = gradients[0].contiguous();
+    const std::int64_t *id = saved[2].data_ptr<std::int64_t>();
+    const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
+    at::Tensor gx = context->needs_input_grad(0) ? at::empty_like(x) : at::Tensor(), gw;
+    each_chunk(x, w, [&](std::int64_t first, const at::Tensor &logits) {
+      const std::int64_t width = logits.size(1), count = logits.size(0);
+      by_rows(count, 12 * width, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          float *own = out(logits) + row * width;
+          arithmetic::scale_and_shift(own, width, scale, in(whole)[first + row], own);
+          arithmetic::log_softmax_gradient(own, width, id[first + row], scale, in(gy)[first + row], own);
+        }
+      });
+      if (gx.defined()) multiply(rows_of(logits), count, columns_of(w), width, x.size(1), gx.narrow(0, first, count));
+      if (!context->needs_input_grad(1)) return;
+      const at::Tensor part = weight_gradient(logits, x.narrow(0, first, count), w);
+      if (part.defined()) gw = gw.defined() ? gw.add_(part) : part;
+    });
+    return {gx, gw, at::Tensor(), at::Tensor()};
+  }
+
+ private:
+  // act(first row, logits of the rows from it on)
+  static void each_chunk(const at::Tensor &x, const at::Tensor &w,
+                         const std::function<void(std::int64_t, const at::Tensor &)> &act) {
+    const std::int64_t rows = x.size(0), most = std::min(rows, rows_at_once(w.size(0)));
+    if (rows == 0) return;
+    // kept from one call to the next: fresh memory of this size costs as much as the work on it
+    thread_local std::vector<float> memory;
+    memory.resize(std::max(memory.size(), size(most * w.size(0))));
+    const at::Tensor room = at::from_blob(memory.data(), {most, w.size(0)}, x.options());
+    for (std::int64_t first = 0; first < rows; first += most) {
+      const std::int64_t count = std::min(most, rows - first);
+      const at::Tensor logits = room.narrow(0, 0, count), part = x.narrow(0, first, count);
+      multiply(rows_of(part), count, rows_of(w), x.size(1), w.size(0), logits);
+      act(first, logits);
+    }
+  }
+};
+
 }  // namespace
+
+at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids, double scale) {
+  return chosen_function::apply(hidden, w, ids.contiguous(), scale);
+}
 
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias) {
   const at::Tensor y = linear_function::apply(x, w);

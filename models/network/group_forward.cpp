@@ -93,8 +93,7 @@ at::Tensor shared_logprobs(const transformer &model, const std::vector<std::int6
                            const std::vector<generation> &answers, double temperature) {
   std::vector<std::int64_t> ids;
   for (const auto &answer : answers) ids.insert(ids.end(), answer.tokens.begin(), answer.tokens.end());
-  const at::Tensor logits = model.logits(shared_before(model, prompt, answers));
-  return ops::token_logprobs(logits, at::tensor(ids, at::kLong), 1.0 / temperature, model.mode());
+  return model.logprobs(shared_before(model, prompt, answers), at::tensor(ids, at::kLong), 1.0 / temperature);
 }
 
 // Figures of all answers' tokens, one after another (`shared`) or as a padded batch [B,T], as

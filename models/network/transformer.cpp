@@ -17,6 +17,7 @@
 #include "models/arithmetic/product.hpp"
 #include "models/error.hpp"
 #include "models/network/families.hpp"
+#include "models/network/functions.hpp"
 #include "models/network/operations.hpp"
 
 namespace slipstream {
@@ -359,6 +360,14 @@ at::Tensor transformer::logits(const at::Tensor &hidden_states) const {
     throw input_error(
         "this model has a score head and no language-model head; use a model without one to read logits");
   return state_->linear(hidden_states, head);
+}
+
+at::Tensor transformer::logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale) const {
+  const linear_weights &head = state_->weights.head;
+  const bool chunked = head.weight.defined() && head.adapters.empty() && !state_->panels_of(head) &&
+                       ops::own_kernels(hidden_states, state_->mode);
+  return chunked ? functions::chosen_logprobs(hidden_states, head.weight, ids, scale)
+                 : ops::token_logprobs(logits(hidden_states), ids, scale, state_->mode);
 }
 
 at::Tensor transformer::scores(const at::Tensor &hidden_states) const {

@@ -109,6 +109,8 @@ class transformer {
   at::Tensor hidden(const at::Tensor &ids, const at::Tensor &positions, attention &how) const;
   /// Logits [N, vocab] of hidden states [N, hidden].
   at::Tensor logits(const at::Tensor &hidden_states) const;
+  /// log softmax(logits * scale)[ids] [N] of hidden states [N, hidden]; ids [N] int64.
+  at::Tensor logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale) const;
   /// Scores [N] of hidden states [N, hidden]; the spec must have labels = 1.
   at::Tensor scores(const at::Tensor &hidden_states) const;
 
