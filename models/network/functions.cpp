@@ -311,12 +311,35 @@ std::int64_t rows_at_once(std::int64_t vocabulary) {
   return std::max<std::int64_t>(1, (std::int64_t{16} << 20) / vocabulary);
 }
 
+// Up to so many bytes of logits are kept for the backward pass, which else computes them again: a sixth of a small model's time.
+constexpr std::int64_t kept_logits = std::int64_t{400} << 20;
+
+// act(first row, their logits) of x w^T, in chunks of rows: the rows of `kept`, or memory that the next chunk overwrites.
+template <class Act>
+void each_chunk(const at::Tensor &x, const at::Tensor &w, const at::Tensor &kept, bool computed, const Act &act) {
+  // from one call to the next: fresh memory of this size costs as much as the work on it
+  thread_local std::vector<float> memory;
+  const std::int64_t rows = x.size(0), width = w.size(0), most = rows_at_once(width);
+  if (!kept.defined()) memory.resize(std::max(memory.size(), size(std::min(rows, most) * width)));
+  for (std::int64_t first = 0; first < rows; first += most) {
+    const std::int64_t count = std::min(most, rows - first);
+    const at::Tensor part = x.narrow(0, first, count);
+    const at::Tensor logits =
+        kept.defined() ? kept.narrow(0, first, count) : at::from_blob(memory.data(), {count, width}, x.options());
+    if (!computed) multiply(rows_of(part), count, rows_of(w), x.size(1), width, logits);
+    act(first, logits);
+  }
+}
+
 struct chosen_function : Function<chosen_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w, const at::Tensor &ids,
                             double scale) {
     const at::Tensor x = given.contiguous();
     const at::Tensor y = at::empty({x.size(0)}, x.options()), whole = at::empty_like(y);
-    each_chunk(x, w, [&](std::int64_t first, const at::Tensor &logits) {
+    const bool keep = (given.requires_grad() || w.requires_grad()) &&
+                      x.size(0) * w.size(0) * static_cast<std::int64_t>(sizeof(float)) <= kept_logits;
+    const at::Tensor kept = keep ? at::empty({x.size(0), w.size(0)}, x.options()) : at::Tensor();
+    each_chunk(x, w, kept, false, [&](std::int64_t first, const at::Tensor &logits) {
       const std::int64_t width = logits.size(1), *id = ids.data_ptr<std::int64_t>();
       by_rows(logits.size(0), 8 * width, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
@@ -327,49 +350,35 @@ struct chosen_function : Function<chosen_function> {
         }
       });
     });
-    context->save_for_backward({x, w, ids, whole});
+    context->save_for_backward({x, w, ids, whole, kept});
     context->saved_data["scale"] = scale;
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &w = saved[1], &whole = saved[3], gy = gradients[0].contiguous();
+    const at::Tensor &x = saved[0], &w = saved[1], &whole = saved[3], &kept = saved[4], gy = gradients[0].contiguous();
     const std::int64_t *id = saved[2].data_ptr<std::int64_t>();
     const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
-    at::Tensor gx = context->needs_input_grad(0) ? at::empty_like(x) : at::Tensor(), gw;
-    each_chunk(x, w, [&](std::int64_t first, const at::Tensor &logits) {
+    const at::Tensor gx = context->needs_input_grad(0) ? at::empty_like(x) : at::Tensor();
+    const at::Tensor room = kept.defined() ? at::empty({std::min(x.size(0), rows_at_once(w.size(0))), w.size(0)}, x.options())
+                                           : at::Tensor();
+    at::Tensor gw;
+    each_chunk(x, w, kept, kept.defined(), [&](std::int64_t first, const at::Tensor &logits) {
       const std::int64_t width = logits.size(1), count = logits.size(0);
+      const at::Tensor g = kept.defined() ? room.narrow(0, 0, count) : logits;  // what is kept may be asked for again
       by_rows(count, 12 * width, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-          float *own = out(logits) + row * width;
-          arithmetic::scale_and_shift(own, width, scale, in(whole)[first + row], own);
+          float *own = out(g) + row * width;
+          arithmetic::scale_and_shift(in(logits) + row * width, width, scale, in(whole)[first + row], own);
           arithmetic::log_softmax_gradient(own, width, id[first + row], scale, in(gy)[first + row], own);
         }
       });
-      if (gx.defined()) multiply(rows_of(logits), count, columns_of(w), width, x.size(1), gx.narrow(0, first, count));
+      if (gx.defined()) multiply(rows_of(g), count, columns_of(w), width, x.size(1), gx.narrow(0, first, count));
       if (!context->needs_input_grad(1)) return;
-      const at::Tensor part = weight_gradient(logits, x.narrow(0, first, count), w);
+      const at::Tensor part = weight_gradient(g, x.narrow(0, first, count), w);
       if (part.defined()) gw = gw.defined() ? gw.add_(part) : part;
     });
     return {gx, gw, at::Tensor(), at::Tensor()};
-  }
-
- private:
-  // act(first row, logits of the rows from it on)
-  static void each_chunk(const at::Tensor &x, const at::Tensor &w,
-                         const std::function<void(std::int64_t, const at::Tensor &)> &act) {
-    const std::int64_t rows = x.size(0), most = std::min(rows, rows_at_once(w.size(0)));
-    if (rows == 0) return;
-    // kept from one call to the next: fresh memory of this size costs as much as the work on it
-    thread_local std::vector<float> memory;
-    memory.resize(std::max(memory.size(), size(most * w.size(0))));
-    const at::Tensor room = at::from_blob(memory.data(), {most, w.size(0)}, x.options());
-    for (std::int64_t first = 0; first < rows; first += most) {
-      const std::int64_t count = std::min(most, rows - first);
-      const at::Tensor logits = room.narrow(0, 0, count), part = x.narrow(0, first, count);
-      multiply(rows_of(part), count, rows_of(w), x.size(1), w.size(0), logits);
-      act(first, logits);
-    }
   }
 };
 
