@@ -23,9 +23,9 @@ struct known_node {
   node_config config;
   caf::actor peer;  ///< its node actor; null while it is away
   std::int64_t pid = 0;
-  std::int64_t ended_pid = 0;  ///< because it hung
+  std::int64_t ended_pid = 0;  ///< the process that was ended because it hung
   std::int64_t away_since_ns = 0;
-  std::int64_t look_again_ns = 0;  ///< an invitation is on its way until then
+  std::int64_t look_again_ns = 0;  ///< until then an invitation is on its way
   bool connecting = false;
 };
 
@@ -39,10 +39,11 @@ struct host_state {
   host_setup setup;
   std::map<std::string, known_node> nodes;
   std::map<std::string, placed_replica> placed;
-  std::map<std::string, std::vector<relay_place>> relays;            ///< by model, in the order of coming
-  std::map<std::pair<std::string, std::string>, std::string> asked;  ///< by model and node: whom it was told
+  std::map<std::string, std::vector<relay_place>> relays;  ///< by model, in the order of coming
+  std::map<std::pair<std::string, std::string>, std::string>
+      asked;  ///< by model and node: whom the node was told to ask
   bool ending = false;
-  bool heard = false;  ///< of a version
+  bool heard = false;  ///< whether a version of the learner was heard of
 };
 
 using host_pointer = caf::stateful_actor<host_state> *;
@@ -81,7 +82,7 @@ std::string objection(const host_state &state, const std::string &version, const
   return "";
 }
 
-/// Tells the nodes of a model's tree whom to ask, where that is another now.
+/// Tells each node of a model's tree whom to ask for weights, if that has changed.
 void send_parents(host_pointer self, const std::string &model) {
   auto &state = self->state;
   const auto &places = state.relays[model];
@@ -199,7 +200,7 @@ void end_hung(host_pointer self, const std::string &label) {
   if (is_here(state, node)) ::kill(static_cast<pid_t>(node.pid), SIGKILL);
 }
 
-/// Mishaps on purpose, to processes of this machine.
+/// Makes the mishaps that the topology asks for, to processes of this machine.
 void make_trouble(host_pointer self, std::int64_t version) {
   auto &state = self->state;
   auto &events = state.setup.chaos;
@@ -301,7 +302,7 @@ caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
       [self](lost_atom, const std::string &what) { self->state.setup.say(what); },
       [self](const snapshot_ptr &published) { make_trouble(self, published->version); },
       [self](tick_atom) { tick(self); },
-      [self](end_atom) { self->quit(); },  // nodes that do not hang up
+      [self](end_atom) { self->quit(); },  // there are nodes that do not hang up
   };
 }
 

@@ -37,7 +37,8 @@ namespace {
 
 std::atomic<bool> left_behind{false};
 
-/// Whether `last` has gone within the time; it is let go by a thread of its own, for it may take for ever.
+/// Lets `last` go on a thread of its own, because that may take for ever. Returns whether it has gone in
+/// time.
 bool ends_within(std::chrono::seconds limit, std::shared_ptr<void> last) {
   const auto gone = std::make_shared<std::promise<void>>();
   const auto done = gone->get_future();

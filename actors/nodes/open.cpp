@@ -12,7 +12,8 @@
 namespace slipstream {
 namespace {
 
-/// Any free port of the host that nodes join at, unless a place is named.
+/// The address where weights are streamed from: any free port of the host that nodes join at, unless an
+/// address is named.
 endpoint weights_place(const nodes_config &nodes) {
   if (!nodes.weights.empty()) return parse_endpoint(nodes.weights, "[nodes] weights");
   auto place = parse_endpoint(nodes.listen, "[nodes] listen");
@@ -24,7 +25,7 @@ bool is_any(const std::string &host) {
   return host == "0.0.0.0" || host == "::";
 }
 
-/// As other machines may know this one.
+/// The name by which other machines may know this one.
 std::string own_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof(name) - 1) == 0 && name[0] != 0 ? name : "localhost";

@@ -32,14 +32,14 @@ struct proxy_state {
   std::map<std::uint64_t, group_ptr> groups;
   std::optional<caf::typed_response_promise<ids_ptr, ids_ptr>> flushing;
   std::optional<std::uint64_t> absent;  ///< its entry in the wait table while it runs nowhere
-  std::optional<std::uint64_t> holds;   ///< and while it has work, since it was last heard of
+  std::optional<std::uint64_t> holds;   ///< its entry while it has work, since it was last heard of
   std::int64_t failures = 0;
-  bool near = false;  ///< a version that is out is with the actor in no time
+  bool near = false;  ///< the actor has a version as soon as it is out
 };
 
 using proxy_pointer = caf::stateful_actor<proxy_state> *;
 
-/// Ourselves as the ledger knows us.
+/// This actor, as a type under which others know it.
 template <class Sink>
 Sink as(proxy_pointer self) {
   return caf::actor_cast<Sink>(caf::actor_cast<caf::strong_actor_ptr>(self));
@@ -60,7 +60,7 @@ void wait_for_node(proxy_pointer self) {
         {state.setup.label, "node \"" + state.setup.node + "\"", "a process to run in", now_ns(self)});
 }
 
-/// What the actor has to do stands in the wait table from its last sign of life on.
+/// Enters what the actor has to do in the wait table, from its last sign of life on.
 void note_work(proxy_pointer self) {
   auto &state = self->state;
   const auto &waits = state.setup.services.waits;
@@ -70,8 +70,8 @@ void note_work(proxy_pointer self) {
     state.holds = waits->open({"the run", place_of(state), fmt::format("{} prompts", held), now_ns(self)});
 }
 
-/// Nothing moves in the whole run. If the actor has work, or is a sampler, which then owes us a word that it
-/// has room, its process hangs, as far as anybody can tell.
+/// Nothing moves in the whole run. The actor's process hangs, as far as anybody can tell, if it has work, or
+/// is a sampler, which should then have said that it has room.
 void end_hung(proxy_pointer self, const std::string &text) {
   auto &state = self->state;
   if (!state.agent || (state.groups.empty() && !state.setup.ledger)) return;
@@ -141,8 +141,8 @@ void handle(proxy_pointer self, const credit_frame &frame) {
   self->send(setup.ledger, credit_atom::value, as<work_sink>(self), frame.prompts, frame.version);
 }
 
-/// Prompts may set out beside a version that the actor is about to have, and wait for it there. Where weights
-/// come over a network, they could wait for long, and others be without.
+/// Lets prompts set out beside a version that the actor is about to have; they wait for it there. Where
+/// weights come over a network, they could wait for long while other samplers have none.
 void send_ahead(proxy_pointer self, std::int64_t version) {
   const auto &state = self->state;
   if (state.agent && state.near)
@@ -237,7 +237,7 @@ void handle(proxy_pointer self, flushed_frame &frame) {
                    std::make_shared<const std::vector<std::uint64_t>>(std::move(frame.untouched)));
 }
 
-/// Started again within its budget, a little later each time.
+/// Has the actor started again within its budget, a little later each time.
 void handle(proxy_pointer self, const failed_frame &frame) {
   auto &state = self->state;
   const auto text = place_of(state) + ": " + frame.text;
@@ -264,7 +264,7 @@ void handle(proxy_pointer, const rank_frame &) {
   throw run_error("it speaks as a rank of a learner");
 }
 
-/// What is no message of ours ends the link, not the run.
+/// Bytes that are no message of ours end the link, not the run.
 void take_piece(proxy_pointer self, bool more, const std::string &piece) {
   auto &state = self->state;
   if (!state.agent || caf::actor_cast<caf::strong_actor_ptr>(state.agent) != self->current_sender()) return;
@@ -273,7 +273,7 @@ void take_piece(proxy_pointer self, bool more, const std::string &piece) {
     if (!state.pieces.add(piece, more)) return;
     frame = decode_frame(state.pieces.take());
     if (std::holds_alternative<failed_frame>(*frame)) {
-      // below: its errors are the run's
+      // it is handled below, because its errors end the run
     } else {
       std::visit([self](auto &each) { handle(self, each); }, *frame);
       note_work(self);

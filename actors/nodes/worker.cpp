@@ -162,7 +162,7 @@ void on_down(worker_pointer self, const caf::down_msg &down) {
   if (state.leaving && (!state.session || state.session->uplinks().empty())) self->quit();
 }
 
-/// Each actor puts down what it has; then this process may go.
+/// Has each actor hand its work back; then this process may end.
 void leave(worker_pointer self) {
   auto &state = self->state;
   if (std::exchange(state.leaving, true)) return;
@@ -220,7 +220,7 @@ caf::behavior worker_behavior(worker_pointer self, const registry *kinds, const 
       },
       [self](tick_atom) { tick(self); },
       [self](leave_atom) { leave(self); },
-      [self](leave_atom, bool) { self->quit(); },  // what is put down by now is put down
+      [self](leave_atom, bool) { self->quit(); },  // there is no more time to hand work back
   };
 }
 

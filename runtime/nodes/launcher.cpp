@@ -33,7 +33,7 @@ std::string variable(const char *name) {
   return value == nullptr ? "" : value;
 }
 
-/// Which of the nodes it is that Slurm may put on any machine.
+/// Counts the nodes before this one that Slurm may put on any machine.
 int place_in_job(const nodes_config &nodes, const node_config &node) {
   int before = 0;
   for (const auto &other : nodes.places) {
@@ -70,20 +70,20 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
   std::vector<std::string> before;
   if (node.launch != "local") words.push_back("--tied");  // the kernel ends local ones with us
   if (node.launch == "ssh") {
-    // asks nobody; gives up on a machine that does not answer, and on one that is gone
+    // ssh asks nobody, and gives up on a machine that does not answer and on one that is gone
     before = {"ssh"};
     for (const auto *option :
          {"BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=4"})
       add(before, "-o", option);
     before.push_back(node.host);
-    for (auto &word : words) word = shell_word(word);  // a shell over there puts them together
+    for (auto &word : words) word = shell_word(word);  // a shell over there reads them
   } else if (node.launch == "srun") {
     before = {"srun", "--nodes=1", "--ntasks=1", "--job-name=slipstream-" + node.name};
     const auto machines = std::max(0, std::atoi(variable("SLURM_JOB_NUM_NODES").c_str()));
     if (machines > 0) before.push_back("--immediate=10");  // a step that finds no room would wait for ever
     if (!node.host.empty())
       before.push_back("--nodelist=" + node.host);
-    else if (machines > 0)  // this one's machine, which is the job's first, comes last
+    else if (machines > 0)  // the job's first machine, where the learner is, comes last
       before.push_back(fmt::format("--relative={}", (place_in_job(nodes, node) + 1) % machines));
   }
   words.insert(words.begin(), before.begin(), before.end());
@@ -193,7 +193,7 @@ void node_launcher::end_stopped(const node_config &node, child &process) {
   say_(fmt::format("node \"{}\" (process {}) has been stopped for {} s; it is killed", node.name, process.pid,
                    seconds(nodes_.timeout_ms)));
   ::kill(-process.pid, SIGKILL);
-  process.stopped.reset();  // said once
+  process.stopped.reset();  // it is reported once
 }
 
 void node_launcher::look_after() {
@@ -224,7 +224,7 @@ void node_launcher::finish(std::chrono::milliseconds grace) {
     for (const auto &[name, process] : children_)
       if (process.pid > 0) {
         ::kill(-process.pid, signal);
-        ::kill(-process.pid, SIGCONT);  // a stopped one hears of it, too
+        ::kill(-process.pid, SIGCONT);  // a stopped process gets the signal, too
       }
     if (wait_for_all(2s)) return;
   }
