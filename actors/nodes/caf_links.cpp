@@ -95,12 +95,12 @@ void load_gate(caf::actor_system_config &config, const wire_security &security) 
                                         caf::actor_system &) { return new gate_module(gate); });
 }
 
-caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place) {
-  return caf::make_counted<link_scribe>(multiplexer_of(system), gate_of(system).dial(place, dial_step));
+caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &address) {
+  return caf::make_counted<link_scribe>(multiplexer_of(system), gate_of(system).dial(address, dial_step));
 }
 
-caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &place) {
-  return caf::make_counted<gate_doorman>(multiplexer_of(system), gate_of(system).open(place));
+caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &address) {
+  return caf::make_counted<gate_doorman>(multiplexer_of(system), gate_of(system).open(address));
 }
 
 }  // namespace slipstream

@@ -25,9 +25,9 @@ void load_gate(caf::actor_system_config &config, const wire_security &security);
 /// Blocks until there is a connection and the other side has said something: whoever listens speaks first,
 /// and CAF's broker ends a connection that has said nothing by the next heartbeat. Throws run_error, whose
 /// text says why, when there is no connection.
-caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place);
+caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &address);
 
 /// Listens. Throws run_error where the port cannot be had.
-caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &place);
+caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &address);
 
 }  // namespace slipstream

@@ -81,12 +81,12 @@ class linked_system {
 /// A one-time actor: within `longest_dial` it answers caf::connect_atom with the actor
 /// (caf::strong_actor_ptr, null: none) that is published at the address, or with an error whose text says why
 /// there is no link.
-caf::actor dialer(caf::actor_system &system, const endpoint &place);
+caf::actor dialer(caf::actor_system &system, const endpoint &address);
 inline constexpr std::chrono::seconds longest_dial = 5 * dial_step;
 
 /// Publishes `whom`, and returns the address with the port that was found. Throws run_error when the port
 /// cannot be had.
-endpoint open_port(const caf::actor &whom, const endpoint &place);
+endpoint open_port(const caf::actor &whom, const endpoint &address);
 
 /// Sends a frame, in pieces where it is long.
 template <class Self>

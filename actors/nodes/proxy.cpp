@@ -45,7 +45,7 @@ Sink as(proxy_pointer self) {
   return caf::actor_cast<Sink>(caf::actor_cast<caf::strong_actor_ptr>(self));
 }
 
-std::string place_of(const proxy_state &state) {
+std::string replica_on_node(const proxy_state &state) {
   return state.setup.label + " on node \"" + state.setup.node + "\"";
 }
 
@@ -67,7 +67,8 @@ void note_work(proxy_pointer self) {
   if (const auto ticket = std::exchange(state.holds, {})) waits->close(*ticket);
   const auto held = state.works.size() + state.groups.size();
   if (held > 0 && state.agent)
-    state.holds = waits->open({"the run", place_of(state), fmt::format("{} prompts", held), now_ns(self)});
+    state.holds =
+        waits->open({"the run", replica_on_node(state), fmt::format("{} prompts", held), now_ns(self)});
 }
 
 /// Nothing moves in the whole run. The actor's process hangs, as far as anybody can tell, if it has work, or
@@ -76,7 +77,7 @@ void end_hung(proxy_pointer self, const std::string &text) {
   auto &state = self->state;
   if (!state.agent || (state.groups.empty() && !state.setup.ledger)) return;
   if (++state.failures > state.setup.restarts)
-    throw run_error(text + "; " + place_of(state) + " has been started again too often");
+    throw run_error(text + "; " + replica_on_node(state) + " has been started again too often");
   self->send(state.setup.nodes, hung_atom::value, state.setup.label);
 }
 
@@ -111,7 +112,7 @@ void lose(proxy_pointer self, const std::string &cause) {
 
 void attach(proxy_pointer self, const caf::actor &agent) {
   auto &state = self->state;
-  if (state.agent) lose(self, place_of(state) + " was started anew");
+  if (state.agent) lose(self, replica_on_node(state) + " was started anew");
   state.agent = agent;
   state.clocks = {};
   state.near = false;
@@ -240,7 +241,7 @@ void handle(proxy_pointer self, flushed_frame &frame) {
 /// Has the actor started again within its budget, a little later each time.
 void handle(proxy_pointer self, const failed_frame &frame) {
   auto &state = self->state;
-  const auto text = place_of(state) + ": " + frame.text;
+  const auto text = replica_on_node(state) + ": " + frame.text;
   if (frame.input) throw input_error(text);
   if (++state.failures > state.setup.restarts)
     throw run_error(text + (state.setup.restarts > 0
@@ -279,7 +280,7 @@ void take_piece(proxy_pointer self, bool more, const std::string &piece) {
       note_work(self);
     }
   } catch (const run_error &problem) {
-    const auto cause = place_of(state) + " broke the rules of the link: " + problem.what();
+    const auto cause = replica_on_node(state) + " broke the rules of the link: " + problem.what();
     const auto agent = state.agent;
     lose(self, cause);
     self->send_exit(agent, caf::exit_reason::kill);
@@ -295,7 +296,7 @@ void give_work(proxy_pointer self, const work_ptr &prompt) {
   auto &given = state.works[prompt->source->id];
   given.prompt = prompt;
   if (prompt->begun) given.begun = *prompt->begun;
-  if (!state.agent) return give_back(self, place_of(state) + " is gone");
+  if (!state.agent) return give_back(self, replica_on_node(state) + " is gone");
   send_frame(self, state.agent, work_frame{prompt});
   if (!state.holds) note_work(self);
 }
@@ -303,7 +304,7 @@ void give_work(proxy_pointer self, const work_ptr &prompt) {
 void give_group(proxy_pointer self, const group_ptr &group) {
   auto &state = self->state;
   state.groups[group->source->id] = group;
-  if (!state.agent) return give_back(self, place_of(state) + " is gone");
+  if (!state.agent) return give_back(self, replica_on_node(state) + " is gone");
   send_frame(self, state.agent, group_frame{group});
   if (!state.holds) note_work(self);
 }
@@ -323,7 +324,7 @@ caf::behavior proxy_behavior(proxy_pointer self, const proxy_setup &setup) {
   self->set_down_handler([self](const caf::down_msg &down) {
     auto &state = self->state;
     if (state.agent && down.source == caf::actor_cast<caf::actor_addr>(state.agent))
-      lose(self, place_of(state) + " is gone");
+      lose(self, replica_on_node(state) + " is gone");
   });
   if (setup.ledger) self->send(setup.ledger, subscribe_atom::value, as<flush_sink>(self));
   if (setup.weights) self->send(setup.weights, subscribe_atom::value, as<weights_sink>(self));

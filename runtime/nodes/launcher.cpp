@@ -34,9 +34,9 @@ std::string variable(const char *name) {
 }
 
 /// Counts the nodes before this one that Slurm may put on any machine.
-int place_in_job(const nodes_config &nodes, const node_config &node) {
+int index_in_job(const nodes_config &nodes, const node_config &node) {
   int before = 0;
-  for (const auto &other : nodes.places) {
+  for (const auto &other : nodes.members) {
     if (other.name == node.name) break;
     before += other.launch == "srun" && other.host.empty();
   }
@@ -84,7 +84,7 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
     if (!node.host.empty())
       before.push_back("--nodelist=" + node.host);
     else if (machines > 0)  // the job's first machine, where the learner is, comes last
-      before.push_back(fmt::format("--relative={}", (place_in_job(nodes, node) + 1) % machines));
+      before.push_back(fmt::format("--relative={}", (index_in_job(nodes, node) + 1) % machines));
   }
   words.insert(words.begin(), before.begin(), before.end());
   return words;
@@ -124,7 +124,7 @@ void node_launcher::start(const endpoint &join) {
   join_ = join;
   make_folder(folder_);
   if (::pipe2(tie_, O_CLOEXEC) != 0) throw run_error("no pipe can be made for the nodes' processes");
-  for (const auto &node : nodes_.places) {
+  for (const auto &node : nodes_.members) {
     if (node.launch == "none" || !node.address.empty()) continue;
     if (node.launch != "local" && !program_exists(node.launch))
       fail_at(node.at,
@@ -169,7 +169,7 @@ void node_launcher::ended(const node_config &node, child &process, int wait_stat
 
 bool node_launcher::collect() {
   bool any = false;
-  for (const auto &node : nodes_.places) {
+  for (const auto &node : nodes_.members) {
     const auto found = children_.find(node.name);
     if (found == children_.end() || found->second.pid == 0) continue;
     auto &process = found->second;
@@ -198,7 +198,7 @@ void node_launcher::end_stopped(const node_config &node, child &process) {
 
 void node_launcher::look_after() {
   collect();
-  for (const auto &node : nodes_.places) {
+  for (const auto &node : nodes_.members) {
     const auto found = children_.find(node.name);
     if (found == children_.end()) continue;
     auto &process = found->second;
