@@ -26,10 +26,10 @@ void check_links(const topology &graph) {
   check(nodes.at, "[nodes] listen", nodes.listen);
   check(nodes.at, "[nodes] weights", nodes.weights);
   // The folder of nodes that start on this machine; others look at theirs before they take weights.
-  if (std::any_of(nodes.places.begin(), nodes.places.end(),
+  if (std::any_of(nodes.members.begin(), nodes.members.end(),
                   [](const auto &node) { return node.launch == "local"; }))
     attempt(nodes.at, [&] { check_spool(nodes.spool, "[nodes] spool"); });
-  for (const auto &node : nodes.places) check(node.at, "[nodes." + node.name + "] address", node.address);
+  for (const auto &node : nodes.members) check(node.at, "[nodes." + node.name + "] address", node.address);
 }
 
 }  // namespace slipstream

@@ -19,8 +19,8 @@ namespace {
 using caf::io::network::default_multiplexer;
 using caf::io::network::native_socket;
 
-/// How a system comes by its gate: in CAF's place for a network library that is not there yet. The gate
-/// itself is the configuration's, which outlives the system, so that the broker's last words get out.
+/// Gives an actor system its gate, as the module that CAF keeps free for a network library of the future. The
+/// gate belongs to the configuration, which outlives the system, so that the broker's last words get out.
 class gate_module : public caf::actor_system::module {
  public:
   explicit gate_module(std::shared_ptr<wire::link_gate> gate) : gate_(std::move(gate)) {}
@@ -50,7 +50,7 @@ class link_scribe : public caf::io::network::scribe_impl {
   std::uint16_t port() const override { return 0; }
 };
 
-/// What CAF's acceptors ask for the next connection.
+/// CAF's acceptors ask this for the next connection.
 struct arrivals {
   static bool try_accept(native_socket &result, native_socket door) {
     result = wire::take_arrival(door);
@@ -95,12 +95,12 @@ void load_gate(caf::actor_system_config &config, const wire_security &security) 
                                         caf::actor_system &) { return new gate_module(gate); });
 }
 
-caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place) {
-  return caf::make_counted<link_scribe>(multiplexer_of(system), gate_of(system).dial(place, dial_step));
+caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &address) {
+  return caf::make_counted<link_scribe>(multiplexer_of(system), gate_of(system).dial(address, dial_step));
 }
 
-caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &place) {
-  return caf::make_counted<gate_doorman>(multiplexer_of(system), gate_of(system).open(place));
+caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &address) {
+  return caf::make_counted<gate_doorman>(multiplexer_of(system), gate_of(system).open(address));
 }
 
 }  // namespace slipstream

@@ -9,10 +9,10 @@
 #include "runtime/wire/endpoint.hpp"
 
 // Connections for CAF's broker. CAF 0.17.6 has means of its own to make them (caf::io::connect,
-// caf::openssl), which do not bear bad networks: a connect may block for two minutes, one whose handshakes
-// take longer than a heartbeat is ended by the broker, certificates are read anew for each connection, and a
-// port that has run out of descriptors throws in CAF's only thread. Nor do they bear strangers: CAF believes
-// what it reads. So CAF gets descriptors of local sockets, whose other ends are a gate's
+// caf::openssl), but they cannot cope with bad networks: a connect may block for two minutes, the broker ends
+// a connection whose handshakes take longer than a heartbeat, certificates are read anew for each connection,
+// and a port that has run out of descriptors throws in CAF's only thread. They cannot cope with strangers
+// either: CAF trusts what it reads. So CAF gets descriptors of local sockets, whose other ends a gate has
 // (runtime/wire/gate.hpp).
 namespace slipstream {
 
@@ -23,11 +23,11 @@ inline constexpr std::chrono::seconds dial_step{3};
 void load_gate(caf::actor_system_config &config, const wire_security &security);
 
 /// Blocks until there is a connection and the other side has said something: whoever listens speaks first,
-/// and CAF's broker ends a connection that has said nothing by the next heartbeat. Throws run_error when
-/// there is none, which says why.
-caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &place);
+/// and CAF's broker ends a connection that has said nothing by the next heartbeat. Throws run_error, whose
+/// text says why, when there is no connection.
+caf::io::scribe_ptr connect_link(caf::actor_system &system, const endpoint &address);
 
 /// Listens. Throws run_error where the port cannot be had.
-caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &place);
+caf::io::doorman_ptr open_links(caf::actor_system &system, const endpoint &address);
 
 }  // namespace slipstream

@@ -23,9 +23,9 @@ struct known_node {
   node_config config;
   caf::actor peer;  ///< its node actor; null while it is away
   std::int64_t pid = 0;
-  std::int64_t ended_pid = 0;  ///< because it hung
+  std::int64_t ended_pid = 0;  ///< the process that was ended because it hung
   std::int64_t away_since_ns = 0;
-  std::int64_t look_again_ns = 0;  ///< an invitation is on its way until then
+  std::int64_t look_again_ns = 0;  ///< until then an invitation is on its way
   bool connecting = false;
 };
 
@@ -39,10 +39,11 @@ struct host_state {
   host_setup setup;
   std::map<std::string, known_node> nodes;
   std::map<std::string, placed_replica> placed;
-  std::map<std::string, std::vector<relay_place>> relays;            ///< by model, in the order of coming
-  std::map<std::pair<std::string, std::string>, std::string> asked;  ///< by model and node: whom it was told
+  std::map<std::string, std::vector<relay_node>> relays;  ///< by model, in the order of coming
+  std::map<std::pair<std::string, std::string>, std::string>
+      asked;  ///< by model and node: whom the node was told to ask
   bool ending = false;
-  bool heard = false;  ///< of a version
+  bool heard = false;  ///< whether a version of the learner was heard of
 };
 
 using host_pointer = caf::stateful_actor<host_state> *;
@@ -81,26 +82,26 @@ std::string objection(const host_state &state, const std::string &version, const
   return "";
 }
 
-/// Tells the nodes of a model's tree whom to ask, where that is another now.
+/// Tells each node of a model's tree whom to ask for weights, if that has changed.
 void send_parents(host_pointer self, const std::string &model) {
   auto &state = self->state;
-  const auto &places = state.relays[model];
-  const auto parents = relay_parents(places, state.setup.nodes.relay_fanout);
-  for (std::size_t i = 0; i < places.size(); ++i) {
+  const auto &relays = state.relays[model];
+  const auto parents = relay_parents(relays, state.setup.nodes.relay_fanout);
+  for (std::size_t i = 0; i < relays.size(); ++i) {
     std::string lines;
-    for (const auto &place : parents[i]) lines += to_string(place) + "\n";
-    auto &asked = state.asked[{model, places[i].node}];
+    for (const auto &parent : parents[i]) lines += to_string(parent) + "\n";
+    auto &asked = state.asked[{model, relays[i].node}];
     if (asked == lines) continue;
     asked = lines;
-    self->send(state.nodes.at(places[i].node).peer, parents_atom::value, model, lines);
+    self->send(state.nodes.at(relays[i].node).peer, parents_atom::value, model, lines);
   }
 }
 
 void forget_relays(host_pointer self, const std::string &node) {
   auto &state = self->state;
-  for (auto &[model, places] : state.relays) {
+  for (auto &[model, relays] : state.relays) {
     state.asked.erase({model, node});
-    if (std::erase_if(places, [&](const auto &place) { return place.node == node; }) > 0)
+    if (std::erase_if(relays, [&](const auto &relay) { return relay.node == node; }) > 0)
       send_parents(self, model);
   }
 }
@@ -110,9 +111,9 @@ void add_relay(host_pointer self, const std::string &model, const std::string &a
   auto &state = self->state;
   for (const auto &[name, node] : state.nodes) {
     if (!node.peer || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(node.peer)) continue;
-    auto &places = state.relays[model];
-    std::erase_if(places, [name = name](const auto &place) { return place.node == name; });
-    places.push_back({name, machine, parse_endpoint(address, "the relay of node \"" + name + "\"")});
+    auto &relays = state.relays[model];
+    std::erase_if(relays, [name = name](const auto &relay) { return relay.node == name; });
+    relays.push_back({name, machine, parse_endpoint(address, "the relay of node \"" + name + "\"")});
     send_parents(self, model);
   }
 }
@@ -145,8 +146,8 @@ void look_for(host_pointer self, const std::string &name) {
   if (node.peer || node.connecting || node.config.address.empty()) return;
   if (now_ns(self) < node.look_again_ns) return;
   node.connecting = true;
-  const auto place = parse_endpoint(node.config.address, "address");
-  self->request(dialer(self->system(), place), longest_dial, caf::connect_atom::value)
+  const auto address = parse_endpoint(node.config.address, "address");
+  self->request(dialer(self->system(), address), longest_dial, caf::connect_atom::value)
       .then(
           [self, name](const caf::strong_actor_ptr &found) {
             auto &here = self->state.nodes.at(name);
@@ -199,7 +200,7 @@ void end_hung(host_pointer self, const std::string &label) {
   if (is_here(state, node)) ::kill(static_cast<pid_t>(node.pid), SIGKILL);
 }
 
-/// Mishaps on purpose, to processes of this machine.
+/// Makes the mishaps that the topology asks for, to processes of this machine.
 void make_trouble(host_pointer self, std::int64_t version) {
   auto &state = self->state;
   auto &events = state.setup.chaos;
@@ -263,7 +264,7 @@ caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
   fail_with_text(self);
   auto &state = self->state;
   state.setup = setup;
-  for (const auto &config : setup.nodes.places)
+  for (const auto &config : setup.nodes.members)
     state.nodes[config.name] = {.config = config, .away_since_ns = now_ns(self)};
   self->set_down_handler([self](const caf::down_msg &down) { on_down(self, down); });
   self->set_exit_handler([self](const caf::exit_msg &exit) {
@@ -301,7 +302,7 @@ caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
       [self](lost_atom, const std::string &what) { self->state.setup.say(what); },
       [self](const snapshot_ptr &published) { make_trouble(self, published->version); },
       [self](tick_atom) { tick(self); },
-      [self](end_atom) { self->quit(); },  // nodes that do not hang up
+      [self](end_atom) { self->quit(); },  // there are nodes that do not hang up
   };
 }
 

@@ -37,7 +37,8 @@ namespace {
 
 std::atomic<bool> left_behind{false};
 
-/// Whether `last` has gone within the time; it is let go by a thread of its own, for it may take for ever.
+/// Lets `last` go on a thread of its own, because that may take for ever. Returns whether it has gone in
+/// time.
 bool ends_within(std::chrono::seconds limit, std::shared_ptr<void> last) {
   const auto gone = std::make_shared<std::promise<void>>();
   const auto done = gone->get_future();
@@ -82,9 +83,9 @@ void give_up(caf::event_based_actor *self, dialed answer, const std::string &why
   self->quit();
 }
 
-void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &place) {
+void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &address) {
   self->request(broker_of(self->system()), dial_step, caf::connect_atom::value,
-                connect_link(self->system(), place), place.port)
+                connect_link(self->system(), address), address.port)
       .then(
           [self, answer](const caf::node_id &, const caf::strong_actor_ptr &found,
                          const std::set<std::string> &) mutable {
@@ -96,12 +97,12 @@ void hand_over(caf::event_based_actor *self, dialed answer, const endpoint &plac
           });
 }
 
-caf::behavior dial(caf::event_based_actor *self, const endpoint &place) {
+caf::behavior dial(caf::event_based_actor *self, const endpoint &address) {
   fail_with_text(self);
   return {[=](caf::connect_atom) {
     auto answer = self->make_response_promise<caf::strong_actor_ptr>();
     try {
-      hand_over(self, answer, place);
+      hand_over(self, answer, address);
     } catch (const std::exception &problem) {
       give_up(self, answer, problem.what());
     }
@@ -111,13 +112,13 @@ caf::behavior dial(caf::event_based_actor *self, const endpoint &place) {
 
 }  // namespace
 
-caf::actor dialer(caf::actor_system &system, const endpoint &place) {
-  return system.spawn<caf::detached>(dial, place);  // it blocks
+caf::actor dialer(caf::actor_system &system, const endpoint &address) {
+  return system.spawn<caf::detached>(dial, address);  // it blocks
 }
 
-endpoint open_port(const caf::actor &whom, const endpoint &place) {
-  auto doorman = open_links(whom.home_system(), place);
-  const endpoint found{place.host, doorman->port()};
+endpoint open_port(const caf::actor &whom, const endpoint &address) {
+  auto doorman = open_links(whom.home_system(), address);
+  const endpoint found{address.host, doorman->port()};
   caf::anon_send(broker_of(whom.home_system()), caf::publish_atom::value, std::move(doorman), found.port,
                  caf::actor_cast<caf::strong_actor_ptr>(whom), std::set<std::string>());
   return found;

@@ -12,19 +12,20 @@
 namespace slipstream {
 namespace {
 
-/// Any free port of the host that nodes join at, unless a place is named.
-endpoint weights_place(const nodes_config &nodes) {
+/// The address where weights are streamed from: any free port of the host that nodes join at, unless an
+/// address is named.
+endpoint weights_address(const nodes_config &nodes) {
   if (!nodes.weights.empty()) return parse_endpoint(nodes.weights, "[nodes] weights");
-  auto place = parse_endpoint(nodes.listen, "[nodes] listen");
-  place.port = 0;
-  return place;
+  auto address = parse_endpoint(nodes.listen, "[nodes] listen");
+  address.port = 0;
+  return address;
 }
 
 bool is_any(const std::string &host) {
   return host == "0.0.0.0" || host == "::";
 }
 
-/// As other machines may know this one.
+/// The name by which other machines may know this one.
 std::string own_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof(name) - 1) == 0 && name[0] != 0 ? name : "localhost";
@@ -34,7 +35,8 @@ std::shared_ptr<weight_server> open_streams(spawn_context &context,
                                             const std::function<void(const std::string &)> &say) {
   auto &plan = context.plan;
   const auto &nodes = plan.graph().nodes;
-  const auto server = std::make_shared<weight_server>(weights_place(nodes), link_options_of(nodes).security);
+  const auto server =
+      std::make_shared<weight_server>(weights_address(nodes), link_options_of(nodes).security);
   publish_fixed(plan, context.first, *server);
   const auto publisher = spawn_publisher(context.system, server, plan.graph().chaos.delay_weights_ms, say);
   for (const auto &model : followed_models(plan))

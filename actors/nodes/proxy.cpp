@@ -32,20 +32,20 @@ struct proxy_state {
   std::map<std::uint64_t, group_ptr> groups;
   std::optional<caf::typed_response_promise<ids_ptr, ids_ptr>> flushing;
   std::optional<std::uint64_t> absent;  ///< its entry in the wait table while it runs nowhere
-  std::optional<std::uint64_t> holds;   ///< and while it has work, since it was last heard of
+  std::optional<std::uint64_t> holds;   ///< its entry while it has work, since it was last heard of
   std::int64_t failures = 0;
-  bool near = false;  ///< a version that is out is with the actor in no time
+  bool near = false;  ///< the actor has a version as soon as it is out
 };
 
 using proxy_pointer = caf::stateful_actor<proxy_state> *;
 
-/// Ourselves as the ledger knows us.
+/// This actor, as a type under which others know it.
 template <class Sink>
 Sink as(proxy_pointer self) {
   return caf::actor_cast<Sink>(caf::actor_cast<caf::strong_actor_ptr>(self));
 }
 
-std::string place_of(const proxy_state &state) {
+std::string replica_on_node(const proxy_state &state) {
   return state.setup.label + " on node \"" + state.setup.node + "\"";
 }
 
@@ -60,23 +60,24 @@ void wait_for_node(proxy_pointer self) {
         {state.setup.label, "node \"" + state.setup.node + "\"", "a process to run in", now_ns(self)});
 }
 
-/// What the actor has to do stands in the wait table from its last sign of life on.
+/// Enters what the actor has to do in the wait table, from its last sign of life on.
 void note_work(proxy_pointer self) {
   auto &state = self->state;
   const auto &waits = state.setup.services.waits;
   if (const auto ticket = std::exchange(state.holds, {})) waits->close(*ticket);
   const auto held = state.works.size() + state.groups.size();
   if (held > 0 && state.agent)
-    state.holds = waits->open({"the run", place_of(state), fmt::format("{} prompts", held), now_ns(self)});
+    state.holds =
+        waits->open({"the run", replica_on_node(state), fmt::format("{} prompts", held), now_ns(self)});
 }
 
-/// Nothing moves in the whole run. If the actor has work, or is a sampler, which then owes us a word that it
-/// has room, its process hangs, as far as anybody can tell.
+/// Nothing moves in the whole run. The actor's process hangs, as far as anybody can tell, if it has work, or
+/// is a sampler, which should then have said that it has room.
 void end_hung(proxy_pointer self, const std::string &text) {
   auto &state = self->state;
   if (!state.agent || (state.groups.empty() && !state.setup.ledger)) return;
   if (++state.failures > state.setup.restarts)
-    throw run_error(text + "; " + place_of(state) + " has been started again too often");
+    throw run_error(text + "; " + replica_on_node(state) + " has been started again too often");
   self->send(state.setup.nodes, hung_atom::value, state.setup.label);
 }
 
@@ -111,7 +112,7 @@ void lose(proxy_pointer self, const std::string &cause) {
 
 void attach(proxy_pointer self, const caf::actor &agent) {
   auto &state = self->state;
-  if (state.agent) lose(self, place_of(state) + " was started anew");
+  if (state.agent) lose(self, replica_on_node(state) + " was started anew");
   state.agent = agent;
   state.clocks = {};
   state.near = false;
@@ -141,8 +142,8 @@ void handle(proxy_pointer self, const credit_frame &frame) {
   self->send(setup.ledger, credit_atom::value, as<work_sink>(self), frame.prompts, frame.version);
 }
 
-/// Prompts may set out beside a version that the actor is about to have, and wait for it there. Where weights
-/// come over a network, they could wait for long, and others be without.
+/// Lets prompts set out beside a version that the actor is about to have; they wait for it there. Where
+/// weights come over a network, they could wait for long while other samplers have none.
 void send_ahead(proxy_pointer self, std::int64_t version) {
   const auto &state = self->state;
   if (state.agent && state.near)
@@ -237,10 +238,10 @@ void handle(proxy_pointer self, flushed_frame &frame) {
                    std::make_shared<const std::vector<std::uint64_t>>(std::move(frame.untouched)));
 }
 
-/// Started again within its budget, a little later each time.
+/// Has the actor started again within its budget, a little later each time.
 void handle(proxy_pointer self, const failed_frame &frame) {
   auto &state = self->state;
-  const auto text = place_of(state) + ": " + frame.text;
+  const auto text = replica_on_node(state) + ": " + frame.text;
   if (frame.input) throw input_error(text);
   if (++state.failures > state.setup.restarts)
     throw run_error(text + (state.setup.restarts > 0
@@ -264,7 +265,7 @@ void handle(proxy_pointer, const rank_frame &) {
   throw run_error("it speaks as a rank of a learner");
 }
 
-/// What is no message of ours ends the link, not the run.
+/// Bytes that are no message of ours end the link, not the run.
 void take_piece(proxy_pointer self, bool more, const std::string &piece) {
   auto &state = self->state;
   if (!state.agent || caf::actor_cast<caf::strong_actor_ptr>(state.agent) != self->current_sender()) return;
@@ -273,13 +274,13 @@ void take_piece(proxy_pointer self, bool more, const std::string &piece) {
     if (!state.pieces.add(piece, more)) return;
     frame = decode_frame(state.pieces.take());
     if (std::holds_alternative<failed_frame>(*frame)) {
-      // below: its errors are the run's
+      // it is handled below, because its errors end the run
     } else {
       std::visit([self](auto &each) { handle(self, each); }, *frame);
       note_work(self);
     }
   } catch (const run_error &problem) {
-    const auto cause = place_of(state) + " broke the rules of the link: " + problem.what();
+    const auto cause = replica_on_node(state) + " broke the rules of the link: " + problem.what();
     const auto agent = state.agent;
     lose(self, cause);
     self->send_exit(agent, caf::exit_reason::kill);
@@ -295,7 +296,7 @@ void give_work(proxy_pointer self, const work_ptr &prompt) {
   auto &given = state.works[prompt->source->id];
   given.prompt = prompt;
   if (prompt->begun) given.begun = *prompt->begun;
-  if (!state.agent) return give_back(self, place_of(state) + " is gone");
+  if (!state.agent) return give_back(self, replica_on_node(state) + " is gone");
   send_frame(self, state.agent, work_frame{prompt});
   if (!state.holds) note_work(self);
 }
@@ -303,7 +304,7 @@ void give_work(proxy_pointer self, const work_ptr &prompt) {
 void give_group(proxy_pointer self, const group_ptr &group) {
   auto &state = self->state;
   state.groups[group->source->id] = group;
-  if (!state.agent) return give_back(self, place_of(state) + " is gone");
+  if (!state.agent) return give_back(self, replica_on_node(state) + " is gone");
   send_frame(self, state.agent, group_frame{group});
   if (!state.holds) note_work(self);
 }
@@ -323,7 +324,7 @@ caf::behavior proxy_behavior(proxy_pointer self, const proxy_setup &setup) {
   self->set_down_handler([self](const caf::down_msg &down) {
     auto &state = self->state;
     if (state.agent && down.source == caf::actor_cast<caf::actor_addr>(state.agent))
-      lose(self, place_of(state) + " is gone");
+      lose(self, replica_on_node(state) + " is gone");
   });
   if (setup.ledger) self->send(setup.ledger, subscribe_atom::value, as<flush_sink>(self));
   if (setup.weights) self->send(setup.weights, subscribe_atom::value, as<weights_sink>(self));

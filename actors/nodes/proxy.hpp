@@ -9,8 +9,8 @@
 
 namespace slipstream {
 
-/// What the proxy of a placed replica needs: a sampler's ledger and sinks, or, of a scorer, reference or
-/// critic, who shares groups out among the replicas.
+/// What the proxy of a placed replica needs: for a sampler its ledger and sinks, for a scorer, reference or
+/// critic the router that shares groups out among the replicas.
 struct proxy_setup {
   std::string label, node;
   run_services services;
@@ -23,10 +23,10 @@ struct proxy_setup {
   std::int64_t replica = 0;
 };
 
-/// Stands in the run's process for an actor on a node: all that goes to it and comes from it goes through
-/// here, in the order in which it was sent. So a journal record is with the journal before what follows from
-/// it is with anybody, as it is in one process. It knows what the actor holds: when that is lost, it gives it
-/// back, with the tokens that the journal has of it.
+/// Stands in the run's process for an actor on a node. Everything that goes to the actor or comes from it
+/// passes through its proxy, in the order in which it was sent. So the journal has a record before anybody
+/// has what follows from it, as in one process. The proxy knows what work the actor holds. When the actor is
+/// lost, the proxy gives this work back, with the tokens that the journal has of it.
 caf::actor spawn_proxy(caf::actor_system &system, const proxy_setup &setup);
 
 }  // namespace slipstream

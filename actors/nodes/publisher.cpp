@@ -23,7 +23,8 @@ using publisher_pointer = caf::stateful_actor<publisher_state> *;
 void publish(publisher_pointer self, const snapshot &next) {
   auto &state = self->state;
   const auto [known, fresh] = state.newest.emplace(next.name, next.version);
-  if (!fresh && next.version <= known->second) return;  // published again, as the last one
+  if (!fresh && next.version <= known->second)
+    return;  // it is the same version, published again as the last one
   known->second = next.version;
   state.server->publish(
       {next.name, next.version, next.model->trainable().to(at::kCPU, at::kFloat).contiguous(), next.last});

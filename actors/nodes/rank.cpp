@@ -34,7 +34,7 @@ void up(rank_pointer self, const rank_message &message) {
   self->send(self->state.uplink, frame_atom::value, encode_rank_message(message));
 }
 
-/// Requests to the run's meeting point, for a thread that may wait.
+/// Sends requests to the run's meeting point, on a thread that may wait.
 meeting_requests requests_through(const caf::actor &front, std::chrono::milliseconds patience) {
   return [front, patience](const std::string &bytes) {
     caf::scoped_actor self{front.home_system()};

@@ -21,9 +21,9 @@ struct rank_setup {
   std::string device;
 };
 
-/// On a node, a rank of a learner that leads from the run's process: it does what the leader says, on a
-/// thread of its own. Talks to the uplink in rank messages (runtime/nodes/rank_frames.hpp); it finds the
-/// other ranks by the run's meeting point, over the same link.
+/// Runs, on a node, a rank of a learner whose leader is in the run's process. The rank does what the leader
+/// says, on a thread of its own. It talks to the uplink in rank messages (runtime/nodes/rank_frames.hpp), and
+/// finds the other ranks by the run's meeting point, over the same link.
 caf::actor spawn_rank(caf::actor_system &system, rank_setup setup);
 
 }  // namespace slipstream

@@ -17,7 +17,7 @@ struct rank_proxy_state {
   caf::actor agent;  ///< the rank's end of the link; null while it runs nowhere
   frame_pieces pieces;
   clock_shift clocks;
-  bool ready = false;                   ///< it counts on the others, and they on it
+  bool ready = false;                   ///< the rank counts on the others, and they on it
   std::optional<std::uint64_t> absent;  ///< its entry in the wait table
 };
 
@@ -27,7 +27,7 @@ std::string described(const rank_proxy_setup &setup) {
   return fmt::format("rank {} of {} ({} on node \"{}\")", setup.rank, setup.ranks, setup.label, setup.node);
 }
 
-/// The leader hears of it wherever it is, and the supervisor by our end.
+/// Ends this actor, from which the supervisor learns of the failure; the leader is told wherever it is.
 template <class Error>
 [[noreturn]] void fail(const rank_proxy_state &state, const std::string &text) {
   const Error problem(described(state.setup) + " " + text);

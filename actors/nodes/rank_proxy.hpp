@@ -20,9 +20,9 @@ struct rank_proxy_setup {
   std::shared_ptr<meeting_point> meeting;
 };
 
-/// In the run's process, the end of the link to a rank on a node: what the leader tells the rank goes through
-/// here, and what it answers; it also answers for the meeting point. Once the rank is there it cannot be done
-/// without: when it is gone, the run ends.
+/// The end, in the run's process, of the link to a rank on a node. What the leader tells the rank and what
+/// the rank answers pass through this actor, which also answers requests to the meeting point. Once the rank
+/// is there, the run cannot go on without it: when it is gone, the run ends.
 std::pair<caf::actor, std::shared_ptr<far_rank>> spawn_rank_proxy(caf::actor_system &system,
                                                                   const rank_proxy_setup &setup);
 

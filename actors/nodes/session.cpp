@@ -20,7 +20,7 @@ namespace slipstream {
 
 struct node_session::model_state {
   transferred_model transferred;
-  at::Tensor base;                             ///< under adapters
+  at::Tensor base;                             ///< the weights below adapters
   std::shared_ptr<const transformer> network;  ///< the newest; null until its weights are here
   weights_actor weights;                       ///< of a model that moves
   std::optional<weight_version> early;         ///< adapters that came before their base
@@ -94,7 +94,7 @@ void node_session::follow(const transferred_model &model) {
   if (model.moves) state.weights = spawn_weights(system_, nullptr);
 }
 
-/// What is wrong with an order is told to the run, which ends or tries again.
+/// The run is told what is wrong with an order, and ends or tries again.
 void node_session::place(const placement_request &order, const caf::actor &proxy) {
   if (const auto known = placed_.find(order.label); known != placed_.end()) {
     kill(caf::actor_cast<caf::strong_actor_ptr>(known->second.uplink));
@@ -148,7 +148,8 @@ void node_session::ask(const std::string &model, std::vector<endpoint> parents) 
   found->second->set_parents(std::move(parents));
 }
 
-/// Models that move are waited for by those who follow them; others must be there first.
+/// Whether an actor can be spawned. It waits by itself for a model that a learner moves; other models must be
+/// there first.
 bool node_session::is_ready(const placement_request &order) const {
   for (const auto &model : order.models)
     if (!model.moves && !models_.at(model.name).network) return false;

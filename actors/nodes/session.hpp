@@ -29,7 +29,7 @@ class node_session {
     std::function<void(weight_version)> arrived;      ///< called by the streams' thread
     std::function<void(const std::string &)> failed;  ///< likewise
     wire_security security;
-    /// A model's weights may be had here, at this address; called at once.
+    /// Called as soon as others may take a model's weights from this node, at this address.
     std::function<void(const std::string &model, const endpoint &address)> relays;
     std::string run_host;  ///< where the run is, for streams that name no host
     std::string own_host;  ///< where other nodes reach this one
@@ -40,9 +40,9 @@ class node_session {
 
   /// Takes an order; the actor is spawned at once, or when its models are there.
   void place(const placement_request &order, const caf::actor &proxy);
-  /// Weights for whoever waits for them.
+  /// Hands weights on to whoever waits for them.
   void take(const weight_version &arrived);
-  /// Asks these for a model's weights, and then the run.
+  /// Makes the streams ask these parents for a model's weights, and the run after them.
   void ask(const std::string &model, std::vector<endpoint> parents);
   /// Forgets a replica whose uplink has ended, and ends its actor.
   void forget(const caf::actor_addr &uplink);
@@ -70,7 +70,7 @@ class node_session {
   std::unique_ptr<preflight> plan_;
   std::map<std::string, model_state> models_;
   std::map<std::string, placed_actor> placed_;
-  endpoint run_;                                                   ///< its streams
+  endpoint run_;                                                   ///< the address of its weight streams
   std::map<std::string, std::unique_ptr<weight_client>> clients_;  ///< by model
   std::shared_ptr<compute_slots> slots_;
   std::shared_ptr<wait_table> waits_;

@@ -16,9 +16,9 @@ struct uplink_state {
   caf::strong_actor_ptr actor;    ///< null until it is spawned
   bool samples = false;           ///< it is a sampler
   bool near = false;              ///< as in credit_frame
-  std::vector<node_frame> early;  ///< came before
+  std::vector<node_frame> early;  ///< messages that came before the actor was there
   frame_pieces pieces;
-  std::vector<span> spans;  ///< told together with the next message, or soon
+  std::vector<span> spans;  ///< sent together with the next message, or soon
 };
 
 using uplink_pointer = caf::stateful_actor<uplink_state> *;
@@ -46,7 +46,7 @@ void keep_span(uplink_pointer self, const span &done) {
     self->delayed_send(self, spans_wait, tick_atom::value);
 }
 
-/// A sampler writes into the journal what it has; `then` is called behind that.
+/// Has the sampler write what it has into the journal, and then calls `then`.
 template <class Then>
 void flush(uplink_pointer self, Then then) {
   const auto sampler = caf::actor_cast<flush_sink>(self->state.actor);
@@ -55,7 +55,7 @@ void flush(uplink_pointer self, Then then) {
             [](const caf::error &) {});
 }
 
-/// The node goes. What the actor had is given to others by the proxy, which sees us end.
+/// The node goes. The proxy sees this actor end, and gives what the actor had to others.
 void leave(uplink_pointer self) {
   auto &state = self->state;
   if (!state.actor || !state.samples) return self->quit();
@@ -130,7 +130,7 @@ caf::behavior uplink_behavior(uplink_pointer self, const caf::actor &proxy, bool
       // what the actor says to those who are in the run's process
       [self](credit_atom, const work_sink &, std::int64_t prompts, std::int64_t version) {
         send_frame(self, self->state.proxy, credit_frame{prompts, version, self->state.near});
-        send_spans(self);  // behind it: the sampler may wait for prompts
+        send_spans(self);  // after the credit, because the sampler may wait for prompts
       },
       [self](subscribe_atom, const flush_sink &) { self->state.samples = true; },  // the proxy asks us
       [](finished_atom, std::uint64_t) {},                                         // the group says so

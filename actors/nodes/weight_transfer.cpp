@@ -50,7 +50,7 @@ transferred_model ship(preflight &plan, const std::string &name) {
   return model;
 }
 
-/// What a placed actor computes with. A learner's rank begins with the model as the run does, and moves it
+/// What a placed actor computes with. A learner's rank begins with the model as the run does, and trains it
 /// itself.
 std::vector<transferred_model> ship_all(preflight &plan, const actor_config &actor) {
   std::vector<transferred_model> models;

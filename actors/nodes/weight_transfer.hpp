@@ -15,7 +15,8 @@ namespace slipstream {
 /// where the run streams them from.
 std::map<std::string, std::string> make_orders(preflight &plan, const endpoint &weights);
 
-/// Offers what nodes need and what no learner moves: fixed models, and the weights that adapters stand on.
+/// Offers the weights that nodes need and that no learner trains: those of fixed models, and those below
+/// adapters.
 void publish_fixed(preflight &plan, const std::map<std::string, snapshot_ptr> &first, weight_server &server);
 
 /// The names of the learned models that placed actors follow.

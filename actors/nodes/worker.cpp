@@ -52,7 +52,7 @@ struct worker_state {
 
 using worker_pointer = caf::stateful_actor<worker_state> *;
 
-/// Ends what was placed here; the run, if it comes back, places it anew.
+/// Ends what was placed here; the run, if it comes back, addresses it anew.
 void close_session(worker_pointer self) {
   auto &state = self->state;
   if (state.run) self->demonitor(state.run);
@@ -139,11 +139,11 @@ void take_order(worker_pointer self, const std::string &label, const caf::actor 
   state.options.say(fmt::format("node \"{}\": runs {}", state.options.name, label));
 }
 
-void ask(worker_pointer self, const std::string &model, const std::string &places) {
+void ask(worker_pointer self, const std::string &model, const std::string &addresses) {
   auto &state = self->state;
   if (!state.session || self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(state.run)) return;
   std::vector<endpoint> parents;
-  std::istringstream lines(places);
+  std::istringstream lines(addresses);
   for (std::string line; std::getline(lines, line);)
     parents.push_back(parse_endpoint(line, "weights for node \"" + state.options.name + "\""));
   state.session->ask(model, std::move(parents));
@@ -162,7 +162,7 @@ void on_down(worker_pointer self, const caf::down_msg &down) {
   if (state.leaving && (!state.session || state.session->uplinks().empty())) self->quit();
 }
 
-/// Each actor puts down what it has; then this process may go.
+/// Has each actor hand its work back; then this process may end.
 void leave(worker_pointer self) {
   auto &state = self->state;
   if (std::exchange(state.leaving, true)) return;
@@ -209,7 +209,9 @@ caf::behavior worker_behavior(worker_pointer self, const registry *kinds, const 
       },
       [self](place_atom, const std::string &label, const caf::actor &proxy, std::uint8_t more,
              const std::string &piece) { take_order(self, label, proxy, more != 0, piece); },
-      [self](parents_atom, const std::string &model, const std::string &places) { ask(self, model, places); },
+      [self](parents_atom, const std::string &model, const std::string &addresses) {
+        ask(self, model, addresses);
+      },
       [self](const stream_news_ptr &news) { take_news(self, *news); },
       [self](end_atom, const std::string &why) { end(self, why); },
       [self](hung_atom) {
@@ -220,7 +222,7 @@ caf::behavior worker_behavior(worker_pointer self, const registry *kinds, const 
       },
       [self](tick_atom) { tick(self); },
       [self](leave_atom) { leave(self); },
-      [self](leave_atom, bool) { self->quit(); },  // what is put down by now is put down
+      [self](leave_atom, bool) { self->quit(); },  // there is no more time to hand work back
   };
 }
 
@@ -236,8 +238,8 @@ int run_worker(const registry &kinds, const worker_options &options) {
   const auto node = system.spawn(worker_behavior, &kinds, options);
   self->monitor(node);
   if (options.listen) {
-    const auto place = open_port(node, *options.listen);
-    options.say(fmt::format("node \"{}\" listens at {}", options.name, to_string(place)));
+    const auto address = open_port(node, *options.listen);
+    options.say(fmt::format("node \"{}\" listens at {}", options.name, to_string(address)));
   }
   caf::error reason;
   bool ended = false, told = false;

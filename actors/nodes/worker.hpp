@@ -22,9 +22,9 @@ struct worker_options {
   std::function<void(const std::string &)> say;  ///< one line on what happens
 };
 
-/// Serves runs until the one that it joined has ended (with `listen`: one after the other). 0: the run has
-/// ended; 130: it was told to leave and has put down what it had. Throws input_error when the run refuses it,
-/// run_error when none is found within its patience.
+/// Serves runs until the one that it joined has ended (with `listen`: one after the other). Returns 0 when
+/// the run has ended, and 130 when it was told to leave and its actors have handed their work back. Throws
+/// input_error when the run refuses it, run_error when none is found within its patience.
 int run_worker(const registry &kinds, const worker_options &options);
 
 }  // namespace slipstream

@@ -27,7 +27,7 @@ class causal : public attention {
 // The batch without its padding: the N tokens that count, one sequence after another.
 struct rows {
   std::vector<std::int64_t> lengths;
-  at::Tensor places;     // [N] index of each row in the flattened [B,T] grid
+  at::Tensor cells;      // [N] the cell of each row in the flattened [B,T] grid
   at::Tensor positions;  // [N] position in its sequence
 };
 
@@ -38,7 +38,7 @@ at::Tensor indices(const std::vector<std::int64_t> &values, at::Device device) {
 rows rows_of(const token_batch &batch, const model_spec &spec) {
   const at::Tensor lengths = batch.lengths.to(at::kCPU).contiguous();
   const std::int64_t width = batch.ids.size(1), *length = lengths.data_ptr<std::int64_t>();
-  std::vector<std::int64_t> places, positions;
+  std::vector<std::int64_t> cells, positions;
   for (std::int64_t b = 0; b < batch.ids.size(0); ++b) {
     if (length[b] < 1 || length[b] > width)
       throw std::invalid_argument("length " + std::to_string(length[b]) +
@@ -48,12 +48,12 @@ rows rows_of(const token_batch &batch, const model_spec &spec) {
                         " tokens exceeds the model's context of " + std::to_string(spec.max_positions) +
                         "; shorten it");
     for (std::int64_t t = 0; t < length[b]; ++t) {
-      places.push_back(b * width + t);
+      cells.push_back(b * width + t);
       positions.push_back(t);
     }
   }
   const at::Device device = batch.ids.device();
-  return {{length, length + batch.ids.size(0)}, indices(places, device), indices(positions, device)};
+  return {{length, length + batch.ids.size(0)}, indices(cells, device), indices(positions, device)};
 }
 
 // Every row but each sequence's last, which foretells the token after it.
@@ -68,13 +68,13 @@ at::Tensor foretellers(const rows &packed, at::Device device) {
 
 at::Tensor packed_hidden(const transformer &model, const token_batch &batch, const rows &packed) {
   causal how(packed.lengths, model.mode());
-  return model.hidden(batch.ids.reshape({-1}).index_select(0, packed.places), packed.positions, how);
+  return model.hidden(batch.ids.reshape({-1}).index_select(0, packed.cells), packed.positions, how);
 }
 
-at::Tensor spread(const at::Tensor &values, const at::Tensor &places, at::IntArrayRef shape) {
+at::Tensor spread(const at::Tensor &values, const at::Tensor &cells, at::IntArrayRef shape) {
   std::vector<std::int64_t> flat{shape[0] * shape[1]};
   flat.insert(flat.end(), shape.begin() + 2, shape.end());
-  return at::zeros(flat, values.options()).index_copy(0, places, values).view(shape);
+  return at::zeros(flat, values.options()).index_copy(0, cells, values).view(shape);
 }
 
 }  // namespace
@@ -98,14 +98,14 @@ token_batch pad_tokens(const std::vector<std::vector<std::int64_t>> &sequences, 
 at::Tensor batch_hidden(const transformer &model, const token_batch &batch) {
   const rows packed = rows_of(batch, model.spec());
   const at::Tensor hidden = packed_hidden(model, batch, packed);
-  return spread(hidden, packed.places, {batch.ids.size(0), batch.ids.size(1), hidden.size(1)});
+  return spread(hidden, packed.cells, {batch.ids.size(0), batch.ids.size(1), hidden.size(1)});
 }
 
 at::Tensor batch_values(const transformer &model, const token_batch &batch) {
   const rows packed = rows_of(batch, model.spec());
   const at::Tensor from = foretellers(packed, batch.ids.device());
-  const at::Tensor places = packed.places.index_select(0, from) + 1;
-  return spread(model.scores(packed_hidden(model, batch, packed).index_select(0, from)), places,
+  const at::Tensor cells = packed.cells.index_select(0, from) + 1;
+  return spread(model.scores(packed_hidden(model, batch, packed).index_select(0, from)), cells,
                 batch.ids.sizes());
 }
 
@@ -115,18 +115,18 @@ token_scores batch_logprobs(const transformer &model, const token_batch &batch, 
     throw std::invalid_argument("a temperature above 0 is needed for log-probabilities");
   const rows packed = rows_of(batch, model.spec());
   const at::Tensor from = foretellers(packed, batch.ids.device());
-  const at::Tensor places = packed.places.index_select(0, from) + 1;
-  const at::Tensor ids = batch.ids.reshape({-1}).index_select(0, places);
+  const at::Tensor cells = packed.cells.index_select(0, from) + 1;
+  const at::Tensor ids = batch.ids.reshape({-1}).index_select(0, cells);
   const at::Tensor hidden = packed_hidden(model, batch, packed).index_select(0, from);
   const at::IntArrayRef shape = batch.ids.sizes();
   token_scores result;
   if (!with_entropy) {
-    result.logprobs = spread(model.logprobs(hidden, ids, 1.0 / temperature), places, shape);
+    result.logprobs = spread(model.logprobs(hidden, ids, 1.0 / temperature), cells, shape);
   } else {
     const at::Tensor logits = model.logits(hidden);
-    result.logprobs = spread(ops::token_logprobs(logits, ids, 1.0 / temperature, model.mode()), places, shape);
+    result.logprobs = spread(ops::token_logprobs(logits, ids, 1.0 / temperature, model.mode()), cells, shape);
     const at::Tensor all = at::log_softmax(logits / temperature, -1);
-    result.entropy = spread((all.exp() * all).sum(-1).neg(), places, shape);
+    result.entropy = spread((all.exp() * all).sum(-1).neg(), cells, shape);
   }
   return result;
 }

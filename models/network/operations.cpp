@@ -33,23 +33,23 @@ void write_angles(std::int64_t position, const at::Tensor &frequencies, float *c
   }
 }
 
-// Where each row stands in a [B,T] grid, and which row each place of the grid holds (padding: row 0).
+// Where each row stands in a [B,T] grid, and which row each cell of the grid holds (padding: row 0).
 struct grid {
-  at::Tensor places, rows;
+  at::Tensor cells, rows;
   std::int64_t width;
 };
 
 grid make_grid(const std::vector<std::int64_t> &lengths, at::Device device) {
   const std::int64_t width = *std::max_element(lengths.begin(), lengths.end());
-  std::vector<std::int64_t> places, rows(lengths.size() * static_cast<std::size_t>(width));
+  std::vector<std::int64_t> cells, rows(lengths.size() * static_cast<std::size_t>(width));
   for (std::size_t b = 0; b < lengths.size(); ++b) {
     for (std::int64_t t = 0; t < lengths[b]; ++t) {
-      const std::int64_t place = static_cast<std::int64_t>(b) * width + t;
-      rows[static_cast<std::size_t>(place)] = static_cast<std::int64_t>(places.size());
-      places.push_back(place);
+      const std::int64_t cell = static_cast<std::int64_t>(b) * width + t;
+      rows[static_cast<std::size_t>(cell)] = static_cast<std::int64_t>(cells.size());
+      cells.push_back(cell);
     }
   }
-  return {at::tensor(places, at::kLong).to(device), at::tensor(rows, at::kLong).to(device), width};
+  return {at::tensor(cells, at::kLong).to(device), at::tensor(rows, at::kLong).to(device), width};
 }
 
 // Through LibTorch's operators: a padded grid, a triangular mask, heads of one group side by side.
@@ -68,7 +68,7 @@ at::Tensor attend_plain(const heads &in, const std::vector<std::int64_t> &length
   scores = scores.view({batch, kv, count / kv, g.width, g.width}).masked_fill(mask, -INFINITY);
   const at::Tensor weights = at::softmax(scores, -1).view({batch, kv, count / kv * g.width, g.width});
   const at::Tensor out = at::matmul(weights, v).view({batch, count, g.width, dim});
-  return out.transpose(1, 2).reshape({batch * g.width, count, dim}).index_select(0, g.places);
+  return out.transpose(1, 2).reshape({batch * g.width, count, dim}).index_select(0, g.cells);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ example read_dialogue(const row_reader &row, std::string_view field) {
   return result;
 }
 
-/// One answer, as a text or as a message, to a question of either kind.
+/// Reads one answer, which is a text or a message, and its question, which is a text or a dialogue.
 void read_answer(const row_reader &row, std::string_view field, example &result) {
   if (!is_dialogue(row, field)) {
     result.response = row.text(field);
@@ -34,7 +34,7 @@ void read_answer(const row_reader &row, std::string_view field, example &result)
     row.fail(row.named(field) + " has more than one turn; what is rated is one answer of the assistant");
 }
 
-/// All that was answered: of several turns every one of the assistant's is learned.
+/// Reads everything that was answered: of several turns, each one of the assistant's is learned.
 example read_completion(const row_reader &row) {
   example result;
   if (!is_dialogue(row, "completion") && !row.is_list("prompt")) {

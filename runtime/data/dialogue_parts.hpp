@@ -16,16 +16,18 @@ using dialogue = std::vector<chat_message>;
 /// Whether a field holds messages, and no text.
 bool is_dialogue(const row_reader &row, std::string_view field);
 
-/// A dialogue that leads to an answer, or one of a text alone: its own answers are only read.
+/// Returns the dialogue that leads to an answer; a text alone becomes a dialogue of one turn. Answers within
+/// it are read, but not trained on.
 dialogue question_turns(const row_reader &row, std::string_view field);
 
-/// "prompt", as a text or as a dialogue.
+/// Reads "prompt", which is a text or a dialogue.
 void read_question_of(const row_reader &row, example &result);
 
 /// A dialogue that ends with an answer: splits it off.
 std::string take_answer(const row_reader &row, std::string_view field, dialogue &turns);
 
-/// What every dialogue has besides its turns; `field` holds them, for messages. Nothing for plain texts.
+/// Reads what every dialogue has besides its turns. `field` holds the turns, and error messages name it.
+/// Plain texts have nothing to read.
 void complete_dialogue(const row_reader &row, std::string_view field, example &result);
 
 }  // namespace slipstream

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t piece = 1U << 18, always_allowed = 16U << 20;
 
-/// Files that people name as data and that are none of ours, by their first bytes.
+/// Kinds of files that people name as data and that cannot be read here, by their first bytes.
 struct other_kind {
   std::string_view bytes, what, mend;
 };

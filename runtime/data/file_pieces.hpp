@@ -11,13 +11,13 @@
 
 namespace slipstream {
 
-/// The text of a file, piece by piece: as it stands, or unpacked from gzip or zstd, which its first bytes
-/// tell.
+/// The text of a file, piece by piece: as it stands, or unpacked where its first bytes are those of gzip or
+/// zstd.
 class file_pieces {
  public:
   /// Throws input_error "FILE: error: …" when the file cannot be read, or is of a kind that is not text.
   /// Packed files may unpack to `most_ratio` times their size, or to 16 MiB: text does not unpack to more,
-  /// archives made to fill a memory do.
+  /// but archives that are made to fill a memory do.
   explicit file_pieces(const std::filesystem::path &file, std::size_t most_ratio = 200);
 
   /// Appends the next piece (256 KiB at most); false at the end. Throws input_error when packed bytes are

@@ -16,7 +16,7 @@ namespace {
 
 using fields = std::vector<std::string_view>;
 
-/// What a dialogue's row may hold beside it, and what no chat template here can obey.
+/// Fields that a row may hold beside its dialogue, and fields that no chat template here can obey.
 const fields beside_dialogue{"answer", "tools", "documents", "chat_template_kwargs"},
     media{"images", "image", "videos", "audios"};
 

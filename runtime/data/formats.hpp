@@ -13,7 +13,7 @@ namespace slipstream {
 /// What the lines of a dataset are good for.
 enum class row_format {
   prompts,         ///< something to answer
-  demonstrations,  ///< and an answer
+  demonstrations,  ///< something to answer, and the answer
   pairs,           ///< a better and a worse answer
   scored,          ///< an answer and its score
 };
@@ -29,10 +29,12 @@ struct data_format {
   std::vector<std::string_view> needs;     ///< in every line
   std::vector<std::string_view> may_have;  ///< read where they are there
   example (*read)(const row_reader &row);
-  std::vector<std::string_view> beside{};   ///< where there are some: only a line that has one of them, too
-  std::vector<std::string_view> refuses{};  ///< would change what is read, and cannot be obeyed
+  std::vector<std::string_view>
+      beside{};  ///< unless this is empty, a recognised line must have one of them, too
+  std::vector<std::string_view>
+      refuses{};  ///< fields that would change what is read, and that cannot be obeyed
 
-  /// Whether a line's fields are such.
+  /// Whether a line with these fields is of this format.
   bool recognises(const row_reader &row) const;
   bool has_field(std::string_view field) const;
   /// Throws input_error naming the line and what is missing or wrong.
@@ -45,10 +47,10 @@ std::span<const data_format> data_formats();
 /// Throws input_error with a suggestion when there is none of that name.
 const data_format &find_data_format(std::string_view name);
 
-/// By the fields of a line; null when there is none.
+/// Recognises a format by the fields of a line; null when none fits.
 const data_format *recognised_format(const row_reader &row);
 
-/// The same; throws input_error listing what there is.
+/// Does the same, but throws input_error with a list of the formats when none fits.
 const data_format &recognise_format(const row_reader &row);
 
 /// All fields that any format reads.

@@ -49,7 +49,7 @@ class gzip_unpacker final : public unpacker {
   }
 
  private:
-  // Behind a member comes another one, or zeros (tapes and disks pad with them), or nothing.
+  // A member is followed by another one, by zeros (tapes and disks pad with them), or by nothing.
   void skip_to_member(std::string_view &input) {
     if (junk_ == 0 && padding_ == 0 && input.starts_with(first_byte)) {
       inflateReset(&stream_);

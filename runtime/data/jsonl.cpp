@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t most_unread = 100;
 
-/// Fields of another format would be left out without a word.
+/// Refuses a line with fields of another format, which would be left out silently.
 void check_same_format(const row_reader &row, const data_format &format) {
   const auto *own = recognised_format(row);
   if (own != nullptr && own != &format)
@@ -69,7 +69,7 @@ class dataset_reader {
     note_fields(row);
   }
 
-  /// Which of the topology's `fields` were found, and what is not read.
+  /// Notes which of the topology's `fields` were found, and which fields of the file are not read.
   void note_fields(const row_reader &row) {
     const auto keys = row.keys();
     if (first_keys_.empty()) first_keys_ = keys;
@@ -90,7 +90,7 @@ class dataset_reader {
     return !renamed && format_->has_field(key);
   }
 
-  /// A name that no row has, or that nobody reads, was meant to say something.
+  /// Refuses a name in `fields` that no row has or that nobody reads: it was meant to say something.
   void check_names() const {
     for (const auto &[ours, theirs] : options_.fields) {
       if (meant_.count(ours) == 0)

@@ -36,9 +36,9 @@ struct dataset {
 };
 
 /// Reads files whose rows are JSON objects in UTF-8, a line each or as one array, also packed with gzip or
-/// zstd: all of a file in one format, all files good for the same. Blank lines, CRLF and a byte-order mark
-/// are allowed, and so are fields that have no meaning here. Throws input_error "FILE:LINE: error: …" naming
-/// the mend.
+/// zstd: each file in one format, and all files good for the same use. Blank lines, CRLF and a byte-order
+/// mark are allowed, and so are fields that have no meaning here. Throws input_error "FILE:LINE: error: …"
+/// naming the mend.
 dataset read_data_files(const std::vector<std::filesystem::path> &files, const data_options &options = {});
 dataset read_jsonl(const std::filesystem::path &file, const data_options &options = {});
 

@@ -27,9 +27,9 @@ const std::vector<maker> &makers();
 /// Throws input_error with a suggestion when there is no such task.
 const maker &find_maker(std::string_view name);
 
-/// Writes a task's files into `folder` (made when missing), each aside and renamed. Files that are there are
-/// left alone; true when files were written. Throws input_error when only some of them are there, or when the
-/// folder cannot be written.
+/// Writes a task's files into `folder` (made when missing), each under another name first. Files that are
+/// there already are left alone. Returns true when files were written. Throws input_error when only some of
+/// them are there, or when the folder cannot be written.
 bool make_data(const maker &task, const std::filesystem::path &folder, std::uint64_t seed);
 
 }  // namespace slipstream

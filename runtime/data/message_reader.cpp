@@ -25,14 +25,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> speakers{
 /// Whether a message is trained on, as OpenAI, Axolotl and ms-swift write it.
 constexpr std::array training_keys{"weight", "train", "training", "loss"};
 
-/// The same by parts or by degrees, which a mask of whole answers cannot do.
+/// Keys that say it by parts or by degrees, which a mask of whole answers cannot obey.
 constexpr std::array unlearnable{"train_detail", "training_detail", "loss_mask", "loss_weight", "loss_scale"};
 
 std::string needs_both(const std::string &where) {
   return where + " needs \"role\" and \"content\", both strings (or \"from\" and \"value\")";
 }
 
-// A null says as much as an absent field: tables fill the fields of all messages with them.
+// A null means the same as an absent field, because tables fill the fields of all messages with nulls.
 ordered_json without_nulls(const ordered_json &message) {
   ordered_json kept = ordered_json::object();
   for (const auto &[name, value] : message.items())
@@ -79,8 +79,8 @@ void message_reader::rename_sharegpt(ordered_json &message, const std::string &w
       where, from->dump(), known));
 }
 
-// A content that is no text (a list of parts, or null beside a call of a tool) stands among the other fields,
-// and its texts make the content.
+// A content that is no text (a list of parts, or null beside a call of a tool) is kept among the other
+// fields, and the texts in it become the content.
 void message_reader::read_content(ordered_json &rest, chat_message &made, const std::string &where) const {
   const auto content = rest.find("content");
   if (content != rest.end() && content->is_string()) {
@@ -112,7 +112,7 @@ std::string message_reader::parts_text(const ordered_json &parts, const std::str
   return text;
 }
 
-// All of an answer is trained on or nothing, and nothing else ever is.
+// An answer is trained on as a whole or not at all, and nothing but answers ever is.
 void message_reader::read_training(ordered_json &rest, chat_message &made, const std::string &where) const {
   for (const char *key : unlearnable)
     if (rest.contains(key))

@@ -11,8 +11,8 @@ namespace slipstream {
 /// "3.5", "true", "an array" … for messages.
 std::string described(const nlohmann::ordered_json &value);
 
-/// Reads the messages of a dialogue. What a message holds besides stays beside its content, for the chat
-/// template; what nobody can obey is refused.
+/// Reads the messages of a dialogue. Other fields of a message are kept beside its content, for the chat
+/// template. Fields that nobody can obey are refused.
 struct message_reader {
   std::function<void(const std::string &)> fail;  ///< throws, and names file and line
   std::string field;                              ///< that holds the messages, in quotes

@@ -12,7 +12,7 @@ bool same(const dialogue &a, const dialogue &b) {
   });
 }
 
-/// "prompt" and what the answers begin with are one dialogue; where both are given, they agree.
+/// Checks that "prompt", where it is given, agrees with the dialogue that the answers begin with.
 void check_prompt(const row_reader &row, const dialogue &turns) {
   if (!row.has("prompt")) return;
   const bool agrees =
@@ -25,12 +25,13 @@ void check_prompt(const row_reader &row, const dialogue &turns) {
     row.fail(row.named("prompt") + " is another one than the dialogues begin with; leave one of the two out");
 }
 
-/// What leads to the answers, where the answers do not begin with it.
+/// Returns what leads to the answers, for answers that do not begin with it.
 dialogue separate_question(const row_reader &row) {
   return row.is_list("conversations") ? question_turns(row, "conversations") : question_turns(row, "prompt");
 }
 
-/// Lists of messages: what leads to the answers is their common beginning, or stands by itself.
+/// Reads answers that are lists of messages. What leads to them is their common beginning, or a field of its
+/// own.
 void read_message_pair(const row_reader &row, example &result) {
   dialogue other;
   result.response = take_answer(row, "chosen", result.turns);
@@ -44,7 +45,8 @@ void read_message_pair(const row_reader &row, example &result) {
     check_prompt(row, result.turns);
 }
 
-/// HH-RLHF: whole dialogues as texts, alike but for the last answer. Others have no prompt.
+/// Splits texts of whole dialogues that are alike but for the last answer, as HH-RLHF has them. Other texts
+/// have no prompt.
 void split_dialogues(const row_reader &row, example &result) {
   constexpr std::string_view human = "\n\nHuman:", assistant = "\n\nAssistant:";
   auto &chosen = result.response, &rejected = result.rejected;

@@ -35,8 +35,8 @@ row_reader::row_reader(std::string_view text, const std::filesystem::path &file,
                      sample_row));
 }
 
-// Refuses what the library would let pass: a name given twice (the last would win), and nesting for which the
-// parser builds a stack as deep; rows have little.
+// Refuses what the library would let pass: a name given twice (the last would win), and deep nesting, for
+// which the parser builds a stack as deep. Rows nest little.
 row_reader::json row_reader::parsed(std::string_view text, const std::string &what) const {
   std::vector<std::set<std::string>> given;  // names, by open object
   const auto strictly = [&](int depth, ordered_json::parse_event_t event, ordered_json &part) {
@@ -80,7 +80,7 @@ std::string row_reader::named(std::string_view field) const {
   return fmt::format("\"{}\"", found == names_.end() ? field : std::string_view(found->second));
 }
 
-// Into objects by name and into lists by number, from 0; null where nothing is.
+// Follows a path into objects by name and into lists by number, from 0; null where nothing is.
 const ordered_json *row_reader::at_path(std::string_view path) const {
   const ordered_json *here = &row_;
   while (true) {
@@ -102,7 +102,7 @@ const ordered_json *row_reader::at_path(std::string_view path) const {
   }
 }
 
-// A null says as much as an absent field.
+// A null means the same as an absent field.
 const ordered_json &row_reader::value(std::string_view field) const {
   static const ordered_json nothing;
   const std::string own(field);
@@ -180,7 +180,7 @@ row_reader::json row_reader::list_of(std::string_view field) const {
   return list;
 }
 
-// What a template is to know besides, as the TRL library passes it on: {"enable_thinking": false}.
+// Adds what a template is to know besides, as the TRL library passes it on: {"enable_thinking": false}.
 void row_reader::add_arguments(ordered_json &extras) const {
   constexpr std::string_view field = "chat_template_kwargs";
   if (!says(field)) return;

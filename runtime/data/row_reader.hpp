@@ -29,7 +29,8 @@ class row_reader {
   [[noreturn]] void fail(std::string_view message) const;
   [[noreturn]] void fail_missing(std::string_view field) const;
   bool has(std::string_view field) const;
-  bool says(std::string_view field) const;  ///< whether it is there, and not an empty text, list or object
+  bool says(
+      std::string_view field) const;  ///< whether the field is there, and not an empty text, list or object
   bool is_list(std::string_view field) const;
   bool is_object(std::string_view field) const;
   std::string text(std::string_view field) const;
@@ -59,7 +60,7 @@ class row_reader {
   std::size_t number_, column_;
   const field_names &names_;
   std::string_view holds_;
-  json row_;  // templates write what it holds in its order
+  json row_;  // keeps the order of fields, because templates write them in it
 };
 
 }  // namespace slipstream

@@ -23,7 +23,7 @@ void row_texts::fail(std::string_view message) const {
   throw input_error(fmt::format("{}:{}: error: {}", name_, line_, message));
 }
 
-// What was taken makes room for the next piece.
+// Drops what was taken, and adds the next piece of the file.
 bool row_texts::more() {
   buffer_.erase(0, at_);
   at_ = 0;
@@ -40,7 +40,7 @@ void row_texts::take(std::size_t count) {
   at_ += count;
 }
 
-/// To the next sign; false at the file's end.
+/// Goes to the next character that is no blank; false at the file's end.
 bool row_texts::skip_blanks() {
   do {
     const auto sign = std::min(buffer_.find_first_not_of(blanks, at_), buffer_.size());
@@ -84,7 +84,7 @@ std::optional<row_text> row_texts::next_line() {
   return row;
 }
 
-/// Behind the array's end only blanks may stand.
+/// After the array's end only blanks may stand.
 void row_texts::end_array() {
   take(1);
   form_ = form::ended;
@@ -115,7 +115,8 @@ std::optional<row_text> row_texts::next_element() {
   return row;
 }
 
-/// Of the element that begins here, up to the "," or "]" behind it; npos where the file ends before.
+/// Returns the length of the element that begins here, up to the "," or "]" after it; npos where the file
+/// ends before.
 std::size_t row_texts::element_length() {
   std::size_t length = 0, depth = 0;
   bool quoted = false, escaped = false;

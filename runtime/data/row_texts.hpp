@@ -15,14 +15,15 @@ struct row_text {
   std::size_t column = 0;  ///< of an array's element, from 1; 0: the row is a line
 };
 
-/// The rows of a data file, one after another: its lines that are not blank, or, where the first sign is
-/// "[", the elements of the one array that it then is. Holds one row and one piece of the file at a time.
+/// The rows of a data file, one after another: its lines that are not blank, or, where the first character is
+/// "[", the elements of the one array that the file then is. It holds one row and one piece of the file at a
+/// time.
 class row_texts {
  public:
   /// `next_piece` appends the next piece of the file; false at its end. `name` is the file's, for messages.
   row_texts(std::function<bool(std::string &)> next_piece, std::string name);
 
-  /// Throws input_error "FILE:LINE: error: …" for an array that is none, or a row longer than 256 MiB.
+  /// Throws input_error "FILE:LINE: error: …" for a broken array, or a row longer than 256 MiB.
   std::optional<row_text> next();
 
  private:

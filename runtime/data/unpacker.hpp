@@ -13,7 +13,8 @@ class unpacker {
   virtual ~unpacker() = default;
   /// Takes bytes off `input` and appends at most one piece (256 KiB) of what they unpack to.
   virtual void step(std::string_view &input, std::string &output) = 0;
-  /// Once all bytes were given and nothing comes out any more: throws when they end in the middle.
+  /// Called once all bytes were given and nothing comes out any more. Throws when the bytes end in the
+  /// middle.
   virtual void finish() const = 0;
 };
 

@@ -14,7 +14,7 @@ class words {
  public:
   words(std::uint64_t seed, std::uint64_t stream) : key_(seed), stream_(stream) {}
 
-  /// Equally likely in [0, bound).
+  /// A number in [0, bound); all are equally likely.
   std::uint32_t below(std::uint32_t bound) {
     const auto word = philox(key_, stream_, count_++).words[0];
     return static_cast<std::uint32_t>((static_cast<std::uint64_t>(word) * bound) >> 32);

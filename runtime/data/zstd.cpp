@@ -64,7 +64,7 @@ class zstd_unpacker final : public unpacker {
 bool is_zstd(std::string_view bytes) {
   if (bytes.starts_with("\x28\xB5\x2F\xFD")) return true;
   return bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0U) == 0x50 &&
-         bytes.substr(1, 3) == "\x2A\x4D\x18";  // a frame that is skipped, as pzstd writes one first
+         bytes.substr(1, 3) == "\x2A\x4D\x18";  // a frame that readers skip; pzstd writes one first
 }
 
 std::unique_ptr<unpacker> make_zstd_unpacker(std::size_t size) {

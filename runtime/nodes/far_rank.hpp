@@ -22,12 +22,13 @@ class far_rank : public rank_lane {
   std::exception_ptr finish(std::chrono::milliseconds patience) override;
   void end(std::chrono::milliseconds) override {}  // its node ends it when the run has ended
 
-  /// Whether it has its weights; throws what is wrong with it. Waits that long at most.
+  /// Waits for at most `patience`, and returns whether the rank has its weights. Throws what is wrong with
+  /// the rank.
   bool wait_until_ready(std::chrono::milliseconds patience);
 
   void ready();
   void done(const rank_done &how);
-  /// It is no more, for good; whoever waits for it, or will, gets `why`.
+  /// Says that the rank is gone for good. Whoever waits for it, now or later, gets `why`.
   void gone(std::exception_ptr why);
 
  private:

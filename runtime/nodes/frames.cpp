@@ -82,7 +82,7 @@ void fields(auto &f, of<rank_frame> auto &x) {
 }
 
 std::int64_t clock_shift::learn(std::int64_t theirs_ns, std::int64_t ours_ns) {
-  constexpr std::size_t remembered = 256;  // clocks drift: what was true long ago is not
+  constexpr std::size_t remembered = 256;  // messages that count; clocks drift, so older ones do not
   last_.push_back(ours_ns - theirs_ns);
   if (last_.size() > remembered) last_.pop_front();
   return *std::min_element(last_.begin(), last_.end());

@@ -41,7 +41,7 @@ struct token_figures_frame {
 struct journal_frame {
   std::string record;  ///< as encode(journal_record) writes it
 };
-/// Computation done, by the node's clock, which read `clock_ns` when this was sent.
+/// Spans of computation that was done, by the node's clock, which read `clock_ns` when this was sent.
 struct spans_frame {
   std::int64_t clock_ns = 0;
   std::vector<span> spans;
@@ -49,7 +49,7 @@ struct spans_frame {
 struct flushed_frame {
   std::vector<std::uint64_t> begun, untouched;
 };
-/// The actor has died. `input`: the fault of what the user gave; to start it again would not help.
+/// The actor has died. `input`: the fault lies in what the user gave, so starting it again would not help.
 struct failed_frame {
   std::string text;
   bool input = false;
@@ -64,7 +64,7 @@ struct group_frame {
 };
 struct flush_frame {};
 
-/// Both ways, between a learner and one of its ranks; what it holds is theirs
+/// Goes both ways between a learner and one of its ranks, which know what it holds
 /// (runtime/nodes/rank_frames.hpp).
 struct rank_frame {
   std::string bytes;
@@ -74,18 +74,18 @@ using node_frame =
     std::variant<credit_frame, rollouts_frame, scores_frame, token_figures_frame, journal_frame, spans_frame,
                  flushed_frame, failed_frame, work_frame, group_frame, flush_frame, rank_frame>;
 
-/// By how much our clock is ahead of a node's. A message shows that and its own time on the way; the least of
-/// the last messages is nearest to it.
+/// Estimates by how much our clock is ahead of a node's. A message shows the sum of that and of its own time
+/// on the way, so the least sum of the last messages comes nearest.
 class clock_shift {
  public:
-  /// What was said at `theirs_ns` is heard at `ours_ns`.
+  /// Takes in a message that was sent at `theirs_ns` and heard at `ours_ns`, and returns the estimate.
   std::int64_t learn(std::int64_t theirs_ns, std::int64_t ours_ns);
 
  private:
   std::deque<std::int64_t> last_;
 };
 
-/// A node's spans as they are here: under the name that the actor has in the run, by a clock that reads
+/// Converts a node's spans to the run's terms: the actor's name in the run, and our clock, which reads
 /// `now_ns`.
 std::vector<span> spans_here(spans_frame frame, const std::string &label, clock_shift &clocks,
                              std::int64_t now_ns);

@@ -33,10 +33,10 @@ std::string variable(const char *name) {
   return value == nullptr ? "" : value;
 }
 
-/// Which of the nodes it is that Slurm may put on any machine.
-int place_in_job(const nodes_config &nodes, const node_config &node) {
+/// Counts the nodes before this one that Slurm may put on any machine.
+int index_in_job(const nodes_config &nodes, const node_config &node) {
   int before = 0;
-  for (const auto &other : nodes.places) {
+  for (const auto &other : nodes.members) {
     if (other.name == node.name) break;
     before += other.launch == "srun" && other.host.empty();
   }
@@ -70,21 +70,21 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
   std::vector<std::string> before;
   if (node.launch != "local") words.push_back("--tied");  // the kernel ends local ones with us
   if (node.launch == "ssh") {
-    // asks nobody; gives up on a machine that does not answer, and on one that is gone
+    // ssh asks nobody, and gives up on a machine that does not answer and on one that is gone
     before = {"ssh"};
     for (const auto *option :
          {"BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=4"})
       add(before, "-o", option);
     before.push_back(node.host);
-    for (auto &word : words) word = shell_word(word);  // a shell over there puts them together
+    for (auto &word : words) word = shell_word(word);  // a shell over there reads them
   } else if (node.launch == "srun") {
     before = {"srun", "--nodes=1", "--ntasks=1", "--job-name=slipstream-" + node.name};
     const auto machines = std::max(0, std::atoi(variable("SLURM_JOB_NUM_NODES").c_str()));
     if (machines > 0) before.push_back("--immediate=10");  // a step that finds no room would wait for ever
     if (!node.host.empty())
       before.push_back("--nodelist=" + node.host);
-    else if (machines > 0)  // this one's machine, which is the job's first, comes last
-      before.push_back(fmt::format("--relative={}", (place_in_job(nodes, node) + 1) % machines));
+    else if (machines > 0)  // the job's first machine, where the learner is, comes last
+      before.push_back(fmt::format("--relative={}", (index_in_job(nodes, node) + 1) % machines));
   }
   words.insert(words.begin(), before.begin(), before.end());
   return words;
@@ -124,7 +124,7 @@ void node_launcher::start(const endpoint &join) {
   join_ = join;
   make_folder(folder_);
   if (::pipe2(tie_, O_CLOEXEC) != 0) throw run_error("no pipe can be made for the nodes' processes");
-  for (const auto &node : nodes_.places) {
+  for (const auto &node : nodes_.members) {
     if (node.launch == "none" || !node.address.empty()) continue;
     if (node.launch != "local" && !program_exists(node.launch))
       fail_at(node.at,
@@ -169,7 +169,7 @@ void node_launcher::ended(const node_config &node, child &process, int wait_stat
 
 bool node_launcher::collect() {
   bool any = false;
-  for (const auto &node : nodes_.places) {
+  for (const auto &node : nodes_.members) {
     const auto found = children_.find(node.name);
     if (found == children_.end() || found->second.pid == 0) continue;
     auto &process = found->second;
@@ -193,12 +193,12 @@ void node_launcher::end_stopped(const node_config &node, child &process) {
   say_(fmt::format("node \"{}\" (process {}) has been stopped for {} s; it is killed", node.name, process.pid,
                    seconds(nodes_.timeout_ms)));
   ::kill(-process.pid, SIGKILL);
-  process.stopped.reset();  // said once
+  process.stopped.reset();  // it is reported once
 }
 
 void node_launcher::look_after() {
   collect();
-  for (const auto &node : nodes_.places) {
+  for (const auto &node : nodes_.members) {
     const auto found = children_.find(node.name);
     if (found == children_.end()) continue;
     auto &process = found->second;
@@ -224,7 +224,7 @@ void node_launcher::finish(std::chrono::milliseconds grace) {
     for (const auto &[name, process] : children_)
       if (process.pid > 0) {
         ::kill(-process.pid, signal);
-        ::kill(-process.pid, SIGCONT);  // a stopped one hears of it, too
+        ::kill(-process.pid, SIGCONT);  // a stopped process gets the signal, too
       }
     if (wait_for_all(2s)) return;
   }

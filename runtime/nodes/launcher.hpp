@@ -23,8 +23,8 @@ std::vector<std::string> launch_words(const nodes_config &nodes, const node_conf
 /// A word as a shell reads it back unchanged.
 std::string shell_word(const std::string &word);
 
-/// What a program said last in its log after `begin`, an error if there was one, without what a node that
-/// works says; empty: nothing.
+/// Returns the last line that a program wrote to its log after `begin`, or the last error if there was one.
+/// Lines of a node that works do not count; empty: there is no other line.
 std::string last_words(const std::filesystem::path &log, std::uintmax_t begin);
 
 /// The processes of a run's nodes. Those of this machine end with the thread that started them; those that
@@ -34,17 +34,18 @@ class node_launcher {
   /// What nodes print goes to `folder`/NAME.log.
   node_launcher(nodes_config nodes, std::string program, std::filesystem::path folder,
                 std::function<void(const std::string &)> say);
-  /// Ends those that are left.
+  /// Ends the processes that are left.
   ~node_launcher();
   node_launcher(const node_launcher &) = delete;
   node_launcher &operator=(const node_launcher &) = delete;
 
   /// Starts every node that is to be launched. Throws input_error when ssh or srun is not here.
   void start(const endpoint &join);
-  /// Starts anew those that died, within each one's budget and later each time. One that is stopped (SIGSTOP)
-  /// for longer than [nodes] timeout has lost its place: it is killed first. To be called often.
+  /// Starts nodes that died again, each within its budget and after a longer pause each time. The run has
+  /// given up a node that is stopped (SIGSTOP) for longer than [nodes] timeout, so it is killed first. The
+  /// caller calls this often.
   void look_after();
-  /// Waits until all have ended, and ends what has not after `grace`.
+  /// Waits until all nodes have ended, and ends those that have not after `grace`.
   void finish(std::chrono::milliseconds grace);
 
  private:
@@ -59,7 +60,7 @@ class node_launcher {
   void start(const node_config &node, child &process);
   void end_stopped(const node_config &node, child &process);
   void ended(const node_config &node, child &process, int wait_status);
-  bool collect();  ///< whether one runs still
+  bool collect();  ///< returns whether a node still runs
   void let_go();   ///< ends the standard input of all
 
   nodes_config nodes_;

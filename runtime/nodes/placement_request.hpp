@@ -13,8 +13,8 @@
 
 namespace slipstream {
 
-/// A model as a node hears of it: everything but the weights, which come by the weight streams under its
-/// name, and, where adapters train, those that they stand on under base_stream().
+/// A model as a node is told of it: everything but the weights. These come by the weight streams, under the
+/// model's name; where adapters train, the weights below them come under base_stream().
 struct transferred_model {
   std::string name;
   model_spec spec;
@@ -24,7 +24,8 @@ struct transferred_model {
   std::int64_t first_version = 0;
 };
 std::string base_stream(const std::string &model);
-/// A learned model as the run begins or goes on, for the ranks that train copies of it.
+/// The name under which a learned model's weights are streamed as they are when the run begins or goes on,
+/// for the ranks that train copies of it.
 std::string initial_stream(const std::string &model);
 
 /// What a node is told of an actor that it shall run.
@@ -40,7 +41,7 @@ struct placement_request {
 };
 
 std::string encode_order(const placement_request &order);
-/// Throws run_error for bytes that are no order.
+/// Throws run_error for bytes that are no request.
 placement_request decode_order(std::string_view bytes);
 
 }  // namespace slipstream

@@ -8,26 +8,27 @@
 
 #include "runtime/learning/rank_tasks.hpp"
 
-// What the leader of a learner's ranks and one of them in another process say to each other. It goes in a
+// The messages between the leader of a learner's ranks and a rank in another process. Each travels in a
 // rank_frame (runtime/nodes/frames.hpp), which does not know what it holds.
 namespace slipstream {
 
 // From the rank.
-/// It has its weights, and waits for tasks.
+/// The rank has its weights, and waits for tasks.
 struct rank_ready {};
-/// The task is done, or what broke it.
+/// The task is done, or it failed as `ended` and `text` say.
 struct rank_done {
   enum class how : std::uint8_t { well, lost, input, run };
   how ended = how::well;
   std::string text;
 };
-/// To the meeting point (runtime/parallel/process_group.hpp); answered with the same number.
+/// A request to the meeting point (runtime/parallel/process_group.hpp), which is answered with the same
+/// number.
 struct meeting_request {
   std::uint64_t number = 0;
   std::string bytes;
 };
 
-// To the rank: tasks, and
+// To the rank: tasks, and answers of the meeting point.
 struct meeting_answer {
   std::uint64_t number = 0;
   std::string bytes;
@@ -41,7 +42,8 @@ std::string encode_rank_message(const rank_message &message);
 /// number.
 rank_message decode_rank_message(std::string_view bytes);
 
-/// What a rank says of a task that it has performed, and back; `who` stands before the text of an error.
+/// Turns the outcome of a task into what the rank says of it, and that back into an exception (null: none),
+/// with `who` before its text.
 rank_done done_with(const std::exception_ptr &problem);
 std::exception_ptr problem_of(const rank_done &done, const std::string &who);
 

@@ -8,13 +8,12 @@
 
 namespace slipstream {
 
-std::vector<std::vector<endpoint>> relay_parents(const std::vector<relay_place> &places,
-                                                 std::int64_t fanout) {
-  std::vector<std::vector<endpoint>> parents(places.size());
+std::vector<std::vector<endpoint>> relay_parents(const std::vector<relay_node> &relays, std::int64_t fanout) {
+  std::vector<std::vector<endpoint>> parents(relays.size());
   std::vector<std::size_t> heads;  // the first of each machine
   std::map<std::string, std::size_t> head_of;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto [head, first] = head_of.emplace(places[i].machine, i);
+  for (std::size_t i = 0; i < relays.size(); ++i) {
+    const auto [head, first] = head_of.emplace(relays[i].machine, i);
     auto above = static_cast<std::int64_t>(head->second);
     if (first) {
       const auto parent = relay_parent(static_cast<std::int64_t>(heads.size()), fanout);
@@ -24,7 +23,7 @@ std::vector<std::vector<endpoint>> relay_parents(const std::vector<relay_place> 
     if (above < 0) continue;
     const auto from = static_cast<std::size_t>(above);
     parents[i] = parents[from];
-    parents[i].insert(parents[i].begin(), places[from].address);
+    parents[i].insert(parents[i].begin(), relays[from].address);
   }
   return parents;
 }

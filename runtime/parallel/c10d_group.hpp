@@ -18,13 +18,13 @@ struct meeting_point {
   c10::intrusive_ptr<c10d::Store> store;
 };
 
-/// What gloo.cpp and nccl.cpp make, or their stubs refuse to.
+/// gloo.cpp and nccl.cpp define these functions; the stubs that stand in for them throw instead.
 bool has_gloo();
 bool has_nccl();
 std::shared_ptr<process_group> gloo_group(const meeting_point &where, const process_group_options &options);
 std::shared_ptr<process_group> nccl_group(const meeting_point &where, const process_group_options &options);
 
-/// A process_group over one of c10d's, which have no common base in all versions of LibTorch.
+/// A process_group over one of c10d's groups, which have no common base in all versions of LibTorch.
 template <class Group>
 class c10d_group : public process_group {
  public:
@@ -82,7 +82,7 @@ class c10d_group : public process_group {
     return out[0];
   }
 
-  /// Called with all that is begun.
+  /// Called with every operation that is begun.
   virtual void begun(c10d::Work &) {}
   template <class Act>
   void begin(const Act &act) {

@@ -1,4 +1,4 @@
-// Ranks on the CPU. In its place no_gloo.cpp is compiled where Gloo's headers are not there.
+// Ranks on the CPU. Where Gloo's headers are not there, no_gloo.cpp is compiled instead.
 #ifndef USE_C10D_GLOO  // some LibTorch packages set it, and the header is empty without it
 #define USE_C10D_GLOO
 #endif
@@ -24,8 +24,8 @@ class breakable_gloo : public c10d::ProcessGroupGloo {
   using ProcessGroupGloo::ProcessGroupGloo;
   void break_connections() { give_up(contexts_); }
 
-  /// When one fails all do: messages of those after it may stand behind one whose memory the failed one no
-  /// longer has.
+  /// When one operation fails, all do: the messages of later ones may stand behind a message whose memory the
+  /// failed one no longer has.
   void break_with(c10d::Work &work) const {
     work.getFuture()->addCallback([contexts = contexts_](c10::ivalue::Future &result) {
       if (result.hasError()) give_up(contexts);
@@ -33,13 +33,13 @@ class breakable_gloo : public c10d::ProcessGroupGloo {
   }
 
  private:
-  /// Closed connections are noticed by the other side alone: what this one has begun would wait until its
-  /// patience ends. But where something has waited too long, Gloo fails all there is. So something does.
+  /// Only the other side notices closed connections: what this side has begun would wait until its patience
+  /// ends. But when one operation has waited too long, Gloo fails all of them. So one is made to.
   static void give_up(const std::vector<std::shared_ptr<gloo::Context>> &contexts) {
     char nothing = 0;
     for (const auto &context : contexts) try {
         context->createUnboundBuffer(&nothing, 1)->waitRecv(nullptr, std::chrono::milliseconds(1));
-      } catch (const std::exception &) {  // that it has waited too long
+      } catch (const std::exception &) {  // it has waited too long
       }
   }
 };
@@ -56,10 +56,10 @@ class gloo_ranks : public c10d_group<breakable_gloo> {
 using value = std::vector<std::uint8_t>;
 using tcp_address = gloo::transport::tcp::Address;
 
-/// Gloo has no TLS of its own here. So with a tunnel it connects on this machine only: of two ranks the one
-/// with the greater address calls the other, and what a rank reads in the store of the others' addresses is
-/// replaced by such that the higher rank calls, and calls its own end of a tunnel. Ranks of one process meet
-/// without one.
+/// Gloo has no TLS of its own here, so with a tunnel it connects on this machine only. Of two ranks, Gloo
+/// lets the one with the greater address call the other. So the addresses of others that a rank reads in the
+/// store are replaced by addresses with which the higher rank calls, and calls its own end of a tunnel. Ranks
+/// of one process meet without a tunnel.
 constexpr const char *own_host = "127.0.0.2", *lower_host = "127.0.0.1", *higher_host = "127.0.0.3";
 
 sockaddr_in to_sockaddr(const endpoint &place) {
@@ -80,9 +80,9 @@ struct told_addresses {
   std::size_t first, bytes, ranks;
 };
 
-/// Gloo of 2023 and later tells a host's name, one address and a number for each rank, the first two behind
-/// their lengths; earlier ones tell an address for each other rank, which begins with an address family and
-/// can be no length.
+/// Gloo of 2023 and later tells a host's name, one address and a number for each rank, and puts a length
+/// before each of the first two. Earlier versions tell an address for each other rank. It begins with an
+/// address family, which cannot be a length.
 told_addresses addresses_in(const value &told) {
   constexpr std::size_t length = sizeof(std::size_t);
   std::size_t name = 0, address = 0;
@@ -98,7 +98,7 @@ told_addresses addresses_in(const value &told) {
   return {0, told.size(), 0};
 }
 
-/// What a rank tells, with its addresses at another place.
+/// Returns what a rank tells, with its addresses replaced by `place`.
 value at_place(value told, const endpoint &place) {
   const auto wanted = to_sockaddr(place);
   const auto [first, bytes, ranks] = addresses_in(told);
@@ -130,7 +130,7 @@ std::vector<std::uint16_t> ports_in(const value &told) {
   return ports;
 }
 
-/// Differs between processes, whatever machine they run on.
+/// A text that differs between processes, whatever machine they run on.
 const std::string &own_process() {
   static const std::string token = [] {
     std::random_device any;
@@ -179,7 +179,8 @@ class tunnelled_store : public shared_store {
 
  private:
   static std::string way_of(std::int64_t rank) { return "way/" + std::to_string(rank); }
-  /// Whose addresses stand under a key ("0/2": of rank 2 on the first device); -1 under others.
+  /// Returns the rank whose addresses stand under a key ("0/2": rank 2's on the first device), or -1 for
+  /// other keys.
   static std::int64_t rank_in(const std::string &key) {
     const auto digits = key.substr(key.rfind('/') + 1);
     const bool number = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos;

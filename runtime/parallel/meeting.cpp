@@ -1,5 +1,5 @@
-// A meeting point that several processes share: c10d's store, reached over whatever link they have. So ranks
-// find each other without a port of its own that anybody could write to.
+// A meeting point that several processes share: c10d's store, which they reach over whatever link they have.
+// So ranks find each other without a further port that anybody could write to.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -113,7 +113,7 @@ std::string answer_meeting(const std::shared_ptr<meeting_point> &here, std::stri
     }
     case request::get:
       if (!store.check({key}))
-        throw run_error("a rank asks for what is not there");  // who gets must not wait here
+        throw run_error("a rank asks for what is not there");  // a request to get must not wait here
       return text_of(store.get(key));
     case request::add:
       return as_number(store.add(key, in.number()));

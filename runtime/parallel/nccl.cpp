@@ -1,4 +1,4 @@
-// Ranks on GPUs, one each. In its place no_nccl.cpp is compiled where LibTorch has no NCCL.
+// Ranks on GPUs, one each. Where LibTorch has no NCCL, no_nccl.cpp is compiled instead.
 #ifndef USE_C10D_NCCL  // some LibTorch packages set it, and the header is empty without it
 #define USE_C10D_NCCL
 #endif
@@ -15,7 +15,7 @@ class nccl_ranks : public c10d_group<c10d::ProcessGroupNCCL> {
  public:
   using c10d_group::c10d_group;
   void leave() override {
-  }  // NCCL has no way to break off in all versions: the others wait out their patience
+  }  // not every version of NCCL can break off, so the other ranks wait until their patience ends
 };
 
 }  // namespace

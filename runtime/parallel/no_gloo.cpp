@@ -1,4 +1,4 @@
-// Where Gloo's headers are not there: see gloo.cpp.
+// Compiled instead of gloo.cpp where Gloo's headers are not there.
 #include "models/error.hpp"
 #include "runtime/parallel/c10d_group.hpp"
 

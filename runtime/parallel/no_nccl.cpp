@@ -1,4 +1,4 @@
-// Where LibTorch has no NCCL: see nccl.cpp.
+// Compiled instead of nccl.cpp where LibTorch has no NCCL.
 #include "models/error.hpp"
 #include "runtime/parallel/c10d_group.hpp"
 

@@ -22,14 +22,14 @@ class rank_lost : public run_error {
 
 /// Where the ranks of a group find each other.
 struct meeting_point;
-/// One of this process: for ranks that are threads of it, and for others whose requests answer_meeting()
-/// answers.
+/// Makes a meeting point in this process, for ranks that are its threads and for ranks elsewhere, whose
+/// requests answer_meeting() answers.
 std::shared_ptr<meeting_point> meet_here();
 
-/// Takes the bytes of a request to the process that has the meeting point, and comes back with the answer's.
-/// Throws rank_lost when none comes.
+/// Takes the bytes of a request to the process that has the meeting point, and returns the bytes of the
+/// answer. Throws rank_lost when no answer comes.
 using meeting_requests = std::function<std::string(const std::string &request)>;
-/// One of another process. Whoever waits there for something asks again and again.
+/// Reaches a meeting point in another process. Whoever waits there for something asks again and again.
 std::shared_ptr<meeting_point> meet_elsewhere(meeting_requests ask);
 /// Answers at once what a rank elsewhere asked. Throws run_error for bytes that are no request.
 std::string answer_meeting(const std::shared_ptr<meeting_point> &here, std::string_view request);
@@ -44,9 +44,10 @@ struct process_group_options {
   std::shared_ptr<const tunnel_options> tunnel{};
 };
 
-/// Ranks that add up tensors and tell each other figures, over c10d: Gloo on the CPU, NCCL on GPUs. All call
-/// the same members in the same order; sums are added in an order that depends on sizes and ranks only, so
-/// that all ranks get the same bits, and get them again. Members throw rank_lost when another rank is gone.
+/// Ranks that add up tensors and tell each other figures, over c10d: Gloo on the CPU, NCCL on GPUs. All ranks
+/// call the same members in the same order. Sums are added in an order that depends on sizes and ranks only,
+/// so that all ranks get the same bits, and every repeat does, too. Members throw rank_lost when another rank
+/// is gone.
 class process_group {
  public:
   virtual ~process_group() = default;
@@ -56,14 +57,15 @@ class process_group {
 
   /// Begins to add up contiguous `values` over the ranks, in place. Nobody may touch them until wait().
   virtual void start_sum(const at::Tensor &values) = 0;
-  /// Begins to add up contiguous `values` over the ranks in those of rank `root`; the other ranks' become
-  /// anything.
+  /// Begins to add up contiguous `values` over the ranks into those of rank `root`. What the other ranks'
+  /// values become is not defined.
   virtual void start_reduce(const at::Tensor &values, std::int64_t root) = 0;
-  /// Begins to overwrite contiguous `values` with those that rank `root` has.
+  /// Begins to overwrite contiguous `values` with those of rank `root`.
   virtual void start_broadcast(const at::Tensor &values, std::int64_t root) = 0;
-  /// Until all that was begun, and not taken, is done.
+  /// Waits until everything is done that was begun and not taken.
   void wait() { take_begun()(); }
-  /// Waits, when it is called, until what was begun since the last call is done.
+  /// Returns a function that waits until everything is done that was begun since the last call of
+  /// take_begun().
   virtual std::function<void()> take_begun() = 0;
   /// Each rank's tensor [n] of one type, in the order of ranks, on the CPU; n may differ.
   virtual std::vector<at::Tensor> gather(const at::Tensor &own) = 0;
@@ -85,7 +87,7 @@ class process_group {
 std::shared_ptr<process_group> join_group(const std::shared_ptr<meeting_point> &where,
                                           const process_group_options &options);
 
-/// Where a rank of a group computes whose first one is on `device`: on GPUs each has the next one.
+/// The device of a rank in a group whose first rank is on `device`: on GPUs each rank has the next one.
 std::string rank_device(const std::string &device, std::int64_t rank);
 
 /// Throws input_error unless ranks on `device` can be connected by this build.

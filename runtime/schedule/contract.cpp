@@ -7,8 +7,8 @@
 namespace slipstream {
 namespace {
 
-bool accepts_everything(const schedule_rules &rules) {
-  return rules.order == "completion" && rules.when_late == late_rule::accept;
+bool accepts_everything(const schedule_rules &rules, const order_row &order) {
+  return order.accepts_late && rules.when_late == late_rule::accept;
 }
 
 // The first key that asks for what cannot be, whatever the lead.
@@ -28,7 +28,7 @@ std::optional<contract_fault> impossible(const schedule_rules &rules, const orde
   if (rules.batch_least > rules.batch)
     return contract_fault{"batch_least", fmt::format("batch_least = {} is more than batch = {}",
                                                      rules.batch_least, rules.batch)};
-  if (rules.lag == lag_rule::exactly && (order.overtakes || order.name != "strict"))
+  if (rules.lag == lag_rule::exactly && (order.overtakes || !order.place_decides_batch))
     return contract_fault{"lag",
                           "lag = \"exactly\" needs order = \"strict\": in another order the batch of a "
                           "group is not known when it is drawn"};
@@ -50,8 +50,8 @@ std::optional<contract_fault> inexact(const schedule_rules &rules, const schedul
   return {};
 }
 
-contract_fault starving(const schedule_rules &rules, const std::string &why) {
-  const bool window = rules.order == "windowed";
+contract_fault starving(const schedule_rules &rules, const order_row &order, const std::string &why) {
+  const bool window = std::find(order.keys.begin(), order.keys.end(), "window") != order.keys.end();
   return {
       window ? "window" : "max_staleness",
       fmt::format("the schedule would starve: no lead keeps max_staleness = {} ({}); {}", rules.max_staleness,
@@ -66,24 +66,24 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
   contract.late_after = rules.late_after.value_or(rules.max_staleness);
   if ((result.fault = impossible(rules, order, group))) return result;
   const auto groups_per_batch = std::max<std::int64_t>(rules.batch / group, 1);
-  const bool promised = order.lead && !accepts_everything(rules);
+  const bool promised = order.lead && !accepts_everything(rules, order);
   if (!promised && !rules.allow_unbounded_staleness) {
     result.fault = contract_fault{
-        accepts_everything(rules) ? "when_late" : "order",
+        accepts_everything(rules, order) ? "when_late" : "order",
         fmt::format("{} promises nothing about the age of what is trained on; choose when_late = \"wait\" or "
                     "\"drop\", or write allow_unbounded_staleness = true beside it to run without a promise",
-                    accepts_everything(rules) ? "when_late = \"accept\""
-                                              : fmt::format("order = \"{}\"", order.name))};
+                    accepts_everything(rules, order) ? "when_late = \"accept\""
+                                                     : fmt::format("order = \"{}\"", order.name))};
     return result;
   }
   auto [most, why] =
       promised ? order.lead(rules, groups_per_batch)
                : std::pair{rules.max_staleness, std::string("no promise: max_staleness is only the lead")};
   if (most < 0) {
-    result.fault = starving(rules, why);
+    result.fault = starving(rules, order, why);
     return result;
   }
-  if (promised && order.name == "completion" && contract.late_after > rules.max_staleness) {
+  if (promised && order.meets_deadlines && contract.late_after > rules.max_staleness) {
     result.fault = contract_fault{"late_after",
                                   fmt::format("late_after = {} is later than max_staleness = {} promises; "
                                               "set it to {} or less",
@@ -91,7 +91,7 @@ contract_result derive_contract(const schedule_rules &rules, const order_row &or
     return result;
   }
   contract.lead = rules.lead.value_or(schedule_number::constant(most));
-  const auto limit = order.name == "completion" && promised ? contract.late_after : most;
+  const auto limit = order.meets_deadlines && promised ? contract.late_after : most;
   if (promised && contract.lead.most > limit) {
     result.fault = contract_fault{
         "lead",

@@ -55,6 +55,12 @@ struct order_row {
   std::vector<std::string> keys{"when_late", "late_after"};
   /// The number of a draw decides in which batch it is trained on, within a window.
   bool place_decides_batch = false;
+  /// With `when_late = "accept"` it takes every group, and so promises nothing. An order without this
+  /// promises the same whatever `when_late` says.
+  bool accepts_late = false;
+  /// It chooses only what leaves every other group its deadline, `late_after`, or drops what is late: any
+  /// lead up to `late_after` keeps the promise, and `late_after` must not be later than `max_staleness`.
+  bool meets_deadlines = false;
   /// The order's own numbers, and a function that makes the order from their values in [schedule].
   std::vector<order_number> numbers{};
   std::function<order_row(const std::map<std::string, double> &numbers)> with_numbers{};

@@ -95,8 +95,8 @@ void check_nodes(const topology &graph) {
     for (const auto &[name, at] : actor.nodes)
       if (!name.empty() && graph.nodes.find(name) == nullptr)
         fail_at(at, fmt::format("[actors.{}] node = \"{}\" is no node of the file.{} {} Add [nodes.{}]",
-                                actor.name, name, did_you_mean(name, names_of(graph.nodes.places)),
-                                known_or_none("nodes", names_of(graph.nodes.places)), name));
+                                actor.name, name, did_you_mean(name, names_of(graph.nodes.members)),
+                                known_or_none("nodes", names_of(graph.nodes.members)), name));
 }
 
 }  // namespace

@@ -35,34 +35,34 @@ bool is_node_name(const std::string &name) {
 
 node_config read_node(const std::string &name, const node &table) {
   settings s(table);
-  node_config place;
-  place.name = name;
-  place.at = table.at;
-  place.address = s.text("address", "");
-  check_address(s, "address", place.address);
-  place.launch = s.choice("launch", {"local", "ssh", "srun", "none"});
-  place.host = s.text("host", "");
-  if (place.launch == "ssh" && place.host.empty())
+  node_config member;
+  member.name = name;
+  member.at = table.at;
+  member.address = s.text("address", "");
+  check_address(s, "address", member.address);
+  member.launch = s.choice("launch", {"local", "ssh", "srun", "none"});
+  member.host = s.text("host", "");
+  if (member.launch == "ssh" && member.host.empty())
     s.fail("launch", "launch = \"ssh\" needs the machine's name; add host = \"…\"");
-  if (place.host.rfind('-', 0) == 0)
+  if (member.host.rfind('-', 0) == 0)
     s.fail("host", "host must not begin with a dash: it would be taken for an option of ssh or srun");
-  if (place.launch == "local" && !place.host.empty())
+  if (member.launch == "local" && !member.host.empty())
     s.fail("host", "host is for launch = \"ssh\" or \"srun\"; remove it, or set launch");
-  place.program = s.text("program", "");
-  place.certificate = s.text("certificate", "");
-  place.key = s.text("key", "");
-  place.threads = s.integer("threads", 0, 0, 4096);
-  place.restarts = s.integer("restarts", 3, 0, 1'000'000);
+  member.program = s.text("program", "");
+  member.certificate = s.text("certificate", "");
+  member.key = s.text("key", "");
+  member.threads = s.integer("threads", 0, 0, 4096);
+  member.restarts = s.integer("restarts", 3, 0, 1'000'000);
   s.finish();
-  return place;
+  return member;
 }
 
 }  // namespace
 
 const node_config *nodes_config::find(const std::string &name) const {
   const auto found =
-      std::find_if(places.begin(), places.end(), [&](const auto &p) { return p.name == name; });
-  return found == places.end() ? nullptr : &*found;
+      std::find_if(members.begin(), members.end(), [&](const auto &p) { return p.name == name; });
+  return found == members.end() ? nullptr : &*found;
 }
 
 std::string without_error_mark(std::string message) {
@@ -104,14 +104,14 @@ nodes_config read_nodes(const node &document) {
       fail_at(entry.at, fmt::format("\"{}\" cannot name a node; use letters, digits, dashes and underscores",
                                     entry.key));
     s.has(entry.key);
-    nodes.places.push_back(read_node(entry.key, entry.content));
+    nodes.members.push_back(read_node(entry.key, entry.content));
   }
   s.finish();
   return nodes;
 }
 
 std::string write_nodes(const nodes_config &nodes) {
-  if (nodes.places.empty()) return "";
+  if (nodes.members.empty()) return "";
   const auto text = [](const std::string &key, const std::string &value) {
     return value.empty() ? std::string() : fmt::format("{} = {}\n", key, write_text(value));
   };
@@ -125,11 +125,11 @@ std::string write_nodes(const nodes_config &nodes) {
       seconds("patience", nodes.patience_ms) +
       fmt::format("actor_restarts = {}\nrelay_fanout = {}\n", nodes.actor_restarts, nodes.relay_fanout) +
       text("spool", nodes.spool);
-  for (const auto &place : nodes.places)
-    out += fmt::format("\n[nodes.{}]\n", write_key(place.name)) + text("address", place.address) +
-           text("launch", place.launch) + text("host", place.host) + text("program", place.program) +
-           text("certificate", place.certificate) + text("key", place.key) +
-           fmt::format("threads = {}\nrestarts = {}\n", place.threads, place.restarts);
+  for (const auto &member : nodes.members)
+    out += fmt::format("\n[nodes.{}]\n", write_key(member.name)) + text("address", member.address) +
+           text("launch", member.launch) + text("host", member.host) + text("program", member.program) +
+           text("certificate", member.certificate) + text("key", member.key) +
+           fmt::format("threads = {}\nrestarts = {}\n", member.threads, member.restarts);
   return out;
 }
 

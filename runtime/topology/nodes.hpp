@@ -32,7 +32,7 @@ struct nodes_config {
   std::int64_t actor_restarts = 3;          ///< of one placed actor that fails
   std::int64_t relay_fanout = 1;            ///< nodes that one passes weights on to; 0: all ask the run
   std::string spool;  ///< folder on each node's disk that weights arrive in; empty: in memory
-  std::vector<node_config> places;
+  std::vector<node_config> members;
   source_position at;
 
   const node_config *find(const std::string &name) const;  ///< null when there is none

@@ -7,9 +7,9 @@ namespace slipstream::wire {
 
 /// Rounds to the nearest bfloat16, ties to even; NaN stays NaN.
 void to_bfloat16(const float *from, std::uint16_t *to, std::size_t count);
-/// Exact.
+/// Widens bfloat16 to float32, which is exact.
 void from_bfloat16(const std::uint16_t *from, float *to, std::size_t count);
-/// What a value is after both.
+/// Rounds each value to bfloat16 and widens it again, as a transfer does.
 void round_to_bfloat16(const float *from, float *to, std::size_t count);
 
 }  // namespace slipstream::wire

@@ -37,7 +37,7 @@ using extension_ptr = std::unique_ptr<X509_EXTENSION, freed<X509_EXTENSION_free>
 using store_ptr = std::unique_ptr<X509_STORE, freed<X509_STORE_free>>;
 using store_context_ptr = std::unique_ptr<X509_STORE_CTX, freed<X509_STORE_CTX_free>>;
 
-/// What OpenSSL answered; without its result there is no going on.
+/// Returns what OpenSSL answered. Throws where that is nothing.
 template <class T>
 T needed(T result, const char *what) {
   if (!result) throw run_error(std::string("error: OpenSSL cannot ") + what);
@@ -87,7 +87,7 @@ void check_dates(X509 *certificate, const std::string &file, const char *role, c
     unreadable(what, file, role, "is not valid yet; is this machine's clock right?");
 }
 
-/// The same verdict as a handshake's.
+/// Comes to the same verdict as a handshake does.
 bool signed_by(X509 *certificate, X509 *authority, std::string &why) {
   const store_ptr store(X509_STORE_new());
   const store_context_ptr context(X509_STORE_CTX_new());
@@ -113,7 +113,7 @@ struct identity {
   private_key_ptr key;
 };
 
-/// An empty certificate of a fresh key.
+/// Makes a fresh key and a certificate for it that nobody has signed yet.
 identity fresh(const std::string &name, int days) {
   identity made{certificate_ptr(needed(X509_new(), "make a certificate")),
                 private_key_ptr(needed(EVP_EC_gen("P-256"), "make a key"))};

@@ -10,8 +10,8 @@ namespace slipstream {
 
 /// Makes ca.pem and ca.key in a folder, unless they are there, and NAME.pem and NAME.key for each node,
 /// signed by that authority: P-256, NAME as common name and DNS name, keys with mode 0600. A node's files
-/// that are there are not replaced. Throws input_error (a name that is none, a file that is there or cannot
-/// be read) with the mend, run_error when the disk fails.
+/// that are there are not replaced. Throws input_error with the mend for a name that is not valid and for a
+/// file that is there already or cannot be read, run_error when the disk fails.
 void make_certificates(const std::filesystem::path &folder, const std::vector<std::string> &names,
                        int days = 825);
 

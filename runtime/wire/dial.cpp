@@ -24,9 +24,9 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::size_t longest_said = 4096;  ///< of the other side's first words, at a time
+constexpr std::size_t longest_said = 4096;  ///< bytes of the other side's first words that are read at a time
 
-/// The limit of the step under way; too late is an error of the connection.
+/// Limits how long the step under way may take. A step that takes longer fails as a broken connection does.
 struct step_clock {
   step_clock(asio::io_context &context, std::chrono::milliseconds most) : timer(context), step(most) {}
   template <class Closed>

@@ -45,8 +45,9 @@ void sums_thread::start(at::Tensor flat, std::int64_t chunk_bytes, std::shared_p
 }
 
 void sums_thread::run() {
-  // On cores that nobody else wants: a message that meets one more busy thread waits longer, and what this
-  // one has not come to, the sender's computes. Where it may not be, it is as urgent as all else.
+  // This thread runs on cores that nobody else wants, because a message that meets one more busy thread waits
+  // longer. The sender's thread computes the checksums that this one has not reached. Where the system does
+  // not allow that, this thread is as urgent as the others.
   const sched_param none{};
   (void)::sched_setscheduler(0, SCHED_IDLE, &none);
   for (std::unique_lock lock(mutex_);;) {
@@ -57,7 +58,7 @@ void sums_thread::run() {
     under_way_ = next.to;
     lock.unlock();
     next.to->compute(static_cast<const char *>(next.flat.data_ptr()), next.flat.nbytes(), next.chunk_bytes);
-    next = {};  // the memory may go with it: not while others wait for the lock
+    next = {};  // this may free the version's memory, so others must not wait for the lock meanwhile
     lock.lock();
     under_way_ = nullptr;
   }

@@ -14,17 +14,18 @@
 
 namespace slipstream::wire {
 
-/// Checksums of a version's chunks that another thread has computed ahead of who sends them.
+/// Checksums of a version's chunks, which another thread computes ahead of the thread that sends the chunks.
 class early_sums {
  public:
   explicit early_sums(std::int64_t chunks) : sums_(static_cast<std::size_t>(chunks)) {}
-  /// A chunk's checksum; nothing where the other thread is not that far.
+  /// Returns a chunk's checksum, or nothing where the other thread has not computed it yet.
   std::optional<std::uint64_t> find(std::int64_t chunk) const;
-  /// Who sends has overtaken the other thread: it goes on here.
+  /// Moves the other thread on to this chunk, because the sending thread has overtaken it.
   void go_on_at(std::int64_t chunk) { next_ = chunk; }
-  /// Nobody needs them any more.
+  /// Stops the other thread: nobody needs the checksums any more.
   void stop() { stopped_ = true; }
-  /// The other thread's work: all chunks of these bytes, in their order, until it is stopped.
+  /// Does the other thread's work: computes the checksums of all chunks of these bytes, in their order, until
+  /// stop() is called.
   void compute(const char *bytes, std::size_t size, std::size_t chunk_bytes);
 
  private:
@@ -37,14 +38,15 @@ class early_sums {
   std::atomic<bool> stopped_ = false;
 };
 
-/// The thread that computes them, for one version after the other. It begins with the first one.
+/// The thread that computes checksums, for one version after the other. It is started with the first version.
 class sums_thread {
  public:
   sums_thread() = default;
   ~sums_thread();
   sums_thread(const sums_thread &) = delete;
   sums_thread &operator=(const sums_thread &) = delete;
-  /// Of a whole version, which is kept until its last chunk is done or it is stopped.
+  /// Computes the checksums of a whole version. The version is kept until its last chunk is done or `to` is
+  /// stopped.
   void start(at::Tensor flat, std::int64_t chunk_bytes, std::shared_ptr<early_sums> to);
 
  private:

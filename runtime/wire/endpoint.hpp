@@ -6,7 +6,7 @@
 
 namespace slipstream {
 
-/// A place to listen at or to connect to. Port 0, where one listens: any free one.
+/// An address to listen at or to connect to. Whoever listens at port 0 gets any free port.
 struct endpoint {
   std::string host;  ///< a name or an address, without brackets
   std::uint16_t port = 0;
@@ -16,11 +16,11 @@ struct endpoint {
 /// "host:port" or "[::1]:port". Throws input_error with one line that begins with `what` (a key or an option)
 /// and names the mend.
 endpoint parse_endpoint(const std::string &text, const std::string &what);
-/// What parse_endpoint() reads.
+/// Writes the text that parse_endpoint() reads.
 std::string to_string(const endpoint &place);
 
-/// The files (PEM) that prove who we are and that judge others. All empty: plain text, for loopback addresses
-/// only.
+/// The files (PEM) that prove who we are and by which others are checked. When all are empty, connections are
+/// plain text, and only loopback addresses are allowed.
 struct wire_security {
   std::string certificate;         ///< ours, as `slipstream certs` makes it
   std::string key;                 ///< its private key
@@ -29,13 +29,13 @@ struct wire_security {
   bool plain() const { return certificate.empty() && key.empty() && authority.empty(); }
 };
 
-/// Finds what would fail later: a missing, unreadable or unsuitable file, a key of another certificate, one
-/// that others may read, an authority that has not signed it, a certificate that is out of date. Throws
-/// input_error with one line that begins with `what`, names the file and the mend. Plain security is sound
-/// here.
+/// Finds what would fail later: a file that is missing, unreadable or unsuitable, a key that belongs to
+/// another certificate or that other users may read, a certificate that the authority has not signed or that
+/// is out of date. Throws input_error with one line that begins with `what` and names the file and the mend.
+/// Plain security has nothing to check.
 void check_security(const wire_security &security, const std::string &what);
 
-/// Refuses what must not be: a place outside of this machine without certificates. Looks the host up. Throws
+/// Refuses an address outside of this machine where there are no certificates. Looks the host up. Throws
 /// input_error with one line that begins with `what`.
 void check_place(const endpoint &place, const wire_security &security, const std::string &what);
 

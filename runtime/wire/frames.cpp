@@ -63,7 +63,7 @@ void require_short(const std::string &name) {
   if (name.size() > longest_name) throw wire_error("a name is too long");
 }
 
-/// Stands behind the name.
+/// A check that stands behind the name in a field list.
 auto short_name(const std::string &name) {
   return as::checked([&name] { require_short(name); });
 }

@@ -20,7 +20,7 @@ class wire_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The connection is over, by no fault that we know of.
+/// The connection has ended without a fault that we know of.
 class wire_closed : public wire_error {
  public:
   using wire_error::wire_error;
@@ -67,7 +67,7 @@ using unique_id = std::array<unsigned char, 16>;
 
 /// XXH3, 64 bits.
 std::uint64_t checksum(const void *bytes, std::size_t size);
-/// The same, of bytes that come in pieces.
+/// Computes the same checksum of bytes that come in pieces.
 class running_checksum {
  public:
   running_checksum();
@@ -81,27 +81,28 @@ class running_checksum {
   std::unique_ptr<XXH3_state_s, end> state_;
 };
 
-/// Fills in the checksum, from that of the payload.
+/// Packs a head. Its checksum is computed from the payload's and from the bytes before it.
 head_buffer pack(frame_head head, std::uint64_t payload_checksum);
 /// Throws wire_error where the reserved bytes are not zero or the kind is unknown.
 frame_head unpack(const head_buffer &bytes);
-/// The payload's checksum as the head has it; it is right for these bytes or the frame is damaged.
+/// Returns the payload's checksum that a head states. If the bytes that came have another one, the frame is
+/// damaged.
 std::uint64_t payload_checksum(const frame_head &head);
 
-/// Random, from the system.
+/// A random id from the system.
 unique_id random_id();
-/// Of this machine and its boot; all zero where the system does not tell.
+/// An id of this machine since it booted; all zero where the system does not tell it.
 unique_id machine_id();
 
 struct welcome_text {
   unique_id nonce{};       ///< the server's, which the client repeats
   unique_id machine{};     ///< of the server
-  unique_id token{};       ///< what the client shows at the local socket
+  unique_id token{};       ///< what the client shows what the client shows at the local socket
   std::string local_name;  ///< abstract name of that socket; empty: no shared memory
 };
 
 struct held_version {
-  std::uint64_t elements = 0;  ///< that the client expects; 0: any
+  std::uint64_t elements = 0;  ///< the number that the client expects; 0: any
   unique_id origin{};
   std::int64_t version = -1;  ///< -1: none yet
 };
@@ -128,7 +129,8 @@ struct want_text {
   std::vector<std::uint8_t> have;  ///< one bit a chunk, least first; empty: none
 };
 
-/// Texts become payloads and back. Reading throws wire_error for whatever is not as it is written.
+/// These write texts as payloads and read them back. Reading throws wire_error for bytes that writing never
+/// makes.
 std::string pack_hello(const unique_id &nonce);
 unique_id unpack_hello(const std::string &payload);
 std::string pack_welcome(const welcome_text &text, const unique_id &nonce);

@@ -35,10 +35,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t record_head = 5;              ///< of TLS: what it holds, version, length
-constexpr std::size_t longest_greeting = 1 << 14;   ///< of a client in TLS; a record is no longer
-constexpr std::size_t accepted_at_once = 20;        ///< and then others have their turn
-constexpr std::chrono::milliseconds breath = 20ms;  ///< that long
+constexpr std::size_t record_head = 5;  ///< bytes of a TLS record's head: type, version and length
+constexpr std::size_t longest_greeting =
+    1 << 14;                                  ///< bytes of a TLS client's first record; no record is longer
+constexpr std::size_t accepted_at_once = 20;  ///< connections accepted before other work has its turn
+constexpr std::chrono::milliseconds breath = 20ms;  ///< how long other work then has its turn
 
 /// A connection until it has proved who it is.
 struct stranger {
@@ -48,7 +49,7 @@ struct stranger {
         turn(socket.get_executor()),
         number(which) {}
   tcp::socket &tcp_socket() { return secured ? secured->next_layer() : socket; }
-  /// What is under way ends.
+  /// Ends the operation under way.
   void close(const char *reason) {
     if (closed || proved) return;
     closed = true;
@@ -68,7 +69,7 @@ struct stranger {
 };
 using stranger_ptr = std::shared_ptr<stranger>;
 
-/// How many bytes somebody begins with, by the first of them. Throws where it is no beginning.
+/// Returns how many bytes a first message has, which its first bytes tell. Throws where no message begins so.
 std::size_t greeting_size(const unsigned char *head, std::size_t size, bool tls, const std::string &words) {
   if (!tls) {
     if (words.compare(0, std::min(size, words.size()), reinterpret_cast<const char *>(head),
@@ -111,8 +112,8 @@ struct front::parts : std::enable_shared_from_this<parts> {
     if (!options.identity && !address.address().is_loopback()) check_place(place, {}, to_string(place));
     acceptor.open(address.protocol());
     acceptor.set_option(tcp::acceptor::reuse_address(true));
-    // Who says nothing is kept by the kernel for a while, and never comes to us. Where it cannot be, our own
-    // deadline does.
+    // The kernel holds a connection back for a while until something was sent on it, so that silent ones
+    // never reach us. Where the kernel cannot do that, our own deadline ends them.
     const int seconds = static_cast<int>(std::max<std::int64_t>(options.handshake / 1s, 1));
     (void)::setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
     acceptor.bind(address);
@@ -120,7 +121,7 @@ struct front::parts : std::enable_shared_from_this<parts> {
     port = acceptor.local_endpoint().port();
   }
 
-  /// The first argument keeps this alive, as in what follows.
+  /// The argument keeps this object alive, here and in the coroutines below.
   task<void> accept(std::shared_ptr<parts>) {
     std::size_t at_once = 0;
     asio::steady_timer pause(context);
@@ -129,7 +130,7 @@ struct front::parts : std::enable_shared_from_this<parts> {
       auto socket = co_await acceptor.async_accept(asio::redirect_error(use_awaitable, failed));
       if (closed) co_return;
       if (!failed) failed = begin(std::move(socket));
-      // of descriptors or of memory: what strangers hold is needed more by those who are known
+      // those who have proved who they are need descriptors and memory more than strangers do
       if (out_of_something(failed)) spare("out of descriptors");
       if (!failed && ++at_once < accepted_at_once) continue;
       at_once = 0;
@@ -150,7 +151,7 @@ struct front::parts : std::enable_shared_from_this<parts> {
   error_code begin(tcp::socket socket) try {
     error_code failed;
     const auto from = socket.remote_endpoint(failed);
-    if (failed) return {};  // it has gone already
+    if (failed) return {};  // the other side has gone already
     socket.set_option(tcp::no_delay(true), failed);
     const auto who = std::make_shared<stranger>(std::move(socket), ++numbers);
     here[who->number] = who;
@@ -191,7 +192,7 @@ struct front::parts : std::enable_shared_from_this<parts> {
     give_turns();
   }
 
-  /// Waits until the first message is here as a whole, so that no handshake begins on a part of one.
+  /// Waits until the whole first message is here, so that no handshake begins with a part of one.
   task<void> spoken(stranger &who) {
     asio::steady_timer pause(context);
     for (auto wait = breath; !who.closed; wait = std::min<std::chrono::milliseconds>(wait * 2, 320ms)) {

@@ -30,7 +30,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-const std::string link_words = "slipstream link\n";  ///< what whoever connects begins with
+const std::string link_words = "slipstream link\n";  ///< the first bytes that whoever connects has to send
 
 /// A descriptor until it has an owner.
 class loose_end {
@@ -112,7 +112,7 @@ struct link_gate::parts {
     });
   }
 
-  /// Answers with the end that is for others.
+  /// Leads a stream into a pair of local sockets, and returns the end of the pair that is for others.
   loose_end lead(known_stream stream, const std::string &said) {
     auto [ours, theirs] = local_pair(SOCK_STREAM);
     if (!said.empty() &&
@@ -126,12 +126,12 @@ struct link_gate::parts {
   }
 
   const std::shared_ptr<tls_identity> identity;
-  std::mutex mutex;  ///< of the count, which the last connections need while the context ends
+  std::mutex mutex;  ///< guards the count, which the last connections need while the context ends
   std::condition_variable fewer;
   int links = 0;
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work;
-  std::list<front> fronts;  ///< of the thread
+  std::list<front> fronts;  ///< used by the gate's thread only
   std::thread thread;
 };
 

@@ -27,7 +27,7 @@ int after(BIO *bio, ssize_t done, int retry) {
   return static_cast<int>(done);
 }
 
-/// A socket as OpenSSL reads and writes it. Its own way of doing so ends the process (SIGPIPE) where the
+/// How OpenSSL reads and writes a socket of ours. OpenSSL's own way ends the process (SIGPIPE) where the
 /// other side is gone.
 BIO_METHOD *quiet_socket() {
   static BIO_METHOD *const method = [] {

@@ -14,9 +14,9 @@
 
 namespace slipstream::wire {
 
-/// What a process proves itself by, and judges others by: three files, read once. Files that change are taken
-/// over when they are sound together (certificates that were renewed); until then what was read stays, and
-/// one line on standard error says why. Any thread.
+/// The three files by which a process proves who it is and checks others, read once. When the files change
+/// (certificates were renewed), they are taken over as soon as they are sound together; until then what was
+/// read stays in use, and one line on standard error says why. Any thread may use an identity.
 class tls_identity {
  public:
   using context_ptr = std::shared_ptr<boost::asio::ssl::context>;
@@ -45,12 +45,13 @@ class tls_identity {
   const std::chrono::milliseconds look_every_;
   std::mutex mutex_;
   context_ptr context_;
-  stamps taken_, refused_;  ///< of the files as they were read, and as they were found unsound
+  stamps taken_, refused_;  ///< the files' stamps when they were read, and when they were found unsound
   std::chrono::steady_clock::time_point looked_;
 };
 
-/// The one of these files: who asks for them first in this process reads them, the others share it for as
-/// long as anybody has it. Null for plain security. Throws like the constructor, when it reads them.
+/// Returns the identity of these files. The first caller in this process has them read, and later callers
+/// share the identity for as long as anybody holds it. Null for plain security. Throws like the constructor
+/// when it reads the files.
 std::shared_ptr<tls_identity> identity_of(const wire_security &security, const std::string &what);
 
 }  // namespace slipstream::wire

@@ -51,7 +51,7 @@ source_ptr incoming::begin(const offer_text &offer, std::int64_t version, std::i
     memory = spooled_tensor(file, static_cast<std::int64_t>(offer.elements));
   } else if (newest_ && newest_->elements() == static_cast<std::int64_t>(offer.elements) &&
              forgotten(newest_)) {
-    memory = newest_->value().flat;  // chunk by chunk over what it stands for: no second buffer
+    memory = newest_->value().flat;  // each chunk overwrites the one that it replaces: no second buffer
     newest_ = nullptr;
   } else {
     memory = room(static_cast<std::int64_t>(offer.elements));
@@ -73,10 +73,11 @@ bool incoming::forgotten(const source_ptr &version) const {
 want_text incoming::want() const {
   want_text text;
   if (partial_->missing() < partial_->chunks()) text.have = partial_->bitmap();
-  const auto known = [](const source_ptr &source) {  // not of what came through shared memory
-    const auto &flags = source->table()->known;
-    return std::find(flags.begin(), flags.end(), false) == flags.end();
-  };
+  const auto known =
+      [](const source_ptr &source) {  // a version that came through shared memory has no checksums here
+        const auto &flags = source->table()->known;
+        return std::find(flags.begin(), flags.end(), false) == flags.end();
+      };
   if (base_ && partial_->comparable(*base_) && known(base_)) text.base = base_->value().version;
   return text;
 }
@@ -111,7 +112,8 @@ held_version incoming::held() const {
   return {static_cast<std::uint64_t>(elements_), origin_, version_};
 }
 
-/// Memory that nobody reads: used again, or new. Of what else is free nothing is kept.
+/// Returns memory that nobody reads: a free buffer of the pool, or else a new one. The pool lets go of all
+/// other free buffers.
 at::Tensor incoming::room(std::int64_t elements) {
   at::Tensor found;
   for (const auto &memory : pool_)
@@ -121,7 +123,8 @@ at::Tensor incoming::room(std::int64_t elements) {
   return found;
 }
 
-/// A file for the arriving version; null: memory, also where the disk is full, which is said once.
+/// Returns a file for the arriving version. Returns null where the version shall arrive in memory: without a
+/// spool, or where the disk is full, which is reported once.
 std::shared_ptr<spool_file> incoming::spooled(std::int64_t elements) {
   if (spool_.empty()) return nullptr;
   const auto bytes = static_cast<std::size_t>(elements) * sizeof(float);

@@ -19,31 +19,31 @@ namespace slipstream::wire {
 /// again.
 class incoming {
  public:
-  /// `passes_on`: the newest whole version may be read by others at any time. `spool`: the folder that
-  /// versions arrive in; empty: in memory.
+  /// `passes_on`: others may read the newest whole version at any time. `spool`: the folder that versions
+  /// arrive in; where it is empty, they arrive in memory.
   incoming(std::int64_t elements, std::int64_t max_elements, bool passes_on, std::string spool)
       : elements_(elements), max_elements_(max_elements), passes_on_(passes_on), spool_(std::move(spool)) {}
 
   enum class verdict { take, decline };
-  /// What to do with an offer. Throws run_error where the model is of another size, wire_error where the
-  /// offer breaks a rule (an older version, an unreasonable size).
+  /// Decides what to do with an offer. Throws run_error where the model is of another size, wire_error where
+  /// the offer breaks a rule (an older version, an unreasonable size).
   verdict judge(const offer_text &offer, std::int64_t version) const;
-  /// The version that the offer begins or goes on with; `resumed`: chunks that are there from a broken
-  /// transfer.
+  /// Returns the version that the offer begins or continues. `resumed` becomes the number of chunks that are
+  /// there from a broken transfer.
   source_ptr begin(const offer_text &offer, std::int64_t version, std::int64_t &resumed);
-  /// What to say of it: the chunks that are there, and a version to compare with.
+  /// Returns what to ask for: it states the chunks that are there, and a version to compare with.
   want_text want() const;
-  /// The arriving version is whole: it is the newest now.
+  /// Makes the arriving version, which is whole now, the newest one.
   void finish();
-  /// The newest came through shared memory: `kept` holds it, or is null for a leaf.
+  /// Notes that the newest version came through shared memory. `kept` holds it, and is null for a leaf.
   void finish(const unique_id &origin, std::int64_t version, source_ptr kept);
   /// Gives the arriving version up; it is not taken later either.
   void cancel();
-  /// It is given up, but may be offered again.
+  /// Gives the arriving version up, but takes it when it is offered again.
   void drop() { partial_ = base_ = nullptr; }
 
   const source_ptr &partial() const { return partial_; }
-  /// What chunks of the arriving version may be the same as; null: nothing.
+  /// The version whose chunks the arriving one may share; null: none.
   const source_ptr &base() const { return base_; }
   /// The newest whole version; null before there is one, and while the next one is written over it.
   const source_ptr &newest() const { return newest_; }
@@ -58,24 +58,25 @@ class incoming {
   std::int64_t elements_, max_elements_;
   bool passes_on_;
   std::string spool_;
-  bool spool_full_ = false;  ///< said once, until there is room again
+  bool spool_full_ = false;  ///< the full disk is reported once, until there is room again
   source_ptr partial_, base_, newest_;
   unique_id origin_{};
   std::int64_t version_ = -1;
   unique_id cancelled_origin_{};
   std::int64_t cancelled_version_ = -1;
-  std::deque<unique_id> left_;  ///< servers that a newer one has followed: a late relay may still have theirs
+  std::deque<unique_id> left_;  ///< origins of servers that a newer server has followed: a late relay may
+                                ///< still have their versions
   std::vector<at::Tensor> pool_;
 };
 
-/// Slots that nobody here reads any more, on their way to the receiver's thread. Tensors are freed by any
-/// thread, and maybe after the receiver.
+/// Slots that nobody here reads any more, on their way to the receiver's thread. They wait here because any
+/// thread may free a tensor, even when the receiver is gone.
 class slot_returns {
  public:
   /// `wake` is called, by any thread, when there is something to take, and never after close().
   explicit slot_returns(std::function<void()> wake) : wake_(std::move(wake)) {}
   void give(std::uint64_t connection, std::uint64_t slot);
-  /// (connection, slot) pairs.
+  /// Returns the pairs (connection, slot) that wait here.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> take();
   void close();
 

@@ -32,7 +32,7 @@ std::optional<ip::address> table_address(const std::string &digits) {
   return ip::address(ip::address_v4({bytes[0], bytes[1], bytes[2], bytes[3]}));
 }
 
-/// The same address of either family as one of IPv4.
+/// Returns an IPv4 address that is written in IPv6's form as plain IPv4, and any other address as it is.
 ip::address plain(const ip::address &address) {
   if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
   return ip::make_address_v4(ip::v4_mapped, address.to_v6());
@@ -44,8 +44,8 @@ bool is(const std::string &host, unsigned port, const tcp::endpoint &place) {
   return address && plain(*address) == plain(place.address());
 }
 
-/// Whether the table has a connection from `theirs` to `ours` whose socket a process of our user has open.
-/// One without a process has no inode, and the user 0.
+/// Whether the table has a connection from `theirs` to `ours` whose socket a process of our user has open. A
+/// connection without a process has no inode, and its user is 0.
 bool listed(const char *table, const tcp::endpoint &theirs, const tcp::endpoint &ours) {
   std::ifstream file(table);
   std::string line;

@@ -123,8 +123,8 @@ void parent_connection::take_mapped(const offer_text &offer, std::int64_t versio
   if (!stream_.local()) throw wire_error("shared memory from another machine");
   const auto bytes = static_cast<std::size_t>(offer.elements) * sizeof(float);
   const int descriptor = stream_.take_descriptor();
-  // Mapped anew each time: a mapping that is kept for later counts as memory of this process, and keeps
-  // alive what the server has given back.
+  // The slot is mapped anew each time: a mapping that is kept for later counts as memory of this process, and
+  // keeps alive what the server has given back.
   weight_version value{
       offer.model, version,
       mapped_tensor(std::make_shared<mapped_slot>(descriptor, bytes),
@@ -159,7 +159,7 @@ task<void> parent_connection::heard_chunk(frame_head head) {
   void *to = source->room(chunk, staging_);
   const auto sum = payload_checksum(head);
   if (co_await stream_.read_summed(to, head.length) != sum) throw wire_error("a chunk is damaged");
-  if (!model_ || model_->partial() != source) co_return;  // given up while it came
+  if (!model_ || model_->partial() != source) co_return;  // the version was given up while it arrived
   source->accept(chunk, sum, staging_);
   owner_.count([&](auto &all) { all.bytes += head.length, ++all.chunks; });
   end_if_whole();
@@ -206,7 +206,7 @@ void parent_connection::end_if_whole() {
 }
 
 void parent_connection::heard_cancel(const frame_head &head, const std::string &payload) {
-  if (!model_) return;  // we were faster
+  if (!model_) return;  // the version was whole before the cancel came
   const auto source = model_->partial();
   if (source->value().model != payload ||
       static_cast<std::uint64_t>(source->value().version) != head.argument)

@@ -16,15 +16,15 @@ class parent_connection : public std::enable_shared_from_this<parent_connection>
 
   wire_stream &stream() { return stream_; }
   std::uint64_t number() const { return number_; }
-  /// Hello, and the server's answer. Throws wire_refusal with its reason.
+  /// Sends hello and returns the server's answer. Throws wire_refusal with the server's reason.
   task<welcome_text> greet();
   task<void> join(welcome_text welcome, unique_id token);
-  /// Receives, until the connection ends: throws why.
+  /// Receives until the connection ends, and then throws the reason.
   task<void> receive();
   void watch();
   /// Ends the transfer of this model, if it is the one under way.
   void cancel(const std::string &model);
-  /// Nobody here reads the slot any more.
+  /// Tells the server that nobody here reads the slot any more.
   void release(std::uint64_t slot) { say(frame_kind::release, slot); }
   void close(const std::string &why);
 
@@ -45,8 +45,8 @@ class parent_connection : public std::enable_shared_from_this<parent_connection>
   std::uint64_t number_;
   bool joined_ = false;
   std::deque<small_frame> outgoing_;
-  incoming *model_ = nullptr;  ///< of the transfer under way; null: none
-  bool ignoring_ = false;      ///< what still comes of a version that was given up
+  incoming *model_ = nullptr;  ///< the model of the transfer under way; null: none
+  bool ignoring_ = false;      ///< whether what still arrives of a version that was given up is dropped
   wire_clock::time_point since_;
   std::vector<std::uint16_t> staging_;
 };

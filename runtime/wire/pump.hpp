@@ -17,13 +17,13 @@
 
 namespace slipstream::wire {
 
-/// What waits between the two ends of a pump, in each direction.
+/// How many bytes may wait between the two ends of a pump, in each direction.
 inline constexpr std::size_t pump_bytes = std::size_t{1} << 16;
-/// What is on its way when one end closes has that long to get to the other.
+/// When one end closes, bytes that are on their way have this long to reach the other end.
 inline constexpr std::chrono::seconds pump_linger{2};
 
-/// Leads the bytes of two streams into each other, until one of them has ended. It keeps itself alive, and
-/// with it `kept`. `A` and `B`: a socket, or a pointer to a TLS stream. All of it belongs to one thread.
+/// Copies the bytes of each of two streams into the other one, until one of them has ended. It keeps itself
+/// and `kept` alive. `A` and `B`: a socket, or a pointer to a TLS stream. All of it belongs to one thread.
 template <class A, class B>
 class pump : public std::enable_shared_from_this<pump<A, B>> {
  public:
@@ -45,7 +45,7 @@ class pump : public std::enable_shared_from_this<pump<A, B>> {
     run([self] { return self->watch(socket(self->b_)); });
   }
 
-  /// Both ends close at once.
+  /// Closes both ends at once.
   void close() {
     boost::system::error_code ignored;
     timer_.cancel();
@@ -86,7 +86,7 @@ class pump : public std::enable_shared_from_this<pump<A, B>> {
     limit();
   }
 
-  /// An end whose other side is gone for good, as a stuck write would not notice.
+  /// Notices when an end's other side is gone for good, which a stuck write would not notice.
   template <class Socket>
   boost::asio::awaitable<void> watch(Socket &one) {
     boost::system::error_code failed;
@@ -112,7 +112,7 @@ class pump : public std::enable_shared_from_this<pump<A, B>> {
   bool limited_ = false;
 };
 
-/// Begins to lead the bytes of two streams into each other.
+/// Begins to copy the bytes of each of two streams into the other one.
 template <class A, class B>
 std::weak_ptr<pump<A, B>> join_streams(A a, B b, std::size_t bytes = pump_bytes,
                                        std::shared_ptr<void> kept = nullptr) {

@@ -13,10 +13,10 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t longest_join = 1 << 16;
-constexpr std::size_t longest_want = (std::size_t{1} << 20) + 64;  // bitmaps of 8 M chunks
+constexpr std::size_t longest_want = (std::size_t{1} << 20) + 64;  // bytes: the bitmap of 8 M chunks
 constexpr std::size_t most_replies = 64;
-constexpr std::size_t most_slots = 4;       // of one reader, not given back
-constexpr std::int64_t chunks_a_turn = 16;  // of work between two looks at what else there is to do
+constexpr std::size_t most_slots = 4;       // slots that one reader may hold at once
+constexpr std::int64_t chunks_a_turn = 16;  // chunks that are worked on before other work has its turn
 constexpr std::size_t most_models = 64;
 
 }  // namespace
@@ -48,7 +48,7 @@ task<void> reader_connection::run() {
         stream_.executor(), [self] { return self->write(); }, asio::detached);
     co_await read();
   } catch (const wire_closed &problem) {
-    refused = stage_ == stage::greeting && stream_.closed();  // by us, for it took too long
+    refused = stage_ == stage::greeting && stream_.closed();  // we closed it, because it took too long
     stream_.close(problem.what());
   } catch (const std::exception &problem) {
     refused = true;
@@ -63,7 +63,8 @@ task<void> reader_connection::run() {
   owner_.ended(this);
 }
 
-/// Says who we are and hears who it is. Whoever says nothing sensible in time has cost us one small buffer.
+/// Tells the reader who we are and hears who it is. A reader that sends nothing sensible in time has cost us
+/// one small buffer.
 task<void> reader_connection::greet() {
   const auto expect = [](const frame_head &head, frame_kind kind) {
     if (head.kind != kind) throw wire_error("a weight stream does not begin like that");
@@ -200,7 +201,7 @@ task<void> reader_connection::write() {
   }
 }
 
-/// The newest version that this reader has not; its models take turns.
+/// Returns the newest version that this reader does not have. Its models take turns.
 source_ptr reader_connection::next_source() {
   const auto missing = [this](const std::string &model, const held_version &held) -> source_ptr {
     const auto found = owner_.newest_.find(model);
@@ -247,8 +248,8 @@ task<void> reader_connection::offer(source_ptr source) {
   co_await stream_.write(frame_kind::offer, static_cast<std::uint64_t>(value.version), payload, descriptor);
 }
 
-/// Writes the version into shared memory, if no other reader has made us do so already. False: a newer one
-/// came meanwhile.
+/// Writes the version into shared memory, unless another reader has made us do so already. Returns false when
+/// a newer version came meanwhile.
 task<bool> reader_connection::put_in_slot(source_ptr source) {
   for (;;) {
     const auto newest = owner_.newest_.find(source->value().model);
@@ -277,7 +278,7 @@ bool reader_connection::same_as_base(std::int64_t chunk, std::uint64_t sum) cons
   return base_ && base_->known[i] && base_->sums[i] == sum;
 }
 
-/// Some chunks of the version under way. False: the next one is not here yet.
+/// Sends some chunks of the version under way. Returns false when the next chunk is not here yet.
 task<bool> reader_connection::send_some() {
   const source_ptr source = current_;
   if (source->cancelled()) {
@@ -301,7 +302,7 @@ task<bool> reader_connection::send_some() {
       continue;
     }
     co_await send_same();
-    if (current_ != source) co_return true;  // it said meanwhile that it wants no more
+    if (current_ != source) co_return true;  // the reader has cancelled meanwhile
     ++next_chunk_;
     if (left_out) continue;
     const auto size = source->bytes(chunk);
@@ -309,7 +310,7 @@ task<bool> reader_connection::send_some() {
     owner_.count([&](auto &all) { all.bytes += static_cast<std::int64_t>(size), ++all.chunks; });
     co_await stream_.write(frame_kind::chunk, static_cast<std::uint64_t>(chunk), bytes, size, sum);
     if (current_ != source) co_return true;
-    break;  // small frames have their turn
+    break;  // small frames have their turn now
   }
   co_await send_same();
   if (current_ == source && next_chunk_ == source->chunks()) stage_ = stage::finishing;

@@ -10,7 +10,8 @@
 
 namespace slipstream::wire {
 
-/// One reader of a sender. Two coroutines: one reads what the reader says, the other writes.
+/// A sender's connection to one reader. It runs two coroutines: one reads what the reader says, the other
+/// writes.
 class reader_connection : public std::enable_shared_from_this<reader_connection> {
  public:
   reader_connection(sender &owner, wire_stream::socket_variant socket, std::uint64_t number);
@@ -46,10 +47,11 @@ class reader_connection : public std::enable_shared_from_this<reader_connection>
   stage stage_ = stage::greeting;
   std::deque<small_frame> outgoing_;
   std::string name_;
-  std::map<std::string, held_version> models_;  ///< that it asked for; the newest that it has or was offered
-  std::string last_model_;                      ///< that was offered: the others come first now
-  source_ptr current_;                          ///< offered, sending or finishing
-  held_version before_;                         ///< what it had of that model
+  std::map<std::string, held_version>
+      models_;  ///< the models that it asked for, each with the newest version that it has or was offered
+  std::string last_model_;  ///< the model that was offered last: the others come first now
+  source_ptr current_;      ///< the version that is offered, being sent or being finished
+  held_version before_;     ///< the version that the reader had of that model before
   want_text want_;
   std::shared_ptr<const chunk_table> base_;  ///< of the version that it has; null: nothing to compare with
   std::int64_t next_chunk_ = 0, same_from_ = 0, same_count_ = 0;

@@ -59,7 +59,7 @@ void receiver::start() {
   asio::co_spawn(context_, run(), asio::detached);
 }
 
-/// Looks for a parent and takes from it; then for one again.
+/// Looks for a parent, takes versions from it, and then looks for a parent again.
 task<void> receiver::run() {
   std::size_t refusals = 0;
   auto pause = options_.limits.first_retry;
@@ -77,7 +77,7 @@ task<void> receiver::run() {
     if (joined_) {  // it may be back at once, or another may take over
       contact = wire_clock::now();
       pause = options_.limits.first_retry;
-    } else if (place == options_.parents[at_]) {  // else they are others by now
+    } else if (place == options_.parents[at_]) {  // otherwise the list has changed meanwhile
       at_ = (at_ + 1) % options_.parents.size();
     }
     refusals = refused_ ? refusals + 1 : 0;
@@ -115,8 +115,8 @@ task<void> receiver::reach(endpoint place, connection_ptr &connection, welcome_t
     throw wire_error("a process of another user listens there, and there are no certificates");
 }
 
-/// Goes over to the local socket of a server on this machine. False: it cannot be reached, as from another
-/// network namespace; the connection is as it was.
+/// Goes over to the local socket of a server on this machine. Returns false and leaves the connection as it
+/// was when that socket cannot be reached, as from another network namespace.
 task<bool> receiver::go_local(connection_ptr &connection, welcome_text &welcome) {
   const bool here = !welcome.local_name.empty() && welcome.machine == machine_;
   if (!here || !options_.limits.shared_memory || local_failed_) co_return false;
@@ -134,7 +134,7 @@ task<bool> receiver::go_local(connection_ptr &connection, welcome_text &welcome)
   co_return true;
 }
 
-/// One connection, from its beginning to its end; returns why it ended.
+/// Runs one connection from its beginning to its end; returns why it ended.
 task<std::string> receiver::serve(endpoint place) {
   std::string why;
   connection_ptr connection;
@@ -153,7 +153,7 @@ task<std::string> receiver::serve(endpoint place) {
   } catch (const wire_refusal &problem) {
     refused_ = !joined_;
     why = problem.what();
-  } catch (const run_error &problem) {  // nothing that another attempt could mend
+  } catch (const run_error &problem) {  // another attempt could not mend it
     fatal_ = true;
     why = problem.what();
   } catch (const boost::system::system_error &problem) {

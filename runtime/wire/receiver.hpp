@@ -15,11 +15,11 @@ namespace slipstream::wire {
 
 class parent_connection;
 
-/// Throws input_error for an empty list, and for a place off this machine without certificates.
+/// Throws input_error for an empty list, and for an address off this machine where there are no certificates.
 void check_parents(const std::vector<endpoint> &parents, const wire_security &security);
 
-/// Takes versions from a parent: connects, connects again, and says when it gives up. Belongs to the thread
-/// that runs the context, but for the constructor and figures().
+/// Takes versions from a parent: it connects, connects again when the connection breaks, and says when it
+/// gives up. Only the thread that runs the context may use it, except for the constructor and figures().
 class receiver {
  public:
   /// `relay`: gets what arrives, chunk by chunk; null for a leaf. Throws input_error as weight_client says.
@@ -28,7 +28,7 @@ class receiver {
            sender *relay);
   ~receiver();
   void start();
-  /// Goes over to the first of them.
+  /// Replaces the parents and goes over to the first of them.
   void set_parents(const std::vector<endpoint> &parents);
   void cancel(const std::string &model);
   nlohmann::json figures() const;
@@ -64,7 +64,7 @@ class receiver {
   std::map<std::string, incoming> models_;
   std::shared_ptr<slot_returns> returns_;
   std::shared_ptr<parent_connection> parent_;
-  std::size_t at_ = 0;  ///< of the parents: the one that is asked now
+  std::size_t at_ = 0;  ///< index of the parent that is asked now
   std::uint64_t connection_number_ = 0;
   bool joined_ = false, refused_ = false, fatal_ = false, local_failed_ = false;
   mutable std::mutex mutex_;

@@ -85,7 +85,7 @@ task<void> sender::accept_locally() {
   }
 }
 
-/// Somebody who may be here; who it is it says next.
+/// Starts a connection of somebody who may be here. The reader says next who it is.
 void sender::begin(wire_stream::socket_variant socket) {
   if (connections_.size() >= static_cast<std::size_t>(limits_.max_connections)) {
     count([](tallies &all) { ++all.refused; });

@@ -18,9 +18,9 @@ namespace slipstream::wire {
 
 class reader_connection;
 
-/// Gives versions to whoever connects: the serving half of a learner's server and of a relay. All of it
-/// belongs to the thread that runs the context, but for the constructor, address() and figures(). Outlived by
-/// the context, whose leftover coroutines never touch it again.
+/// Gives versions to whoever connects: the serving half of a learner's server and of a relay. Only the thread
+/// that runs the context may use it, except for the constructor, address() and figures(). The context
+/// outlives it, and the coroutines that are left there never touch it again.
 class sender {
  public:
   /// Listens. Throws input_error or run_error as weight_server says.
@@ -29,11 +29,12 @@ class sender {
   ~sender();
 
   endpoint address() const { return address_; }
-  /// The newest of its model from now on; it may still be growing.
+  /// Makes this the newest version of its model. Its chunks may still be arriving.
   void offer(const source_ptr &source);
-  /// No longer: the readers in the middle of it are told. `instead`: the newest again; null: none.
+  /// Takes a version back, and tells the readers that are in the middle of it. `instead` becomes the newest
+  /// version again; null: none does.
   void withdraw(const source_ptr &source, const source_ptr &instead);
-  /// More chunks of a growing version are there.
+  /// Goes on with sending: more chunks of an arriving version are there.
   void wake();
   void close(const std::string &why);
   nlohmann::json figures() const;
@@ -72,7 +73,7 @@ class sender {
   std::string local_name_;
   unique_id token_, machine_;
   std::map<std::string, source_ptr> newest_;
-  /// What the last versions consisted of: a reader that holds one needs only what differs.
+  /// The checksums of a recent version: a reader that holds this version needs only the chunks that differ.
   struct past_version {
     unique_id origin;
     std::int64_t version;

@@ -22,7 +22,8 @@ shared_slot::shared_slot(std::uint64_t number, std::size_t bytes)
   data_ = MAP_FAILED;
   if (descriptor_ >= 0 && ::ftruncate(descriptor_, static_cast<off_t>(bytes)) == 0)
     data_ = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
-  // Neither a shorter file under a reader (SIGBUS) nor a writable mapping but ours.
+  // With these seals nobody can shorten the file under a reader (SIGBUS), and no mapping but ours is
+  // writable.
   const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
   if (data_ != MAP_FAILED && ::fcntl(descriptor_, F_ADD_SEALS, seals) == 0) return;
   const std::string why = std::strerror(errno);
@@ -105,7 +106,7 @@ void slot_store::drop_content_except(const std::set<const version_source *> &kep
   tidy();
 }
 
-/// Keeps one free slot for the next version; the others' memory goes back.
+/// Keeps one free slot for the next version and frees the memory of the others.
 void slot_store::tidy() {
   std::size_t free = 0;
   std::erase_if(slots_, [&](const entry &slot) {

@@ -38,7 +38,8 @@ class shared_slot {
 /// A slot of another process, mapped read-only.
 class mapped_slot {
  public:
-  /// Takes the descriptor. Throws wire_error where it is no memory of at least that size that stays so.
+  /// Takes ownership of the descriptor. Throws wire_error where it is not memory of at least that size that
+  /// nobody can shorten.
   mapped_slot(int descriptor, std::size_t bytes);
   ~mapped_slot();
   mapped_slot(const mapped_slot &) = delete;
@@ -52,8 +53,9 @@ class mapped_slot {
   void *data_;
 };
 
-/// The slots of a server. A slot is written again only when every reader has given it back; when a reader
-/// went away without, its slot is given up instead, for somebody may still be reading there.
+/// The slots of a server. A slot is written again only when every reader has given it back. When a reader
+/// went away without giving it back, the slot is given up instead, because somebody may still be reading
+/// there.
 class slot_store {
  public:
   using reader = const void *;
@@ -70,13 +72,13 @@ class slot_store {
 
   /// The slot of a version: the one that has it, a free one, or a new one.
   entry &of(const source_ptr &content);
-  /// Writes some more chunks of the version, rounded as its way of travelling would.
+  /// Writes some more chunks of the version, with their values rounded as a stream would round them.
   static void copy_some(entry &slot, std::int64_t chunks);
   /// Throws wire_error where the reader does not hold the slot.
   void release(reader who, std::uint64_t number);
   void forget(reader who);
   std::size_t held(reader who) const;
-  /// Lets go of what only `content` stands for, unless it is among those to keep.
+  /// Forgets which version each slot holds, except for versions in `kept`.
   void drop_content_except(const std::set<const version_source *> &kept);
   std::size_t size() const { return slots_.size(); }
 

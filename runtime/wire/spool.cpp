@@ -17,7 +17,7 @@ namespace slipstream {
 
 namespace {
 
-// What statfs() says of file systems that are memory.
+// The types that statfs() tells for file systems in memory.
 constexpr long tmpfs = 0x01021994, ramfs = 0x858458f6;
 
 }  // namespace
@@ -49,7 +49,7 @@ spool_file::spool_file(const std::string &folder, std::size_t bytes)
       bytes_(bytes),
       descriptor_(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)),
       data_(MAP_FAILED) {
-  // All of its blocks at once: a full disk shows here, not in the middle of a transfer.
+  // All blocks are reserved at once, so that a full disk shows here and not in the middle of a transfer.
   if (descriptor_ >= 0 && ::fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) == 0)
     data_ = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor_, 0);
   if (data_ != MAP_FAILED) return;

@@ -9,8 +9,8 @@
 
 namespace slipstream::wire {
 
-/// A version's memory on disk: a file without a name, so that nothing is left behind whoever dies. What is
-/// written to it is no memory of this process until somebody looks at it.
+/// A version's memory on disk: a file without a name, so that nothing is left behind whoever dies. Its
+/// contents are no memory of this process until somebody looks at them.
 class spool_file {
  public:
   /// Throws run_error where the disk has no room for it.
@@ -22,7 +22,7 @@ class spool_file {
   /// Throw run_error where the disk fails.
   void write(std::size_t at, const void *from, std::size_t size);
   void read(std::size_t at, void *to, std::size_t size) const;
-  /// All of it, to read only.
+  /// The whole file's contents, read-only.
   void *data() const { return data_; }
 
  private:
@@ -32,7 +32,7 @@ class spool_file {
   void *data_;
 };
 
-/// A tensor over it, float32 [elements], to read only.
+/// A read-only tensor over the file, float32 [elements].
 at::Tensor spooled_tensor(std::shared_ptr<const spool_file> file, std::int64_t elements);
 
 }  // namespace slipstream::wire

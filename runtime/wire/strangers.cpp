@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t most_remembered = 1024;  ///< addresses that had turns
 
-/// What one machine can have as addresses of its own counts as one: with IPv6 the last 64 bits.
+/// Addresses that one machine can give itself count as one: with IPv6 those that differ in the last 64 bits
+/// only.
 ip::address neighbourhood(const ip::address &address) {
   if (!address.is_v6()) return address;
   if (address.to_v6().is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, address.to_v6());

@@ -19,17 +19,18 @@ class strangers {
   /// At most `most` at once, and `turns` a second (a fifth of that in one moment).
   strangers(std::size_t most, double turns);
 
-  /// One more, with a number above all others'. Answers with the number of the one that has to go for it.
+  /// Adds a connection, whose number must be above all others'. Returns the number of the connection that has
+  /// to go for it, if one has to.
   std::optional<std::uint64_t> come(std::uint64_t number, const boost::asio::ip::address &from);
-  /// It has said all that it takes to begin, and waits for its turn.
+  /// Notes that a connection has sent all that a handshake begins with, and waits for its turn.
   void wait(std::uint64_t number);
   void leave(std::uint64_t number) { here_.erase(number); }
-  /// The one whose turn it is now, if anybody waits and a turn is left.
+  /// Returns the connection whose turn it is now, if one waits and a turn is left.
   std::optional<std::uint64_t> next(time now);
-  /// When a turn will be left, where somebody waits for one.
+  /// Returns when the next turn will be left, if a connection waits for one.
   std::optional<time> next_turn() const;
-  /// The one that can be spared first, but for `spared`: of those who came least far, of the address that
-  /// most of them have, the oldest.
+  /// Returns the connection that can be closed first, but never `spared`. Of those that have come least far,
+  /// it takes the address that most of them have, and the oldest one from there.
   std::optional<std::uint64_t> worst(std::uint64_t spared = 0) const;
   std::size_t size() const { return here_.size(); }
 
@@ -45,7 +46,8 @@ class strangers {
   const std::size_t most_;
   const double rate_, most_turns_;
   std::map<std::uint64_t, row> here_;
-  std::map<boost::asio::ip::address, std::uint64_t> served_;  ///< number of the last turn that it had
+  std::map<boost::asio::ip::address, std::uint64_t>
+      served_;  ///< by address: the number of the last turn that it had
   std::uint64_t turns_ = 0;
   double left_;
   std::optional<time> filled_;

@@ -25,18 +25,20 @@ using boost::system::error_code;
 
 namespace {
 
-/// Of a chunk, between two looks at its checksum: a core's second cache holds it.
+/// Bytes of a chunk that are read before they are added to its checksum: a core's second cache holds them.
 constexpr std::size_t summed_piece = std::size_t{1} << 18;
 
 }  // namespace
 
 void step_back() {
-  // At the same priority a message waits up to 3 ms for a core that a transfer keeps busy. There is no way
-  // back without privileges, so a thread that only hands over shared memory stays as urgent as a message.
+  // At the same priority a message waits up to 3 ms for a core that a transfer keeps busy. A thread cannot
+  // become more urgent again without privileges, so one that only hands over shared memory stays as urgent as
+  // a message.
   constexpr int niceness = 5;
   thread_local bool done = false;
   if (std::exchange(done, true)) return;
-  // Of this thread alone, on Linux. Where it may not be, the transfer is as urgent as all else.
+  // On Linux this concerns the calling thread alone. Where it is not allowed, the transfer is as urgent as
+  // everything else.
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
 }
 
@@ -112,7 +114,7 @@ task<void> wire_stream::read(void *to, std::size_t size) {
     co_await guarded([&]() { return read_local(to, size); });
     co_return;
   }
-  // As much as there is at a time; each piece counts as a sign of life.
+  // Reads as much as there is at a time, because each piece counts as a sign of life.
   const auto more = [this, size](const error_code &code, std::size_t got) -> std::size_t {
     last_in_ = wire_clock::now();
     return code ? 0 : size - got;

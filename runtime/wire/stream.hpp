@@ -25,8 +25,8 @@ using local_protocol = boost::asio::local::stream_protocol;
 using secured_socket = boost::asio::ssl::stream<tcp_protocol::socket>;
 using wire_clock = std::chrono::steady_clock;
 
-/// From now on the calling thread is less urgent than those that carry messages or compute: to be called
-/// where it begins with what keeps a core busy.
+/// Makes the calling thread less urgent than those that carry messages or compute. A thread calls this before
+/// work that keeps a core busy.
 void step_back();
 
 /// Something that coroutines of one thread wait for.
@@ -43,7 +43,7 @@ class wake_up {
 };
 
 /// One connection that carries frames: plain, secured, or local (which also carries file descriptors). All of
-/// it belongs to one thread. What goes wrong ends the operation under way with wire_error.
+/// it belongs to one thread. A failure ends the operation under way with wire_error.
 class wire_stream {
  public:
   using socket_variant =
@@ -56,21 +56,22 @@ class wire_stream {
   boost::asio::any_io_executor executor();
   tcp_protocol::socket &tcp();
   local_protocol::socket &unix_socket() { return std::get<2>(socket_); }
-  /// TLS, where the connection is secured. Throws wire_refusal where the certificates do not match.
+  /// Makes the TLS handshake where the connection is secured. Throws wire_refusal where the certificates do
+  /// not match.
   task<void> handshake(boost::asio::ssl::stream_base::handshake_type side);
   /// The name in the other side's certificate; empty without one.
   std::string peer_name() const;
 
-  /// The next frame's head, in sequence, its payload not longer than `longest`.
+  /// Reads the next frame's head and checks its place in the sequence.
   task<frame_head> read_head();
   task<void> read(void *to, std::size_t size);
-  /// The same, and its checksum, piece by piece while a piece is in the cache.
+  /// Reads bytes and returns their checksum, which is computed piece by piece while a piece is in the cache.
   task<std::uint64_t> read_summed(void *to, std::size_t size);
   /// Reads the payload of a small frame and checks it.
   task<std::string> read_payload(frame_head head, std::size_t longest);
-  /// The descriptor that came with the frames read so far, oldest first; -1: none. The caller closes it.
+  /// Takes the oldest descriptor that came with the frames read so far; -1: none. The caller closes it.
   int take_descriptor();
-  /// `descriptor`: sent along, on a local stream. The payload is not copied.
+  /// Writes a frame without copying its payload. `descriptor` is sent along on a local stream.
   task<void> write(frame_kind kind, std::uint64_t argument, const void *payload, std::size_t size,
                    std::uint64_t payload_sum, int descriptor = -1);
   task<void> write(frame_kind kind, std::uint64_t argument, const std::string &payload, int descriptor = -1);
@@ -78,10 +79,10 @@ class wire_stream {
   /// Ends the connection unless clear_deadline() is called in time.
   void set_deadline(std::chrono::milliseconds from_now, const char *what);
   void clear_deadline() { deadline_ = {}; }
-  /// Watches over deadline and silence, until the stream is closed; `ping` is called when we have said
-  /// nothing for a while.
+  /// Watches the deadline and the other side's silence until the stream is closed; calls `ping` when we have
+  /// sent nothing for a while.
   task<void> watch(std::function<void()> ping);
-  /// What is under way ends with this reason, or with that of an earlier call.
+  /// Closes the stream. The operation under way ends with this reason, or with that of an earlier call.
   void close(const std::string &reason);
   bool closed() const { return closed_; }
 

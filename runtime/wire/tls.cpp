@@ -12,7 +12,7 @@ namespace ssl = boost::asio::ssl;
 
 namespace {
 
-constexpr long longest_certificates = 1 << 14;  ///< what a stranger may have us read of his
+constexpr long longest_certificates = 1 << 14;  ///< bytes of certificates that a stranger may have us read
 
 }  // namespace
 

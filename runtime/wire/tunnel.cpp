@@ -36,9 +36,10 @@ using asio::ip::tcp;
 template <class T>
 using task = asio::awaitable<T>;
 
-constexpr std::chrono::seconds first_words_limit{10};  ///< of a connection, in each of its steps
+constexpr std::chrono::seconds first_words_limit{
+    10};  ///< the time that a connection has for each step before its bytes are led on
 constexpr std::size_t longest_read = std::size_t{1} << 18;
-constexpr std::size_t most_links = 4096;  ///< whoever connects more often is not heard
+constexpr std::size_t most_links = 4096;  ///< further connections are not taken
 
 using secured_ptr = std::unique_ptr<wire::secured_socket>;
 
@@ -98,7 +99,7 @@ struct tls_tunnel::parts {
     problem = what;
   }
 
-  /// Whoever takes longer than this for its first words is left.
+  /// Closes a connection that takes longer than first_words_limit for a step.
   void limit(const link_ptr &link) {
     link->timer.expires_after(first_words_limit);
     link->timer.async_wait([link](const boost::system::error_code &cancelled) {
@@ -167,7 +168,7 @@ struct tls_tunnel::parts {
     try {
       auto link = fresh();
       co_await here->async_accept(link->plain, use_awaitable);
-      here->close();  // the one that it was opened for
+      here->close();  // it was opened for this one connection
       asio::co_spawn(io, lead_out(std::move(link), to, number), asio::detached);
     } catch (const boost::system::system_error &failed) {
       if (failed.code() != asio::error::operation_aborted)
@@ -178,9 +179,10 @@ struct tls_tunnel::parts {
   asio::io_context io{1};
   std::shared_ptr<wire::tls_identity> identity;
   std::unique_ptr<wire::front> front;
-  std::shared_ptr<int> one = std::make_shared<int>();  ///< every connection has a share of it
+  std::shared_ptr<int> one =
+      std::make_shared<int>();  ///< each connection holds a reference, so its use count counts connections
   asio::executor_work_guard<asio::io_context::executor_type> work;
-  mutable std::mutex mutex;  ///< of the two below
+  mutable std::mutex mutex;  ///< guards the two members below
   std::map<std::uint32_t, endpoint> inside;
   std::string problem;
   std::thread thread;
@@ -238,7 +240,7 @@ std::string address_towards(const endpoint &place) {
     asio::ip::udp::resolver resolver(io);
     const asio::ip::udp::endpoint there = *resolver.resolve(place.host, std::to_string(place.port)).begin();
     asio::ip::udp::socket socket(io, there.protocol());
-    socket.connect(there);  // sends nothing: it asks which way there is
+    socket.connect(there);  // this sends nothing, but asks the kernel for a route
     return socket.local_endpoint().address().to_string();
   } catch (const boost::system::system_error &) {
     return any_address;

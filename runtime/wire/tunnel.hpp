@@ -12,12 +12,13 @@ namespace slipstream {
 struct tunnel_options {
   wire_security security;  ///< never plain
   std::string host;        ///< an address of this machine, where connections from others are taken
-  std::string name;        ///< the host by which others reach it; empty: as they reach the run
+  std::string name;        ///< the host by which others reach it; empty: the host by which they reach the run
   std::string run_host;    ///< the host of those who have no name
 };
 
-/// Leads connections of programs that know no TLS to another process: plain on this machine's loopback,
-/// between processes TLS 1.3 with certificates on both sides. Has a thread of its own.
+/// Leads connections of programs that know no TLS to another process: in plain text on this machine's
+/// loopback, and through TLS 1.3 with certificates on both sides between the processes. A tunnel has a thread
+/// of its own.
 class tls_tunnel {
  public:
   /// Takes connections of other tunnels at a free port of `host`. Throws run_error when there is none.
@@ -29,10 +30,10 @@ class tls_tunnel {
 
   /// Where other tunnels reach this one.
   std::uint16_t port() const;
-  /// Where connections lead that come in from another tunnel with this number; until it is told they are
-  /// refused.
+  /// Says where connections lead that come in from another tunnel with this number. Until it is called, they
+  /// are refused.
   void lead_in(std::uint32_t number, const endpoint &local);
-  /// A place of this machine: one connection to it goes to the other tunnel, with this number.
+  /// Returns an address of this machine. One connection to it is led to the other tunnel, with this number.
   endpoint way_to(const endpoint &tunnel, std::uint32_t number);
   /// What went wrong last with another tunnel; empty: nothing.
   std::string problem() const;
@@ -42,14 +43,14 @@ class tls_tunnel {
   std::shared_ptr<parts> parts_;
 };
 
-/// What others call a machine that takes connections at `host`: that, or the machine's name where it is any
-/// address.
+/// The host that others use for a machine that takes connections at `host`: `host` itself, or the machine's
+/// name where `host` stands for all addresses.
 std::string host_for_others(const std::string &host);
 
-/// Where one listens to be reached by all ways.
+/// The address to listen at to be reached through every network.
 inline const std::string any_address = "0.0.0.0";
 
-/// The address by which this machine is seen from `place`; any_address where there is no way to it.
+/// The address by which `place` sees this machine; any_address where there is no route to `place`.
 std::string address_towards(const endpoint &place);
 
 }  // namespace slipstream

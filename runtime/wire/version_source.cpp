@@ -20,7 +20,8 @@ version_source::version_source(weight_version value, const unique_id &origin, wi
       present_(static_cast<std::size_t>(chunks_), whole),
       table_(std::make_shared<chunk_table>()),
       spool_(std::move(spool)),
-      // Read-only memory, where the values came through shared memory or lie in a spool: never written.
+      // This memory is read-only where the values came through shared memory or lie in a spool; then nobody
+      // writes through this pointer.
       data_(static_cast<float *>(value_.flat.data_ptr())) {
   table_->sums.resize(static_cast<std::size_t>(chunks_));
   table_->known.resize(static_cast<std::size_t>(chunks_), false);
@@ -78,7 +79,8 @@ std::uint64_t version_source::sum(std::int64_t chunk, const void *at) {
   return table_->sums[i];
 }
 
-/// Not of bfloat16, whose bytes are made only when they are sent, and not of what arrives with checksums.
+/// Two kinds of versions are left out: bfloat16, whose bytes are made only when they are sent, and versions
+/// that arrive with checksums.
 void version_source::sum_ahead(sums_thread &thread) {
   const bool some = std::find(table_->known.begin(), table_->known.end(), false) != table_->known.end();
   if (early_ || type_ != wire_type::float32 || !whole() || !some || chunks_ < 2) return;
@@ -113,7 +115,7 @@ void version_source::copy(std::int64_t chunk, const version_source &base) {
   const auto size = elements_of(chunk) * sizeof(float);
   if (spool_)
     spool_->write(offset(chunk), from, size);
-  else if (data_ != base.data_)  // else it is written over the base
+  else if (data_ != base.data_)  // otherwise both share the memory, and the chunk is there
     std::memcpy(data_ + first_element(chunk), from, size);
   mark(chunk, base.table_->sums[i]);
 }

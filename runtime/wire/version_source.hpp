@@ -19,7 +19,7 @@ struct chunk_table {
 };
 
 /// One version cut into chunks: whole from the start (the learner's), or filled while it arrives. Belongs to
-/// one thread. Only a whole one is shown to anybody but the wire.
+/// one thread. Nothing outside of runtime/wire gets a version that is not whole.
 class version_source {
  public:
   /// `whole`: the tensor holds the values already. `spool`: the file that the tensor shows, into which chunks
@@ -36,7 +36,7 @@ class version_source {
   std::int64_t chunk_bytes() const { return chunk_bytes_; }
   std::int64_t elements() const { return elements_; }
   std::int64_t chunks() const { return chunks_; }
-  /// Bytes of a chunk on the way.
+  /// How many bytes a chunk has on the wire.
   std::size_t bytes(std::int64_t chunk) const;
   bool has(std::int64_t chunk) const { return present_[static_cast<std::size_t>(chunk)]; }
   bool whole() const { return missing_ == 0; }
@@ -44,25 +44,26 @@ class version_source {
   bool cancelled() const { return cancelled_; }
   void cancel() { cancelled_ = true; }
   std::shared_ptr<const chunk_table> table() const { return table_; }
-  /// The same origin, version and cut into chunks.
+  /// Whether an offer has the same origin, the same version and the same chunk size.
   bool continues(const offer_text &offer, std::int64_t version) const;
   /// Whether chunks of the other may stand for chunks of this one.
   bool comparable(const version_source &other) const;
 
-  /// A chunk's bytes as they travel: in the tensor's memory, or in `staging`.
+  /// Returns a chunk's bytes as they travel: in the tensor's memory, or in `staging`.
   const void *read(std::int64_t chunk, std::vector<std::uint16_t> &staging);
-  /// The checksum of those bytes; computed once.
+  /// Returns the checksum of those bytes, which is computed once.
   std::uint64_t sum(std::int64_t chunk, const void *bytes);
-  /// Somebody is about to read it: has the thread compute what checksums are not known, ahead of sum().
+  /// Has the thread compute the checksums that are not known, ahead of sum(). It is called when somebody is
+  /// about to read the version.
   void sum_ahead(sums_thread &thread);
 
-  /// Where a chunk's bytes go, as they travel.
+  /// Returns where to write a chunk's bytes, in the form in which they travel.
   void *room(std::int64_t chunk, std::vector<std::uint16_t> &staging);
-  /// They are there, and right.
+  /// Notes that a chunk's bytes are there and that their checksum is right.
   void accept(std::int64_t chunk, std::uint64_t sum, const std::vector<std::uint16_t> &staging);
-  /// The chunk is as in another version, which has it. Throws wire_error where it has not.
+  /// Takes a chunk from another version. Throws wire_error where that version does not have it.
   void copy(std::int64_t chunk, const version_source &base);
-  /// One bit a chunk that is there.
+  /// Returns one bit for each chunk: whether it is there.
   std::vector<std::uint8_t> bitmap() const;
 
  private:

@@ -95,7 +95,7 @@ class weight_server::impl {
   wire::unique_id origin_;
   loop_thread loop_;
   std::unique_ptr<wire::sender> sender_;
-  std::map<std::string, wire::source_ptr> offered_;  // of the loop's thread
+  std::map<std::string, wire::source_ptr> offered_;  // used by the loop's thread only
   std::mutex mutex_;
   std::map<std::string, std::int64_t> newest_;
 };

@@ -25,7 +25,7 @@ TEST_CASE(
     });
   };
   host_setup setup;
-  setup.nodes.places = {{.name = "a"}, {.name = "b"}};
+  setup.nodes.members = {{.name = "a"}, {.name = "b"}};
   setup.orders = {{"sampler-1", "order"}, {"sampler-2", "order"}};
   setup.learner = "learner";
   setup.processes = folder.path() / "processes.json";

@@ -15,6 +15,13 @@ contract_result derive(const schedule_rules &rules, std::int64_t group = 1) {
   return derive_contract(rules, test::order_named(rules.order), group);
 }
 
+/// The same order as a program of its own would add it: only its name is another.
+contract_result derive_renamed(schedule_rules rules, std::int64_t group = 1) {
+  auto own = test::order_named(rules.order);
+  own.name = rules.order = "mine";
+  return derive_contract(rules, own, group);
+}
+
 struct lead_case {
   schedule_rules rules;
   std::int64_t group, lead;
@@ -72,6 +79,7 @@ TEST_CASE("each order derives the largest lead that keeps the promise, and says 
     CHECK(derived.contract.lead.most == each.lead);
     CHECK(derived.contract.bound == each.rules.max_staleness);
     CHECK_THAT(derived.contract.why, Contains(each.why));
+    CHECK(derive_renamed(each.rules, each.group).contract.why == derived.contract.why);
   }
 }
 
@@ -87,6 +95,7 @@ TEST_CASE("without a promise there is no bound, and it must be wanted") {
   REQUIRE_FALSE(derived.fault);
   CHECK_FALSE(derived.contract.bound);
   CHECK(derived.contract.lead.most == 2);
+  CHECK_FALSE(derive_renamed(rules).contract.bound);
   rules.allow_unbounded_staleness = false;
   CHECK(derive(rules).fault.value().key == "when_late");
   auto own = test::order_named("strict");
@@ -139,7 +148,22 @@ TEST_CASE("contradictions are refused by the key that is wrong, with what to wri
     REQUIRE(derived.fault);
     CHECK(derived.fault->key == each.key);
     CHECK_THAT(derived.fault->message, Contains(each.message));
+    CHECK(derive_renamed(each.rules, each.group).fault.value().message == derived.fault->message);
   }
+}
+
+TEST_CASE("what an order does not declare is not asked of it") {
+  auto own = test::order_named("completion");
+  own.name = "mine";
+  own.accepts_late = own.meets_deadlines = false;
+  auto rules = late_after(rules_of("mine", 8, 2, late_rule::accept), 3);
+  const auto derived = derive_contract(rules, own, 1);
+  REQUIRE_FALSE(derived.fault);  // a late_after of 3 is no deadline that it meets
+  CHECK(derived.contract.bound == 2);
+  rules.lag = lag_rule::exactly;
+  CHECK(derive_contract(rules, own, 1).fault.value().key == "lag");
+  own.overtakes = false, own.place_decides_batch = true;
+  CHECK_FALSE(derive_contract(rules, own, 1).fault);
 }
 
 TEST_CASE("a guard that shrinks the lead leaves what publishing needs") {

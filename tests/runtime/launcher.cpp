@@ -32,7 +32,7 @@ nodes_config one_node(const std::string &program, std::int64_t restarts = 2) {
   node.name = "a";
   node.program = program;
   node.restarts = restarts;
-  nodes.places.push_back(node);
+  nodes.members.push_back(node);
   return nodes;
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a word reaches another machine's shell unchanged") {
 
 TEST_CASE("nodes are started here, through ssh, and by srun") {
   auto nodes = one_node("");
-  auto &node = nodes.places.front();
+  auto &node = nodes.members.front();
   const endpoint join{"::1", 4711};
   auto words = launch_words(nodes, node, "/opt/slipstream", join);
   CHECK(words == std::vector<std::string>{"/opt/slipstream", "node", "--name", "a", "--join", "[::1]:4711",
@@ -82,15 +82,15 @@ TEST_CASE("nodes are started here, through ssh, and by srun") {
 
 TEST_CASE("the tasks of a Slurm job are spread over its machines, the launching one's last") {
   auto nodes = one_node("");
-  nodes.places.resize(5, nodes.places.front());
-  for (std::size_t i = 0; i < nodes.places.size(); ++i) {
-    nodes.places[i].name = std::string(1, static_cast<char>('a' + i));
-    nodes.places[i].launch = i == 1 ? "local" : "srun";
+  nodes.members.resize(5, nodes.members.front());
+  for (std::size_t i = 0; i < nodes.members.size(); ++i) {
+    nodes.members[i].name = std::string(1, static_cast<char>('a' + i));
+    nodes.members[i].launch = i == 1 ? "local" : "srun";
   }
-  nodes.places[3].host = "here";
+  nodes.members[3].host = "here";
   ::setenv("SLURM_JOB_NUM_NODES", "2", 1);
   std::vector<std::string> places;
-  for (const auto &node : nodes.places)
+  for (const auto &node : nodes.members)
     for (const auto &word : launch_words(nodes, node, "x", {"h", 1}))
       if (word.rfind("--relative", 0) == 0 || word.rfind("--nodelist", 0) == 0) places.push_back(word);
   ::unsetenv("SLURM_JOB_NUM_NODES");
@@ -163,8 +163,8 @@ TEST_CASE("a node that does not end is ended") {
 
 TEST_CASE("a program that is not here is a clear error") {
   auto nodes = one_node("");
-  nodes.places.front().launch = "srun";
-  nodes.places.front().at = {"t.toml", 3, 1};
+  nodes.members.front().launch = "srun";
+  nodes.members.front().at = {"t.toml", 3, 1};
   const test::scratch scratch;
   node_launcher launcher(nodes, "x", scratch.path() / "nodes", [](const std::string &) {});
   if (std::filesystem::exists("/usr/bin/srun")) return;

@@ -7,13 +7,13 @@ using namespace slipstream;
 
 namespace {
 
-relay_place place(const std::string &node, const std::string &machine) {
+relay_node relay(const std::string &node, const std::string &machine) {
   return {node, machine, {node, 7000}};
 }
 
-std::vector<std::string> hosts(const std::vector<endpoint> &places) {
+std::vector<std::string> hosts(const std::vector<endpoint> &parents) {
   std::vector<std::string> names;
-  for (const auto &one : places) names.push_back(one.host);
+  for (const auto &one : parents) names.push_back(one.host);
   return names;
 }
 
@@ -22,16 +22,16 @@ using names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("relays form a chain by default; whoever loses its parent goes on with the one above") {
-  const auto parents = relay_parents({place("a", "1"), place("b", "2"), place("c", "3")}, 1);
+  const auto parents = relay_parents({relay("a", "1"), relay("b", "2"), relay("c", "3")}, 1);
   CHECK(hosts(parents[0]).empty());
   CHECK(hosts(parents[1]) == names{"a"});
   CHECK(hosts(parents[2]) == names{"b", "a"});
 }
 
 TEST_CASE("with more than one reader a relay is a tree") {
-  std::vector<relay_place> places;
-  for (int i = 0; i < 7; ++i) places.push_back(place(std::to_string(i), std::to_string(i)));
-  const auto parents = relay_parents(places, 2);
+  std::vector<relay_node> relays;
+  for (int i = 0; i < 7; ++i) relays.push_back(relay(std::to_string(i), std::to_string(i)));
+  const auto parents = relay_parents(relays, 2);
   CHECK(hosts(parents[0]).empty());
   CHECK(hosts(parents[1]).empty());
   CHECK(hosts(parents[2]) == names{"0"});
@@ -39,18 +39,18 @@ TEST_CASE("with more than one reader a relay is a tree") {
   CHECK(hosts(parents[6]) == names{"2", "0"});
 }
 
-TEST_CASE("the first node of a machine has a place in the tree, the others take from it") {
-  const auto parents = relay_parents({place("a", "1"), place("b", "1"), place("c", "2"), place("d", "1")}, 1);
+TEST_CASE("the first node of a machine has a position in the tree, the others take from it") {
+  const auto parents = relay_parents({relay("a", "1"), relay("b", "1"), relay("c", "2"), relay("d", "1")}, 1);
   CHECK(hosts(parents[1]) == names{"a"});
   CHECK(hosts(parents[2]) == names{"a"});
   CHECK(hosts(parents[3]) == names{"a"});
 }
 
 TEST_CASE("nobody asks who came later, whoever goes") {
-  std::vector<relay_place> places;
-  for (int i = 0; i < 9; ++i) places.push_back(place(std::to_string(i), std::to_string(i % 5)));
+  std::vector<relay_node> relays;
+  for (int i = 0; i < 9; ++i) relays.push_back(relay(std::to_string(i), std::to_string(i % 5)));
   for (const std::int64_t fanout : {1, 2, 3})
-    for (auto left = places; !left.empty(); left.erase(left.begin() + static_cast<long>(left.size() / 2))) {
+    for (auto left = relays; !left.empty(); left.erase(left.begin() + static_cast<long>(left.size() / 2))) {
       const auto parents = relay_parents(left, fanout);
       for (std::size_t i = 0; i < left.size(); ++i)
         for (const auto &above : parents[i]) CHECK(std::stoi(above.host) < std::stoi(left[i].node));
