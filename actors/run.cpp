@@ -21,6 +21,7 @@
 #include "actors/run_summary.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/weights.hpp"
+#include "models/arithmetic/number.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/files/json.hpp"
 #include "runtime/run_folder/json_lines.hpp"
@@ -290,6 +291,9 @@ nlohmann::json run_topology(caf::actor_system &system, preflight &plan, const ru
   if (resumed)
     for (const auto &learner : resumed->history.learners)
       log->info("{} goes on from version {}", learner.name, learner.version);
+  if (resumed && resumed->history.arithmetic != arithmetic_number)
+    log->info("arithmetic {} so far, {} from here on: a replay compares within a tolerance",
+              resumed->history.arithmetic, arithmetic_number);
   auto told = options;
   told.say = [log, say = options.say](const std::string &line) {
     log->info("{}", line);

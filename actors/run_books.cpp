@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/ledger.hpp"
+#include "models/arithmetic/number.hpp"
 
 namespace slipstream {
 namespace {
@@ -57,12 +58,15 @@ void open_journal(const preflight &plan, const run_services &services, const res
     caf::anon_send(services.journal,
                    journal_event_ptr(std::make_shared<const journal_event>(std::move(event))));
   };
-  if (!resumed)
-    return write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
-                            plan.learner_paths()});
-  run_resumed event;
-  for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
-  write(event);
+  if (!resumed) {
+    write(run_opened{plan.graph().run.name, plan.graph().run.seed, plan.group(), plan.keeps_partial(),
+                     plan.learner_paths()});
+  } else {
+    run_resumed event;
+    for (const auto &learner : resumed->history.learners) event.versions[learner.name] = learner.version;
+    write(event);
+  }
+  write(arithmetic_used{arithmetic_number});
 }
 
 }  // namespace slipstream

@@ -1,7 +1,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/randint.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/randint.h>
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
@@ -56,7 +56,8 @@ struct timing {
   double tokens = 0, seconds = 0;
 };
 
-// All prompts of a batch through an engine: the time of the steps that read prompts, and of those behind them.
+// All prompts of a batch through an engine: the time of the steps that read prompts, and of those behind
+// them.
 struct engine_timing {
   timing prefill, decode;
 };
@@ -98,8 +99,8 @@ std::function<void()> training_step(transformer &model, const at::Tensor &gradie
   };
 }
 
-timing time_training(const bench_arguments &arguments, transformer &model, const at::Tensor &gradient, adamw_state &moments,
-                     std::int64_t batch) {
+timing time_training(const bench_arguments &arguments, transformer &model, const at::Tensor &gradient,
+                     adamw_state &moments, std::int64_t batch) {
   const auto step = training_step(model, gradient, moments, arguments, batch);
   const auto start = clock::now();
   step();
@@ -131,7 +132,9 @@ nlohmann::json measure(const bench_arguments &arguments, const checkpoint &read)
       if (arguments.what == "prefill") return time_engine(arguments, model, batch, 1).prefill;
       return time_engine(arguments, model, batch, arguments.fresh).decode;
     });
-    results.push_back({{"batch", batch}, {"tokens_per_s", found.tokens / found.seconds}, {"peak_bytes", peak_memory(false)}});
+    results.push_back({{"batch", batch},
+                       {"tokens_per_s", found.tokens / found.seconds},
+                       {"peak_bytes", peak_memory(false)}});
   }
   return results;
 }
@@ -139,8 +142,9 @@ nlohmann::json measure(const bench_arguments &arguments, const checkpoint &read)
 void check(const bench_arguments &arguments, const model_spec &spec) {
   const std::int64_t length = arguments.prompt + arguments.fresh;
   if (length > spec.max_positions)
-    throw input_error(fmt::format("--prompt and --new make {} tokens, and the model's context holds {}; lower them", length,
-                                  spec.max_positions));
+    throw input_error(
+        fmt::format("--prompt and --new make {} tokens, and the model's context holds {}; lower them", length,
+                    spec.max_positions));
   if (arguments.what == "decode" && arguments.fresh < 2)
     throw input_error("--new 1 leaves nothing to decode behind the prompt; give 2 or more");
 }
@@ -166,11 +170,12 @@ int execute(const bench_arguments &arguments) {
     return 0;
   }
   fmt::print("{} {}, {} threads ({}): reads {:.1f} GB/s, computes {:.1f} GFLOP/s at best\n", arguments.what,
-             arguments.model.string(), arguments.threads, arithmetic::instruction_set(), bandwidth / 1e9, peak / 1e9);
+             arguments.model.string(), arguments.threads, arithmetic::instruction_set(), bandwidth / 1e9,
+             peak / 1e9);
   fmt::print("{:>8} {:>12} {:>10}\n", "batch", "tokens/s", "peak GB");
   for (const auto &each : results)
-    fmt::print("{:>8} {:>12.1f} {:>10.2f}\n", each["batch"].get<std::int64_t>(), each["tokens_per_s"].get<double>(),
-               each["peak_bytes"].get<double>() / 1e9);
+    fmt::print("{:>8} {:>12.1f} {:>10.2f}\n", each["batch"].get<std::int64_t>(),
+               each["tokens_per_s"].get<double>(), each["peak_bytes"].get<double>() / 1e9);
   return 0;
 }
 

@@ -58,7 +58,17 @@ void print_report(const json &report) {
     fmt::print(", {} fingerprints and {} checkpoints compared\n{}",
                report["fingerprints_compared"].get<std::int64_t>(),
                report["checkpoints_compared"].get<std::int64_t>(),
-               report["equal"].get<bool>() ? "The weights are equal to the bit." : "The weights DIFFER.");
+               !report["equal"].get<bool>()          ? "The weights DIFFER."
+               : report.contains("other_arithmetic") ? "The weights are equal within the tolerance."
+                                                     : "The weights are equal to the bit.");
+  if (report.contains("other_arithmetic")) {
+    const auto &other = report["other_arithmetic"];
+    fmt::print(
+        "\nThe run was computed by arithmetic {}, the replay by {}: weights differ by at most {:.2g} of a "
+        "tensor's greatest",
+        other["run"].get<std::int64_t>(), other["here"].get<std::int64_t>(),
+        other["largest_difference"].get<double>());
+  }
   fmt::print("\n");
   if (report.contains("first_difference"))
     fmt::print("The difference begins at {}\n", report["first_difference"].get<std::string>());

@@ -24,11 +24,12 @@ constexpr std::size_t most_rows = 6, most_panels = 4;
 constexpr std::size_t most_rows = 4, most_panels = 1;
 #endif
 
-/// scores[r][t] = query r . key t * scale for all tokens of `Blocks` blocks from `block` on; rows of scores are `stride` apart.
-/// Sixteen scores are written a block: the next block overwrites those behind a short block.
+/// scores[r][t] = query r . key t * scale for all tokens of `Blocks` blocks from `block` on; rows of scores
+/// are `stride` apart. Sixteen scores are written a block: the next block overwrites those behind a short
+/// block.
 template <std::size_t Rows, std::size_t Blocks>
-HWY_INLINE void compare_blocks(const attending_row *rows, const head_blocks &cache, std::size_t block, std::size_t head_dim,
-                               float scale, float *scores, std::size_t stride) {
+HWY_INLINE void compare_blocks(const attending_row *rows, const head_blocks &cache, std::size_t block,
+                               std::size_t head_dim, float scale, float *scores, std::size_t stride) {
   const float *keys[Blocks];
   vector sums[Rows][Blocks * pieces];
   for (std::size_t b = 0; b < Blocks; ++b) keys[b] = cache.keys[block + b] + cache.offset_keys;
@@ -48,18 +49,19 @@ HWY_INLINE void compare_blocks(const attending_row *rows, const head_blocks &cac
 
 /// Of blocks first .. last - 1. Few rows take several blocks at once, whose chains hide each other's latency.
 template <std::size_t Rows>
-void compare(const attending_row *rows, const head_blocks &cache, std::size_t first, std::size_t last, std::size_t head_dim,
-             float scale, float *scores, std::size_t stride) {
+void compare(const attending_row *rows, const head_blocks &cache, std::size_t first, std::size_t last,
+             std::size_t head_dim, float scale, float *scores, std::size_t stride) {
   constexpr std::size_t at_once = std::max<std::size_t>(1, 8 / (Rows * pieces));
   for (; first + at_once <= last; first += at_once)
     compare_blocks<Rows, at_once>(rows, cache, first, head_dim, scale, scores, stride);
   for (; first < last; ++first) compare_blocks<Rows, 1>(rows, cache, first, head_dim, scale, scores, stride);
 }
 
-/// mixed[r][16 * Panels] += sum of scores[r][t] * value t over tokens first .. last - 1, element panels from `panel` on.
+/// mixed[r][16 * Panels] += sum of scores[r][t] * value t over tokens first .. last - 1, element panels from
+/// `panel` on.
 template <std::size_t Rows, std::size_t Panels>
-void mix(const float *scores, std::size_t stride, const head_blocks &cache, std::size_t first, std::size_t last,
-         std::size_t panel, float *mixed, std::size_t mixed_stride) {
+void mix(const float *scores, std::size_t stride, const head_blocks &cache, std::size_t first,
+         std::size_t last, std::size_t panel, float *mixed, std::size_t mixed_stride) {
   constexpr std::size_t count = Panels * pieces;
   vector sums[Rows][count];
   for (std::size_t r = 0; r < Rows; ++r)
@@ -80,14 +82,15 @@ void mix(const float *scores, std::size_t stride, const head_blocks &cache, std:
 }
 
 template <std::size_t Rows>
-void mix_all(const float *scores, std::size_t stride, const head_blocks &cache, std::size_t first, std::size_t last,
-             std::size_t panels, float *mixed, std::size_t mixed_stride) {
+void mix_all(const float *scores, std::size_t stride, const head_blocks &cache, std::size_t first,
+             std::size_t last, std::size_t panels, float *mixed, std::size_t mixed_stride) {
   if (first >= last) return;
   std::size_t panel = 0;
   for (; panel + most_panels <= panels; panel += most_panels)
     mix<Rows, most_panels>(scores, stride, cache, first, last, panel, mixed + panel * 16, mixed_stride);
   const auto rest = [&]<std::size_t Panels>(std::integral_constant<std::size_t, Panels>) {
-    if (panels - panel == Panels) mix<Rows, Panels>(scores, stride, cache, first, last, panel, mixed + panel * 16, mixed_stride);
+    if (panels - panel == Panels)
+      mix<Rows, Panels>(scores, stride, cache, first, last, panel, mixed + panel * 16, mixed_stride);
   };
   if constexpr (most_panels > 1) {
     rest(std::integral_constant<std::size_t, 3>());
@@ -97,7 +100,8 @@ void mix_all(const float *scores, std::size_t stride, const head_blocks &cache, 
 }
 
 template <std::size_t Rows>
-void attend_rows(const attending_row *rows, const head_blocks &cache, std::size_t head_dim, std::vector<float> &room) {
+void attend_rows(const attending_row *rows, const head_blocks &cache, std::size_t head_dim,
+                 std::vector<float> &room) {
   std::size_t earliest = rows[0].first, latest = rows[0].last, common_first = earliest, common_last = latest;
   for (std::size_t r = 1; r < Rows; ++r) {
     earliest = std::min(earliest, rows[r].first);
@@ -120,8 +124,8 @@ void attend_rows(const attending_row *rows, const head_blocks &cache, std::size_
   // each row's chain is whole, although the rows share most of the tokens
   common_last = std::max(common_first, common_last);
   for (std::size_t r = 0; r < Rows; ++r)
-    mix_all<1>(scores + r * stride, stride, cache, rows[r].first, std::min(common_first, rows[r].last), panels,
-               mixed + r * mixed_stride, mixed_stride);
+    mix_all<1>(scores + r * stride, stride, cache, rows[r].first, std::min(common_first, rows[r].last),
+               panels, mixed + r * mixed_stride, mixed_stride);
   mix_all<Rows>(scores, stride, cache, common_first, common_last, panels, mixed, mixed_stride);
   for (std::size_t r = 0; r < Rows; ++r) {
     mix_all<1>(scores + r * stride, stride, cache, std::max(common_last, rows[r].first), rows[r].last, panels,
@@ -139,7 +143,8 @@ void attend_some(const attending_row *rows, std::size_t count, const head_blocks
   attend_rows<Rows>(rows, cache, head_dim, room);
 }
 
-void attend_all(const attending_row *rows, std::size_t count, const head_blocks &cache, std::size_t head_dim) {
+void attend_all(const attending_row *rows, std::size_t count, const head_blocks &cache,
+                std::size_t head_dim) {
   thread_local std::vector<float> room;
   for (; count > 0;) {
     const std::size_t now = std::min(count, most_rows);

@@ -3,9 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Causal attention in float32. A score is one chain of fused multiply-adds over the head's elements, an output one chain over the
-/// tokens in their order, divided at the end by the sum of the weights: the bits of a row depend on its own sequence alone, and
-/// are the same in prefill, decode and training.
+/// Causal attention in float32. A score is one chain of fused multiply-adds over the head's elements, an
+/// output one chain over the tokens in their order, divided at the end by the sum of the weights: the bits of
+/// a row depend on its own sequence alone, and are the same in prefill, decode and training.
 namespace slipstream::arithmetic {
 
 /// Tokens of a block of keys and values.
@@ -29,7 +29,7 @@ struct head_blocks {
   const float *const *keys = nullptr;
   const float *const *values = nullptr;
   std::size_t offset_keys = 0, offset_values = 0;  ///< of the head within each block pointer
-  std::size_t tokens = block_tokens;               ///< that a block holds, at most 16; places behind them are unused
+  std::size_t tokens = block_tokens;  ///< that a block holds, at most 16; places behind them are unused
 };
 
 /// A query that attends to tokens first .. last - 1.
@@ -42,15 +42,16 @@ struct attending_row {
 /// out = softmax(query . keys / sqrt(head_dim)) values, of `count` rows that read the same key head.
 void attend(const attending_row *rows, std::size_t count, const head_blocks &cache, std::size_t head_dim);
 
-/// One sequence of `length` tokens: queries and what attend gave for them [length,heads,head_dim], keys and values
-/// [length,kv_heads,head_dim], and the gradient of the output. Query head h reads key head h / (heads / kv_heads) over the last
-/// `window` tokens, its own included; 0: all.
+/// One sequence of `length` tokens: queries and what attend gave for them [length,heads,head_dim], keys and
+/// values [length,kv_heads,head_dim], and the gradient of the output. Query head h reads key head h / (heads
+/// / kv_heads) over the last `window` tokens, its own included; 0: all.
 struct attention_pass {
   const float *q = nullptr, *k = nullptr, *v = nullptr, *out = nullptr, *gy = nullptr;
   std::size_t length = 0, heads = 0, kv_heads = 0, head_dim = 0, window = 0;
 };
 
-/// The gradients by one key head: writes gq of the query heads that read it and adds to its gk and gv, in chains over the queries.
+/// The gradients by one key head: writes gq of the query heads that read it and adds to its gk and gv, in
+/// chains over the queries.
 void attention_gradient(const attention_pass &pass, std::size_t kv_head, float *gq, float *gk, float *gv);
 
 }  // namespace slipstream::arithmetic

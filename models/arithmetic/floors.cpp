@@ -88,7 +88,8 @@ double read_bandwidth(std::int64_t threads) {
   constexpr std::size_t floats_a_thread = std::size_t{64} << 20;
   const std::vector<float> memory(floats_a_thread * static_cast<std::size_t>(threads), 1.0f);
   const double seconds = best_seconds(threads, [&](std::int64_t i) {
-    kept = HWY_DYNAMIC_DISPATCH(read_through)(memory.data() + static_cast<std::size_t>(i) * floats_a_thread, floats_a_thread);
+    kept = HWY_DYNAMIC_DISPATCH(read_through)(memory.data() + static_cast<std::size_t>(i) * floats_a_thread,
+                                              floats_a_thread);
   });
   return static_cast<double>(memory.size() * sizeof(float)) / seconds;
 }
@@ -97,7 +98,8 @@ double peak_operations(std::int64_t threads) {
   constexpr std::size_t rounds = 10000000;
   const double seconds =
       best_seconds(threads, [&](std::int64_t) { kept = HWY_DYNAMIC_DISPATCH(multiply_add)(rounds); });
-  return 20.0 * static_cast<double>(rounds * HWY_DYNAMIC_DISPATCH(lanes)()) * static_cast<double>(threads) / seconds;
+  return 20.0 * static_cast<double>(rounds * HWY_DYNAMIC_DISPATCH(lanes)()) * static_cast<double>(threads) /
+         seconds;
 }
 
 }  // namespace slipstream::arithmetic

@@ -1,5 +1,5 @@
-// Vectors and scalar steps that the kernels share. Included once for each instruction set, hence no #pragma once; what is here
-// rounds alike with each.
+// Vectors and scalar steps that the kernels share. Included once for each instruction set, hence no #pragma
+// once; what is here rounds alike with each.
 #if defined(SLIPSTREAM_LANES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef SLIPSTREAM_LANES_INL
 #undef SLIPSTREAM_LANES_INL
@@ -18,7 +18,8 @@ namespace slipstream::arithmetic::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Sums run in 16 lanes, element i in lane i % 16, whatever the width of a register: `pieces` registers stand side by side.
+/// Sums run in 16 lanes, element i in lane i % 16, whatever the width of a register: `pieces` registers stand
+/// side by side.
 using floats = hn::CappedTag<float, 16>;
 using vector = hn::Vec<floats>;
 using ints = hn::RebindToSigned<floats>;
@@ -79,7 +80,8 @@ struct running_sums {
   }
 };
 
-/// Calls `each(place, n, piece)` for every register of n elements: `piece` counts registers within sixteen lanes.
+/// Calls `each(place, n, piece)` for every register of n elements: `piece` counts registers within sixteen
+/// lanes.
 template <class Each>
 HWY_INLINE void over(std::size_t n, const Each &each) {
   std::size_t i = 0;
@@ -122,7 +124,8 @@ HWY_INLINE float greatest(const float *x, std::size_t n) {
   return result;
 }
 
-/// e^x to 1 unit in the last place: 0 below -87, and e^88 above 88. x = n ln 2 + r, |r| <= ln 2 / 2, and a polynomial of r.
+/// e^x to 1 unit in the last place: 0 below -87, and e^88 above 88. x = n ln 2 + r, |r| <= ln 2 / 2, and a
+/// polynomial of r.
 HWY_INLINE vector exponential(vector x) {
   const auto vanishes = hn::Lt(x, all(-87.0f));
   x = hn::IfThenElse(vanishes, all(-87.0f), x);

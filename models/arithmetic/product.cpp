@@ -59,8 +59,9 @@ void tile(const tile_work &w) {
   for (std::size_t r = 0; r < Rows; ++r)
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t column = i * width;
-      sums[r][i] = w.carry && column < w.columns ? load_some(w.c + r * w.c_stride + column, w.columns - column)
-                                                 : hn::Zero(floats());
+      sums[r][i] = w.carry && column < w.columns
+                       ? load_some(w.c + r * w.c_stride + column, w.columns - column)
+                       : hn::Zero(floats());
     }
   const float *a = w.a;
   for (std::size_t k = 0; k < w.depth; ++k, a += w.k_stride) {
@@ -123,15 +124,16 @@ void packed_strip(std::size_t rows, std::size_t panels, tile_work w) {
   wide.resize(std::max(wide.size(), tile_panels * w.depth * panel_width));
   for (std::size_t p = 0; p < panels; ++p)
     widen<Weight>(static_cast<const unsigned char *>(w.b) + p * w.panel_bytes,
-                  w.scales ? w.scales + p * panel_width : nullptr, w.depth, wide.data() + p * w.depth * panel_width);
+                  w.scales ? w.scales + p * panel_width : nullptr, w.depth,
+                  wide.data() + p * w.depth * panel_width);
   w.b = wide.data();
   w.scales = nullptr;
   w.panel_bytes = w.depth * panel_width * sizeof(float);
   strip<float>(rows, panels, w);
 }
 
-void multiply_packed(const operand &a, std::size_t rows, const packed_matrix &b, std::size_t first, std::size_t last,
-                     float *c, std::size_t c_stride, bool carry) {
+void multiply_packed(const operand &a, std::size_t rows, const packed_matrix &b, std::size_t first,
+                     std::size_t last, float *c, std::size_t c_stride, bool carry) {
   for (std::size_t panel = first; panel < last; panel += tile_panels) {
     const std::size_t panels = std::min(tile_panels, last - panel), column = panel * panel_width;
     const std::size_t size = b.format() == weight_format::float32    ? sizeof(float)
@@ -178,8 +180,8 @@ void pack(const operand &b, std::size_t depth, std::size_t column, std::size_t c
 // Of k and of rows that are computed at once, so that both factors stay in the processor's second cache.
 constexpr std::size_t depth_block = 384, row_block = 384;
 
-void multiply_packing(const operand &a, std::size_t rows, const operand &b, std::size_t depth, std::size_t first,
-                      std::size_t last, float *c, std::size_t c_stride, bool carry) {
+void multiply_packing(const operand &a, std::size_t rows, const operand &b, std::size_t depth,
+                      std::size_t first, std::size_t last, float *c, std::size_t c_stride, bool carry) {
   thread_local std::vector<float> packed;
   packed.resize(std::max(packed.size(), tile_panels * depth_block * panel_width));
   for (std::size_t k = 0; k < depth || (k == 0 && !carry); k += depth_block) {
@@ -193,8 +195,8 @@ void multiply_packing(const operand &a, std::size_t rows, const operand &b, std:
           pack(piece, deep, column + p * panel_width, last, packed.data() + p * deep * panel_width);
         strip<float>(high, panels,
                      {a.data + row * a.row_stride + k * a.k_stride, a.row_stride, a.k_stride, packed.data(),
-                      deep * panel_width * sizeof(float), nullptr, deep, c + row * c_stride + column, c_stride,
-                      last - column, carry || k > 0});
+                      deep * panel_width * sizeof(float), nullptr, deep, c + row * c_stride + column,
+                      c_stride, last - column, carry || k > 0});
       }
     }
   }
@@ -229,11 +231,13 @@ float from_bfloat16(std::uint16_t value) {
 void quantise(const float *panel, std::size_t depth, std::int8_t *to, float *scales) {
   for (std::size_t column = 0; column < panel_width; ++column) {
     float greatest = 0.0f;
-    for (std::size_t k = 0; k < depth; ++k) greatest = std::max(greatest, std::abs(panel[k * panel_width + column]));
+    for (std::size_t k = 0; k < depth; ++k)
+      greatest = std::max(greatest, std::abs(panel[k * panel_width + column]));
     const float scale = scales[column] = greatest / 127.0f;
     for (std::size_t k = 0; k < depth; ++k) {
       const float value = panel[k * panel_width + column];
-      to[k * panel_width + column] = static_cast<std::int8_t>(scale > 0 ? std::nearbyint(value / scale) : 0.0f);
+      to[k * panel_width + column] =
+          static_cast<std::int8_t>(scale > 0 ? std::nearbyint(value / scale) : 0.0f);
     }
   }
 }
@@ -245,7 +249,10 @@ std::size_t size_of(weight_format format) {
 }  // namespace
 
 packed_matrix::packed_matrix(const operand &b, std::size_t depth, std::size_t columns, weight_format format)
-    : depth_(depth), columns_(columns), format_(format), values_(panels() * panel_width * depth * size_of(format)) {
+    : depth_(depth),
+      columns_(columns),
+      format_(format),
+      values_(panels() * panel_width * depth * size_of(format)) {
   if (format == weight_format::int8) scales_.resize(panels() * panel_width);
   std::vector<float> wide(format == weight_format::float32 ? 0 : depth * panel_width);
   const std::size_t step = depth * panel_width;
@@ -287,8 +294,8 @@ std::vector<float> packed_matrix::unpacked() const {
   return result;
 }
 
-void multiply(const operand &a, std::size_t rows, const packed_matrix &b, std::size_t first, std::size_t last, float *c,
-              std::size_t c_stride, bool carry) {
+void multiply(const operand &a, std::size_t rows, const packed_matrix &b, std::size_t first, std::size_t last,
+              float *c, std::size_t c_stride, bool carry) {
   HWY_DYNAMIC_DISPATCH(multiply_packed)(a, rows, b, first, last, c, c_stride, carry);
 }
 

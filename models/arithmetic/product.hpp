@@ -5,8 +5,9 @@
 #include <vector>
 
 /// Matrix products in float32 whose every output element is one chain of fused multiply-adds, from k = 0 on:
-/// c = fma(a[k], b[k], c). An element therefore has the same bits whatever else is computed with it: other rows, other columns,
-/// any number of threads, any width of the registers. (Vectors lie across columns; a chain that is cut goes on from memory.)
+/// c = fma(a[k], b[k], c). An element therefore has the same bits whatever else is computed with it: other
+/// rows, other columns, any number of threads, any width of the registers. (Vectors lie across columns; a
+/// chain that is cut goes on from memory.)
 namespace slipstream::arithmetic {
 
 /// Columns of a panel: 16 neighbouring columns of a matrix, interleaved, so that one k is one cache line.
@@ -18,20 +19,23 @@ struct operand {
   std::size_t row_stride = 0, k_stride = 0;
 };
 
-/// How the weights of a packed matrix are stored. Each weight is turned into float32 with one rounding; then the chain is the
-/// same, so that a product has the bits of one by the float32 matrix `packed_matrix::unpacked()`.
+/// How the weights of a packed matrix are stored. Each weight is turned into float32 with one rounding; then
+/// the chain is the same, so that a product has the bits of one by the float32 matrix
+/// `packed_matrix::unpacked()`.
 enum class weight_format {
   float32,
   bfloat16,  ///< rounded to nearest, ties to even
   int8,      ///< of each column: its greatest magnitude / 127 times -127 .. 127
 };
 
-/// The right factor of a product, b[k, columns], in panels. Read-only once it is packed; any number of threads may use it.
+/// The right factor of a product, b[k, columns], in panels. Read-only once it is packed; any number of
+/// threads may use it.
 class packed_matrix {
  public:
   packed_matrix() = default;
-  /// Of b whose element (k, column) is b.data[column * b.row_stride + k * b.k_stride]; a weight [out, in] has row_stride = in,
-  /// k_stride = 1. Packs panels [first, last) only, so that several threads can share the work after `reserve`.
+  /// Of b whose element (k, column) is b.data[column * b.row_stride + k * b.k_stride]; a weight [out, in] has
+  /// row_stride = in, k_stride = 1. Packs panels [first, last) only, so that several threads can share the
+  /// work after `reserve`.
   packed_matrix(const operand &b, std::size_t depth, std::size_t columns,
                 weight_format format = weight_format::float32);
 
@@ -53,13 +57,14 @@ class packed_matrix {
   std::vector<float> scales_;  ///< of each column; int8 only
 };
 
-/// c[rows, columns] (rows `c_stride` apart) of panels [first, last) of b: a b, or c + a b where `carry`: the chain goes on from
-/// what is in c. `a` has b.depth() columns.
+/// c[rows, columns] (rows `c_stride` apart) of panels [first, last) of b: a b, or c + a b where `carry`: the
+/// chain goes on from what is in c. `a` has b.depth() columns.
 void multiply(const operand &a, std::size_t rows, const packed_matrix &b, std::size_t first, std::size_t last,
               float *c, std::size_t c_stride, bool carry = false);
 
-/// The same with a right factor that is packed as it is needed: worth it from some 50 rows on. Columns [first, last).
-void multiply(const operand &a, std::size_t rows, const operand &b, std::size_t depth, std::size_t first, std::size_t last,
-              float *c, std::size_t c_stride, bool carry = false);
+/// The same with a right factor that is packed as it is needed: worth it from some 50 rows on. Columns
+/// [first, last).
+void multiply(const operand &a, std::size_t rows, const operand &b, std::size_t depth, std::size_t first,
+              std::size_t last, float *c, std::size_t c_stride, bool carry = false);
 
 }  // namespace slipstream::arithmetic

@@ -73,7 +73,9 @@ void rms_gradient_rows(norm_work w) {
 /// The row less its mean, in `to`, and 1 / its deviation.
 HWY_INLINE float centre(const float *x, std::size_t n, float eps, float *to) {
   const vector mean = all(total(x, n) / static_cast<float>(n));
-  through(n, [&](std::size_t i, std::size_t some) { store_some(hn::Sub(load_some(x + i, some), mean), to + i, some); });
+  through(n, [&](std::size_t i, std::size_t some) {
+    store_some(hn::Sub(load_some(x + i, some), mean), to + i, some);
+  });
   return inverse_root(dot(to, to, n), n, eps);
 }
 
@@ -81,7 +83,9 @@ void layer_rows(norm_work w) {
   for (std::size_t row = 0; row < w.rows; ++row, w.x += w.width, w.y += w.width) {
     const vector scale = all(centre(w.x, w.width, w.eps, w.y));
     through(w.width, [&](std::size_t i, std::size_t n) {
-      store_some(fused(hn::Mul(load_some(w.y + i, n), scale), load_some(w.gain + i, n), load_some(w.bias + i, n)), w.y + i, n);
+      store_some(
+          fused(hn::Mul(load_some(w.y + i, n), scale), load_some(w.gain + i, n), load_some(w.bias + i, n)),
+          w.y + i, n);
     });
   }
 }
@@ -128,7 +132,8 @@ void gate_gradient_rows(const float *gate_up, std::size_t rows, std::size_t wide
   const vector one = all(1.0f);
   for (std::size_t row = 0; row < rows; ++row, gate_up += 2 * wide, gy += wide, g += 2 * wide)
     through(wide, [&](std::size_t i, std::size_t n) {
-      const vector gate = load_some(gate_up + i, n), up = load_some(gate_up + wide + i, n), out = load_some(gy + i, n);
+      const vector gate = load_some(gate_up + i, n), up = load_some(gate_up + wide + i, n),
+                   out = load_some(gy + i, n);
       const vector s = logistic(gate);
       store_some(hn::Mul(hn::Mul(hn::Mul(out, up), s), fused(gate, hn::Sub(one, s), one)), g + i, n);
       store_some(hn::Mul(hn::Mul(out, gate), s), g + wide + i, n);
@@ -188,7 +193,8 @@ double block_sums(const float *x, std::size_t n, float scale, float peak, float 
   double whole = 0;
   for (std::size_t first = 0; first < n; first += softmax_block, ++result) {
     running_sums sums;
-    over(std::min<std::size_t>(softmax_block, n - first), [&](std::size_t i, std::size_t count, std::size_t p) {
+    over(std::min<std::size_t>(softmax_block, n - first), [&](std::size_t i, std::size_t count,
+                                                              std::size_t p) {
       const vector e = exponential(hn::Sub(hn::Mul(load_some(x + first + i, count), all(scale)), all(peak)));
       sums.lanes[p] = hn::Add(sums.lanes[p], first_lanes(e, count));
     });
@@ -224,8 +230,9 @@ float dot_of(const float *a, const float *b, std::size_t n) {
 }
 
 void add_all(const float *from, std::size_t count, float *to) {
-  through(count,
-          [&](std::size_t i, std::size_t n) { store_some(hn::Add(load_some(to + i, n), load_some(from + i, n)), to + i, n); });
+  through(count, [&](std::size_t i, std::size_t n) {
+    store_some(hn::Add(load_some(to + i, n), load_some(from + i, n)), to + i, n);
+  });
 }
 
 }  // namespace slipstream::arithmetic::HWY_NAMESPACE
@@ -261,22 +268,23 @@ std::size_t size(std::int64_t n) {
 
 }  // namespace
 
-void rms_norm(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps, float *y) {
+void rms_norm(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
+              float *y) {
   HWY_DYNAMIC_DISPATCH(rms_rows)({x, size(rows), size(width), weight, nullptr, eps, nullptr, y, nullptr});
 }
 
-void rms_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps, const float *gy,
-                       float *gx, float *gw) {
+void rms_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *weight, float eps,
+                       const float *gy, float *gx, float *gw) {
   HWY_DYNAMIC_DISPATCH(rms_gradient_rows)({x, size(rows), size(width), weight, nullptr, eps, gy, gx, gw});
 }
 
-void layer_norm(const float *x, std::int64_t rows, std::int64_t width, const float *gain, const float *bias, float eps,
-                float *y) {
+void layer_norm(const float *x, std::int64_t rows, std::int64_t width, const float *gain, const float *bias,
+                float eps, float *y) {
   HWY_DYNAMIC_DISPATCH(layer_rows)({x, size(rows), size(width), gain, bias, eps, nullptr, y, nullptr});
 }
 
-void layer_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *gain, float eps, const float *gy,
-                         float *gx, float *gw) {
+void layer_norm_gradient(const float *x, std::int64_t rows, std::int64_t width, const float *gain, float eps,
+                         const float *gy, float *gx, float *gw) {
   std::vector<float> z(size(width));
   HWY_DYNAMIC_DISPATCH(layer_gradient_rows)
   ({x, size(rows), size(width), gain, nullptr, eps, gy, gx, gw}, z.data());
@@ -286,7 +294,8 @@ void silu_gate(const float *gate_up, std::int64_t rows, std::int64_t width, floa
   HWY_DYNAMIC_DISPATCH(gate_rows)(gate_up, size(rows), size(width), y);
 }
 
-void silu_gate_gradient(const float *gate_up, std::int64_t rows, std::int64_t width, const float *gy, float *g) {
+void silu_gate_gradient(const float *gate_up, std::int64_t rows, std::int64_t width, const float *gy,
+                        float *g) {
   HWY_DYNAMIC_DISPATCH(gate_gradient_rows)(gate_up, size(rows), size(width), gy, g);
 }
 
@@ -337,7 +346,8 @@ void log_softmax(const float *logits, std::int64_t n, float scale, float *out) {
   scale_and_shift(logits, n, scale, log_sum_exp(logits, n, scale), out);
 }
 
-void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy, float *g) {
+void log_softmax_gradient(const float *logprobs, std::int64_t n, std::int64_t id, float scale, float gy,
+                          float *g) {
   HWY_DYNAMIC_DISPATCH(softmax_slopes)(logprobs, size(n), scale * gy, g);
   g[id] += scale * gy;
 }

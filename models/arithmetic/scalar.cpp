@@ -10,10 +10,13 @@ namespace {
 
 // ln 2 and pi / 2 as sums of a double with zeros at its end, whose multiples are exact, and what is left.
 constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
-constexpr double quarter_high = 0x1.921fb544p0, quarter_middle = 0x1.0b4611a6p-34, quarter_low = 0x1.3198a2e037073p-69;
+constexpr double quarter_high = 0x1.921fb544p0, quarter_middle = 0x1.0b4611a6p-34,
+                 quarter_low = 0x1.3198a2e037073p-69;
 
 double scaled(double x, std::int64_t exponent) {  // x 2^exponent, in two steps where one would overflow
-  const auto two_to = [](std::int64_t n) { return std::bit_cast<double>(static_cast<std::uint64_t>(n + 1023) << 52); };
+  const auto two_to = [](std::int64_t n) {
+    return std::bit_cast<double>(static_cast<std::uint64_t>(n + 1023) << 52);
+  };
   const std::int64_t half = exponent / 2;
   return x * two_to(half) * two_to(exponent - half);
 }
@@ -62,10 +65,14 @@ sine_cosine turn(double angle) {
   sine = r + r * sine;
   cosine = 1 + cosine;
   switch (static_cast<std::int64_t>(n) & 3) {
-    case 0: return {sine, cosine};
-    case 1: return {cosine, -sine};
-    case 2: return {-sine, -cosine};
-    default: return {-cosine, sine};
+    case 0:
+      return {sine, cosine};
+    case 1:
+      return {cosine, -sine};
+    case 2:
+      return {-sine, -cosine};
+    default:
+      return {-cosine, sine};
   }
 }
 

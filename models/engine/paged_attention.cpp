@@ -50,11 +50,13 @@ at::Tensor paged_attention::attend(std::int64_t layer, std::int64_t window, cons
 void paged_attention::write_rows(std::int64_t layer, const at::Tensor &k, const at::Tensor &v) const {
   const cache_shape &shape = cache_.shape();
   const auto heads = static_cast<std::size_t>(shape.kv_heads), dim = static_cast<std::size_t>(shape.head_dim);
-  const std::size_t key_size = arithmetic::key_block_size(dim), value_size = arithmetic::value_block_size(dim);
+  const std::size_t key_size = arithmetic::key_block_size(dim),
+                    value_size = arithmetic::value_block_size(dim);
   const float *key = k.data_ptr<float>(), *value = v.data_ptr<float>();
   float *keys = cache_.keys(layer).data_ptr<float>(), *values = cache_.values(layer).data_ptr<float>();
   for (const std::int64_t slot : slots_) {
-    const auto page = static_cast<std::size_t>(slot / shape.page_size), place = static_cast<std::size_t>(slot % shape.page_size);
+    const auto page = static_cast<std::size_t>(slot / shape.page_size),
+               place = static_cast<std::size_t>(slot % shape.page_size);
     for (std::size_t head = page * heads; head < (page + 1) * heads; ++head, key += dim, value += dim) {
       arithmetic::write_key(key, dim, place, keys + head * key_size);
       arithmetic::write_value(value, dim, place, values + head * value_size);
@@ -74,15 +76,18 @@ at::Tensor paged_attention::attend_rows(std::int64_t layer, std::int64_t window,
 }
 
 // One run's rows, of the query heads that read one key head.
-void paged_attention::attend_head(std::int64_t layer, std::int64_t window, std::size_t index, std::size_t kv_head,
-                                  const at::Tensor &q, const at::Tensor &out) const {
+void paged_attention::attend_head(std::int64_t layer, std::int64_t window, std::size_t index,
+                                  std::size_t kv_head, const at::Tensor &q, const at::Tensor &out) const {
   thread_local std::vector<const float *> keys, values;
   thread_local std::vector<arithmetic::attending_row> rows;
   const cache_shape &shape = cache_.shape();
   const cached_run &run = runs_[index];
-  const auto dim = static_cast<std::size_t>(shape.head_dim), kv_heads = static_cast<std::size_t>(shape.kv_heads);
-  const std::size_t key_size = arithmetic::key_block_size(dim), value_size = arithmetic::value_block_size(dim);
-  const float *all_keys = cache_.keys(layer).data_ptr<float>(), *all_values = cache_.values(layer).data_ptr<float>();
+  const auto dim = static_cast<std::size_t>(shape.head_dim),
+             kv_heads = static_cast<std::size_t>(shape.kv_heads);
+  const std::size_t key_size = arithmetic::key_block_size(dim),
+                    value_size = arithmetic::value_block_size(dim);
+  const float *all_keys = cache_.keys(layer).data_ptr<float>(),
+              *all_values = cache_.values(layer).data_ptr<float>();
   keys.clear();
   values.clear();
   for (const std::int64_t id : *run.pages) {
@@ -93,7 +98,8 @@ void paged_attention::attend_head(std::int64_t layer, std::int64_t window, std::
   const auto heads = static_cast<std::size_t>(q.size(1)), share = heads / kv_heads;
   rows.clear();
   for (std::int64_t t = 0; t < run.count; ++t) {
-    const std::int64_t last = run.first + t + 1, first = window > 0 ? std::max<std::int64_t>(0, last - window) : 0;
+    const std::int64_t last = run.first + t + 1,
+                       first = window > 0 ? std::max<std::int64_t>(0, last - window) : 0;
     for (std::size_t head = kv_head * share; head < (kv_head + 1) * share; ++head) {
       const std::size_t at = (static_cast<std::size_t>(first_rows_[index] + t) * heads + head) * dim;
       rows.push_back({q.data_ptr<float>() + at, out.data_ptr<float>() + at, static_cast<std::size_t>(first),

@@ -39,8 +39,8 @@ class paged_attention : public attention {
 
   void write_rows(std::int64_t layer, const at::Tensor &k, const at::Tensor &v) const;
   at::Tensor attend_rows(std::int64_t layer, std::int64_t window, const at::Tensor &q) const;
-  void attend_head(std::int64_t layer, std::int64_t window, std::size_t run, std::size_t kv_head, const at::Tensor &q,
-                   const at::Tensor &out) const;
+  void attend_head(std::int64_t layer, std::int64_t window, std::size_t run, std::size_t kv_head,
+                   const at::Tensor &q, const at::Tensor &out) const;
   void prepare_groups();
   padded_group padded(std::int64_t count, const std::vector<std::size_t> &members) const;
   at::Tensor attend_group(std::int64_t layer, std::int64_t window, const padded_group &group,

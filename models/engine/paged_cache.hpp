@@ -44,8 +44,8 @@ class paged_cache {
 
   /// Whether pages hold blocks as arithmetic::attend reads them, one a key head: on the CPU in float32.
   bool in_blocks() const;
-  /// [allocated pages, page_size, kv_heads, head_dim] of one layer, or [allocated pages, kv_heads, block] in blocks; valid until
-  /// the next make_writable().
+  /// [allocated pages, page_size, kv_heads, head_dim] of one layer, or [allocated pages, kv_heads, block] in
+  /// blocks; valid until the next make_writable().
   const at::Tensor &keys(std::int64_t layer) const { return keys_[static_cast<std::size_t>(layer)]; }
   const at::Tensor &values(std::int64_t layer) const { return values_[static_cast<std::size_t>(layer)]; }
 

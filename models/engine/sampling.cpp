@@ -22,7 +22,9 @@ struct softmax_row {
   double whole = 0;
 
   std::int64_t size() const { return static_cast<std::int64_t>(logits.size()); }
-  float logprob(std::size_t token) const { return logits[token] * scale - arithmetic::log_of_sum(peak, whole); }
+  float logprob(std::size_t token) const {
+    return logits[token] * scale - arithmetic::log_of_sum(peak, whole);
+  }
 };
 
 softmax_row softmax_of(std::span<const float> logits, float scale) {
@@ -78,7 +80,8 @@ kept_tokens filtered(const softmax_row &row, const sampling_options &options) {
   if (k > 0)
     kept = likeliest(terms, 0.0625f, [&](const kept_tokens &found) { return found.size() >= k; });
   else if (by_p)
-    kept = likeliest(terms, 0.0625f, [&](const kept_tokens &found) { return mass_of(found) >= options.top_p * row.whole; });
+    kept = likeliest(terms, 0.0625f,
+                     [&](const kept_tokens &found) { return mass_of(found) >= options.top_p * row.whole; });
   else
     kept = likeliest(terms, least, [](const kept_tokens &) { return true; });
   std::sort(kept.begin(), kept.end(), [](const kept_token &a, const kept_token &b) {
@@ -89,7 +92,8 @@ kept_tokens filtered(const softmax_row &row, const sampling_options &options) {
     const double wanted = options.top_p * (k > 0 ? mass_of(kept) : row.whole);
     double reached = 0;
     std::size_t count = 0;
-    while (count < kept.size() && (count == 0 || reached < wanted)) reached += static_cast<double>(kept[count++].term);
+    while (count < kept.size() && (count == 0 || reached < wanted))
+      reached += static_cast<double>(kept[count++].term);
     kept.resize(count);
   }
   std::erase_if(kept, [&](const kept_token &token) { return token.term < least; });
@@ -119,7 +123,8 @@ std::size_t invert(const softmax_row &row, double u) {
   constexpr auto size = static_cast<std::size_t>(arithmetic::softmax_block);
   const std::size_t first = block * size, count = std::min(size, row.logits.size() - first);
   float terms[size];
-  arithmetic::softmax_terms(row.logits.data() + first, static_cast<std::int64_t>(count), row.scale, row.peak, terms);
+  arithmetic::softmax_terms(row.logits.data() + first, static_cast<std::int64_t>(count), row.scale, row.peak,
+                            terms);
   std::size_t token = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (terms[i] <= 0) continue;
@@ -144,7 +149,8 @@ std::span<const float> allowed(std::span<const float> logits, std::span<const st
   return room;
 }
 
-drawn_token draw(std::span<const float> all, std::span<const float> possible, const sampling_options &options, double u) {
+drawn_token draw(std::span<const float> all, std::span<const float> possible, const sampling_options &options,
+                 double u) {
   if (options.temperature == 0.0) {
     const std::size_t best = first_greatest(possible);
     return {static_cast<std::int64_t>(best), softmax_of(all, 1.0f).logprob(best)};

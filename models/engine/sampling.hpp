@@ -12,7 +12,8 @@ namespace slipstream {
 /// most likely tokens, then top-p (Holtzman et al. 2020) the smallest set of the most likely ones whose share
 /// reaches p (the one that crosses p is kept), then min-p (Nguyen et al. 2024) those at least min_p times as
 /// likely as the best; renormalised. Ties go to the lower id. Temperature 0 puts all probability on the
-/// greatest logit. A token whose logit is minus infinity is not allowed. Throws run_error when the logits are not finite.
+/// greatest logit. A token whose logit is minus infinity is not allowed. Throws run_error when the logits are
+/// not finite.
 std::vector<double> filtered_probabilities(std::span<const float> logits, const sampling_options &options);
 
 struct drawn_token {
@@ -22,8 +23,8 @@ struct drawn_token {
 
 /// Draws one token by inverting the cumulative distribution at `u` in [0,1). `forbidden` tokens are never
 /// drawn. The log-probability is the one under the distribution drawn from; at temperature 0 it is that of
-/// the whole distribution at temperature 1. Without a filter it has the bits of arithmetic::log_softmax, as the
-/// learner computes it. Throws run_error when the logits are not finite.
+/// the whole distribution at temperature 1. Without a filter it has the bits of arithmetic::log_softmax, as
+/// the learner computes it. Throws run_error when the logits are not finite.
 drawn_token draw_token(std::span<const float> logits, const sampling_options &options,
                        std::span<const std::int64_t> forbidden, double u);
 

@@ -43,18 +43,19 @@ arithmetic::operand columns_of(const at::Tensor &x) {
 }
 
 // c[rows,columns] of a b, b's columns shared among the threads.
-void multiply(const arithmetic::operand &a, std::int64_t rows, const arithmetic::operand &b, std::int64_t depth,
-              std::int64_t columns, const at::Tensor &c, bool carry = false) {
+void multiply(const arithmetic::operand &a, std::int64_t rows, const arithmetic::operand &b,
+              std::int64_t depth, std::int64_t columns, const at::Tensor &c, bool carry = false) {
   constexpr std::size_t strip = 48;
   const std::size_t count = size(columns);
   const auto work = [&](std::size_t first, std::size_t last) {
-    arithmetic::multiply(a, size(rows), b, size(depth), first * strip, std::min(count, last * strip), out(c), count, carry);
+    arithmetic::multiply(a, size(rows), b, size(depth), first * strip, std::min(count, last * strip), out(c),
+                         count, carry);
   };
   arithmetic::share_range((count + strip - 1) / strip, static_cast<double>(rows * depth * columns), work);
 }
 
-// The gradient of w by y = x w^T. Where w has a gradient already, its chains go on there, over the rows of one micro-batch after
-// the other, and nothing is left to add.
+// The gradient of w by y = x w^T. Where w has a gradient already, its chains go on there, over the rows of
+// one micro-batch after the other, and nothing is left to add.
 at::Tensor weight_gradient(const at::Tensor &gy, const at::Tensor &x, const at::Tensor &w) {
   at::Tensor into = w.is_leaf() ? w.grad() : at::Tensor();
   const bool there = into.defined() && into.is_contiguous() && into.scalar_type() == at::kFloat;
@@ -64,10 +65,12 @@ at::Tensor weight_gradient(const at::Tensor &gy, const at::Tensor &x, const at::
 }
 
 // work(first, last) of rows that each cost some `width` steps.
-void by_rows(std::int64_t rows, std::int64_t width, const std::function<void(std::int64_t, std::int64_t)> &work) {
-  arithmetic::share_range(size(rows), 4.0 * static_cast<double>(rows * width), [&](std::size_t first, std::size_t last) {
-    work(static_cast<std::int64_t>(first), static_cast<std::int64_t>(last));
-  });
+void by_rows(std::int64_t rows, std::int64_t width,
+             const std::function<void(std::int64_t, std::int64_t)> &work) {
+  arithmetic::share_range(size(rows), 4.0 * static_cast<double>(rows * width),
+                          [&](std::size_t first, std::size_t last) {
+                            work(static_cast<std::int64_t>(first), static_cast<std::int64_t>(last));
+                          });
 }
 
 struct linear_function : Function<linear_function> {
@@ -109,8 +112,8 @@ struct norm_function : Function<norm_function> {
     const at::Tensor gy = gradients[0].contiguous(), &x = saved[0], &weight = saved[1];
     const at::Tensor gx = at::empty_like(x), gw = at::zeros_like(weight);
     arithmetic::rms_norm_gradient(in(x), x.size(0), x.size(1), in(weight),
-                               static_cast<float>(context->saved_data["eps"].toDouble()), in(gy), out(gx),
-                               out(gw));
+                                  static_cast<float>(context->saved_data["eps"].toDouble()), in(gy), out(gx),
+                                  out(gw));
     return {gx, gw, at::Tensor()};
   }
 };
@@ -129,8 +132,8 @@ struct layer_norm_function : Function<layer_norm_function> {
     const at::Tensor gy = gradients[0].contiguous(), &x = saved[0], &gain = saved[1];
     const at::Tensor gx = at::empty_like(x), gw = at::zeros_like(gain);
     arithmetic::layer_norm_gradient(in(x), x.size(0), x.size(1), in(gain),
-                                 static_cast<float>(context->saved_data["eps"].toDouble()), in(gy), out(gx),
-                                 out(gw));
+                                    static_cast<float>(context->saved_data["eps"].toDouble()), in(gy),
+                                    out(gx), out(gw));
     return {gx, gw, gy.sum(0), at::Tensor()};
   }
 };
@@ -166,8 +169,8 @@ struct gate_function : Function<gate_function> {
     const at::Tensor g = at::empty_like(gate_up);
     const std::int64_t width = gy.size(1);
     by_rows(gy.size(0), 12 * width, [&](std::int64_t first, std::int64_t last) {
-      arithmetic::silu_gate_gradient(in(gate_up) + 2 * first * width, last - first, width, in(gy) + first * width,
-                                     out(g) + 2 * first * width);
+      arithmetic::silu_gate_gradient(in(gate_up) + 2 * first * width, last - first, width,
+                                     in(gy) + first * width, out(g) + 2 * first * width);
     });
     return {g};
   }
@@ -187,9 +190,10 @@ struct split_function : Function<split_function> {
       std::copy_n(from, q_width, out(q) + row * q_width);
       std::copy_n(from + q_width, k_width, out(k) + row * k_width);
       std::copy_n(from + q_width + k_width, k_width, out(v) + row * k_width);
-      arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, count, dim, out(q) + row * q_width);
+      arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, count, dim,
+                         out(q) + row * q_width);
       arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, kv_count, dim,
-                      out(k) + row * k_width);
+                         out(k) + row * k_width);
     }
     context->save_for_backward({cosines, sines});
     return {q, k, v};
@@ -219,7 +223,7 @@ struct rotate_function : Function<rotate_function> {
     const std::int64_t half = cosines.size(1), width = x.size(1) * x.size(2);
     for (std::int64_t row = 0; row < x.size(0); ++row)
       arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, x.size(1), x.size(2),
-                      out(x) + row * width);
+                         out(x) + row * width);
     return x;
   }
   static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &cosines,
@@ -252,7 +256,8 @@ struct attention_function : Function<attention_function> {
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &y = saved[3], gy = gradients[0].contiguous();
+    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &y = saved[3],
+                     gy = gradients[0].contiguous();
     const at::Tensor gq = at::empty_like(q), gk = at::zeros_like(k), gv = at::zeros_like(v);
     const std::vector<std::int64_t> lengths = context->saved_data["lengths"].toIntVector();
     const std::int64_t heads = q.size(1), kv_heads = k.size(1), dim = q.size(2);
@@ -268,8 +273,9 @@ struct attention_function : Function<attention_function> {
     arithmetic::share(lengths.size() * size(kv_heads), cost, [&](std::size_t i) {
       const std::size_t sequence = i / size(kv_heads);
       const std::int64_t row = starts[sequence] * heads * dim, kv = starts[sequence] * kv_heads * dim;
-      const arithmetic::attention_pass pass{in(q) + row,  in(k) + kv,   in(v) + kv,     in(y) + row, in(gy) + row,
-                                            size(lengths[sequence]), size(heads), size(kv_heads), size(dim), size(window)};
+      const arithmetic::attention_pass pass{
+          in(q) + row, in(k) + kv,     in(v) + kv, in(y) + row, in(gy) + row, size(lengths[sequence]),
+          size(heads), size(kv_heads), size(dim),  size(window)};
       arithmetic::attention_gradient(pass, i % size(kv_heads), out(gq) + row, out(gk) + kv, out(gv) + kv);
     });
     return {gq, gk, gv, at::Tensor(), at::Tensor()};
@@ -284,7 +290,8 @@ struct logprob_function : Function<logprob_function> {
     const std::int64_t *id = ids.data_ptr<std::int64_t>(), width = logits.size(1);
     by_rows(logits.size(0), 8 * width, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t row = first; row < last; ++row) {
-        arithmetic::log_softmax(in(logits) + row * width, width, static_cast<float>(scale), out(all) + row * width);
+        arithmetic::log_softmax(in(logits) + row * width, width, static_cast<float>(scale),
+                                out(all) + row * width);
         out(y)[row] = in(all)[row * width + id[row]];
       }
     });
@@ -299,7 +306,8 @@ struct logprob_function : Function<logprob_function> {
     const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
     const auto work = [&](std::size_t i) {
       const auto row = static_cast<std::int64_t>(i);
-      arithmetic::log_softmax_gradient(in(logprobs) + row * width, width, id[row], scale, in(gy)[row], out(g) + row * width);
+      arithmetic::log_softmax_gradient(in(logprobs) + row * width, width, id[row], scale, in(gy)[row],
+                                       out(g) + row * width);
     };
     arithmetic::share(size(g.size(0)), 20.0 * static_cast<double>(g.numel()), work);
     return {g, at::Tensor(), at::Tensor()};
@@ -311,12 +319,15 @@ std::int64_t rows_at_once(std::int64_t vocabulary) {
   return std::max<std::int64_t>(1, (std::int64_t{16} << 20) / vocabulary);
 }
 
-// Up to so many bytes of logits are kept for the backward pass, which else computes them again: a sixth of a small model's time.
+// Up to so many bytes of logits are kept for the backward pass, which else computes them again: a sixth of a
+// small model's time.
 constexpr std::int64_t kept_logits = std::int64_t{400} << 20;
 
-// act(first row, their logits) of x w^T, in chunks of rows: the rows of `kept`, or memory that the next chunk overwrites.
+// act(first row, their logits) of x w^T, in chunks of rows: the rows of `kept`, or memory that the next chunk
+// overwrites.
 template <class Act>
-void each_chunk(const at::Tensor &x, const at::Tensor &w, const at::Tensor &kept, bool computed, const Act &act) {
+void each_chunk(const at::Tensor &x, const at::Tensor &w, const at::Tensor &kept, bool computed,
+                const Act &act) {
   // from one call to the next: fresh memory of this size costs as much as the work on it
   thread_local std::vector<float> memory;
   const std::int64_t rows = x.size(0), width = w.size(0), most = rows_at_once(width);
@@ -324,16 +335,16 @@ void each_chunk(const at::Tensor &x, const at::Tensor &w, const at::Tensor &kept
   for (std::int64_t first = 0; first < rows; first += most) {
     const std::int64_t count = std::min(most, rows - first);
     const at::Tensor part = x.narrow(0, first, count);
-    const at::Tensor logits =
-        kept.defined() ? kept.narrow(0, first, count) : at::from_blob(memory.data(), {count, width}, x.options());
+    const at::Tensor logits = kept.defined() ? kept.narrow(0, first, count)
+                                             : at::from_blob(memory.data(), {count, width}, x.options());
     if (!computed) multiply(rows_of(part), count, rows_of(w), x.size(1), width, logits);
     act(first, logits);
   }
 }
 
 struct chosen_function : Function<chosen_function> {
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w, const at::Tensor &ids,
-                            double scale) {
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w,
+                            const at::Tensor &ids, double scale) {
     const at::Tensor x = given.contiguous();
     const at::Tensor y = at::empty({x.size(0)}, x.options()), whole = at::empty_like(y);
     const bool keep = (given.requires_grad() || w.requires_grad()) &&
@@ -356,16 +367,19 @@ struct chosen_function : Function<chosen_function> {
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &w = saved[1], &whole = saved[3], &kept = saved[4], gy = gradients[0].contiguous();
+    const at::Tensor &x = saved[0], &w = saved[1], &whole = saved[3], &kept = saved[4],
+                     gy = gradients[0].contiguous();
     const std::int64_t *id = saved[2].data_ptr<std::int64_t>();
     const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
     const at::Tensor gx = context->needs_input_grad(0) ? at::empty_like(x) : at::Tensor();
-    const at::Tensor room = kept.defined() ? at::empty({std::min(x.size(0), rows_at_once(w.size(0))), w.size(0)}, x.options())
-                                           : at::Tensor();
+    const at::Tensor room =
+        kept.defined() ? at::empty({std::min(x.size(0), rows_at_once(w.size(0))), w.size(0)}, x.options())
+                       : at::Tensor();
     at::Tensor gw;
     each_chunk(x, w, kept, kept.defined(), [&](std::int64_t first, const at::Tensor &logits) {
       const std::int64_t width = logits.size(1), count = logits.size(0);
-      const at::Tensor g = kept.defined() ? room.narrow(0, 0, count) : logits;  // what is kept may be asked for again
+      const at::Tensor g =
+          kept.defined() ? room.narrow(0, 0, count) : logits;  // what is kept may be asked for again
       by_rows(count, 12 * width, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
           float *own = out(g) + row * width;
@@ -373,7 +387,8 @@ struct chosen_function : Function<chosen_function> {
           arithmetic::log_softmax_gradient(own, width, id[first + row], scale, in(gy)[first + row], own);
         }
       });
-      if (gx.defined()) multiply(rows_of(g), count, columns_of(w), width, x.size(1), gx.narrow(0, first, count));
+      if (gx.defined())
+        multiply(rows_of(g), count, columns_of(w), width, x.size(1), gx.narrow(0, first, count));
       if (!context->needs_input_grad(1)) return;
       const at::Tensor part = weight_gradient(g, x.narrow(0, first, count), w);
       if (part.defined()) gw = gw.defined() ? gw.add_(part) : part;
@@ -384,7 +399,8 @@ struct chosen_function : Function<chosen_function> {
 
 }  // namespace
 
-at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids, double scale) {
+at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
+                           double scale) {
   return chosen_function::apply(hidden, w, ids.contiguous(), scale);
 }
 

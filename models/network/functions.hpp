@@ -18,9 +18,10 @@ ops::heads split_heads(const at::Tensor &qkv, const ops::rotary &angles, std::in
                        std::int64_t kv_count);
 at::Tensor causal_attention(const ops::heads &in, const std::vector<std::int64_t> &lengths,
                             std::int64_t window);
-/// token_logprobs of hidden w^T, whose logits [N,V] are never there as a whole: computed in chunks of rows, and again for the
-/// gradient.
-at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids, double scale);
+/// token_logprobs of hidden w^T, whose logits [N,V] are never there as a whole: computed in chunks of rows,
+/// and again for the gradient.
+at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
+                           double scale);
 at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale);
 
 }  // namespace slipstream::functions

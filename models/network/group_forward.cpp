@@ -41,8 +41,9 @@ class shared_prompt : public attention {
                     const at::Tensor &values) override {
     const at::Tensor q = queries.contiguous(), k = keys.contiguous(), v = values.contiguous();
     at::Tensor out = at::empty_like(q);
-    attend_runs({q.data_ptr<float>(), k.data_ptr<float>(), v.data_ptr<float>(), q.size(1), k.size(1), q.size(2)}, runs_,
-                window, out.data_ptr<float>());
+    attend_runs(
+        {q.data_ptr<float>(), k.data_ptr<float>(), v.data_ptr<float>(), q.size(1), k.size(1), q.size(2)},
+        runs_, window, out.data_ptr<float>());
     return out;
   }
 

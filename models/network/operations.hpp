@@ -30,7 +30,8 @@ struct low_rank {
   std::int64_t first_output = 0;
   double scale = 1;
 };
-/// linear, plus scale * (x a^T) b^T of each pair. `packed`: w in panels, where gradients are not wanted; null: not packed.
+/// linear, plus scale * (x a^T) b^T of each pair. `packed`: w in panels, where gradients are not wanted;
+/// null: not packed.
 at::Tensor adapted_linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias,
                           const std::vector<low_rank> &adapters, numerics mode,
                           const arithmetic::packed_matrix *packed = nullptr);

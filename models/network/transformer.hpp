@@ -101,8 +101,8 @@ class transformer {
   /// Makes every trainable parameter a leaf whose gradient accumulates into `flat_gradient`.
   void train_into(const at::Tensor &flat_gradient);
 
-  /// Rearranges the weights for passes without gradients (a copy of them), on the CPU in float32; does nothing elsewhere, nor the
-  /// second time. The buffer must never change afterwards.
+  /// Rearranges the weights for passes without gradients (a copy of them), on the CPU in float32; does
+  /// nothing elsewhere, nor the second time. The buffer must never change afterwards.
   void pack() const;
 
   /// Final hidden states [N, hidden] (after the last norm) of N tokens; ids and positions [N] int64.

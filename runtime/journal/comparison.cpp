@@ -13,6 +13,9 @@ namespace {
 
 using nlohmann::json;
 
+// Of weights by another arithmetic, as a share of the tensor's greatest magnitude.
+constexpr double tolerance = 0.01;
+
 constexpr const char *figures[] = {
     "loss",       "reward_mean", "kl",        "entropy",     "clip_fraction",  "ratio_mean",    "weight_mean",
     "weight_max", "ess",         "grad_norm", "length_mean", "staleness_mean", "staleness_max", "accuracy"};
@@ -75,7 +78,7 @@ void replay_comparison::differs(std::int64_t version, const std::string &tensor)
 // Either side may come first: after a resume a version is made, and told of, once more.
 void replay_comparison::compare(std::int64_t version) {
   const auto told = told_.find(version), made = made_.find(version);
-  if (!weights_ || told == told_.end() || made == made_.end()) return;
+  if (!weights_ || other_arithmetic() || told == told_.end() || made == made_.end()) return;
   ++fingerprints_;
   for (std::size_t i = 0; i < std::max(told->second.size(), made->second.size()); ++i) {
     if (i < told->second.size() && i < made->second.size() && told->second[i] == made->second[i]) continue;
@@ -84,6 +87,11 @@ void replay_comparison::compare(std::int64_t version) {
 }
 
 void replay_comparison::read(const journal_record &record) {
+  if (const auto *used = std::get_if<arithmetic_used>(&record.event)) {
+    arithmetic_ = opened_ ? used->number : std::min(arithmetic_, used->number);
+    opened_ = false;
+  }
+  if (std::holds_alternative<run_opened>(record.event)) opened_ = true;
   const auto *told = std::get_if<version_made>(&record.event);
   if (!told || told->learner != learner_) return;
   told_[told->version] = told->tensors;
@@ -100,8 +108,14 @@ void replay_comparison::made(const trained_version &version, const trainer &core
   const auto checkpoint = checkpoints_folder_ / fmt::format("step-{:06}", version.version);
   if (!std::filesystem::exists(checkpoint)) return;
   ++checkpoints_;
-  const auto tensor = first_difference(core.model(), checkpoint);
-  if (!tensor.empty()) differs(version.version, tensor);
+  if (!other_arithmetic()) {
+    const auto tensor = first_difference(core.model(), checkpoint);
+    if (!tensor.empty()) differs(version.version, tensor);
+    return;
+  }
+  const auto [tensor, largest] = largest_difference(core.model(), checkpoint);
+  largest_difference_ = std::max(largest_difference_, largest);
+  if (largest > tolerance) differs(version.version, tensor);
 }
 
 bool replay_comparison::equal() const {
@@ -122,6 +136,9 @@ json replay_comparison::result() const {
     report["metrics"] = {{"run", updates.back()["run"]}, {"replayed", updates.back()["replayed"]}};
   report["updates_compared"] = std::move(updates);
   if (weights_) report["equal"] = equal();
+  if (other_arithmetic())
+    report["other_arithmetic"] = {
+        {"run", arithmetic_}, {"here", arithmetic_number}, {"largest_difference", largest_difference_}};
   if (first_) report["first_difference"] = fmt::format("update {}: {}", first_->version, first_->tensor);
   return report;
 }

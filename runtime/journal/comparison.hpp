@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "models/arithmetic/number.hpp"
 #include "runtime/journal/events.hpp"
 #include "runtime/learning/trainer.hpp"
 
@@ -28,8 +29,12 @@ class replay_comparison {
   std::int64_t updates_told() const { return static_cast<std::int64_t>(run_.size()); }
   /// All that could be compared was equal, and there was something to compare.
   bool equal() const;
+  /// Whether some of the run was computed by another arithmetic than this program's: then weights are
+  /// compared by checkpoints alone, and are equal within 1 % of each tensor's greatest magnitude.
+  bool other_arithmetic() const { return arithmetic_ != arithmetic_number; }
   /// {"updates_compared": [{"update", "run", "replayed"}], "metrics": {"run", "replayed"} of the last update,
-  /// "checkpoints_compared", "fingerprints_compared", "equal" and "first_difference" where they are known}.
+  /// "checkpoints_compared", "fingerprints_compared", "equal" and "first_difference" where they are known,
+  /// and "other_arithmetic" {"run", "here", "largest_difference"} where it was another}.
   nlohmann::json result() const;
 
  private:
@@ -48,6 +53,9 @@ class replay_comparison {
   std::vector<std::string> tensors_;
   std::optional<difference> first_;
   std::int64_t checkpoints_ = 0, fingerprints_ = 0;
+  std::int64_t arithmetic_ = 1;  ///< the lowest of the run's parts
+  bool opened_ = false;          ///< the run began just now, and has not said its arithmetic
+  double largest_difference_ = 0;
 };
 
 /// Rows of `updates_compared` as a table: each figure that differs anywhere, the run's beside the replay's,

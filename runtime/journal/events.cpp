@@ -1,5 +1,7 @@
 #include "runtime/journal/events.hpp"
 
+#include <limits>
+
 #include "runtime/journal/field_forms.hpp"
 #include "runtime/journal/sound.hpp"
 
@@ -84,6 +86,9 @@ void fields(auto &f, of<schedule_changed> auto &x) {
 }
 void fields(auto &f, of<group_progress> auto &x) {
   f(x.id, as::listed_by(x.samples, kept_progress));
+}
+void fields(auto &f, of<arithmetic_used> auto &x) {
+  f(as::within(x.number, 1, std::numeric_limits<std::int32_t>::max(), "an impossible arithmetic"));
 }
 // The kind of an event is its place in the variant: new kinds go to the end.
 void fields(auto &f, of<journal_record> auto &x) {

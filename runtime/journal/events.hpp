@@ -96,9 +96,14 @@ struct group_progress {
   std::vector<partial_generation> samples;
 };
 
+/// The arithmetic of what follows (models/arithmetic/number.hpp); 1 where a journal has no such record.
+struct arithmetic_used {
+  std::int64_t number = 1;
+};
+
 using journal_event = std::variant<run_opened, prompt_drawn, prompt_moved, group_kept, batch_consumed,
                                    run_resumed, run_closed, batch_skipped, schedule_changed, version_made,
-                                   answers_left_out, group_progress, path_dropped>;
+                                   answers_left_out, group_progress, path_dropped, arithmetic_used>;
 struct journal_record {
   std::int64_t time_ns = 0;  ///< of the run's clock
   journal_event event;

@@ -72,6 +72,7 @@ class summing {
                           [&](const run_closed &event) { history_.closed = event.status == "finished"; },
                           [&](const batch_skipped &event) { guard(event); },
                           [&](const schedule_changed &event) { changes_.push_back(event); },
+                          [&](const arithmetic_used &event) { history_.arithmetic = event.number; },
                           [](const version_made &) {}, [](const answers_left_out &) {},
                           [&](const path_dropped &event) { drop(event); },
                           [&](const group_progress &event) { go_on(event); }},

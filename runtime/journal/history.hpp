@@ -48,6 +48,7 @@ using learner_versions = std::map<std::string, std::int64_t>;
 /// The durable state of a run: the sum of its journal.
 struct run_history {
   run_opened opened;
+  std::int64_t arithmetic = 1;  ///< of its newest part
   std::map<std::uint64_t, prompt_record> prompts;
   std::vector<learner_history> learners;  ///< the main one first
   std::map<std::string, path_history> paths;

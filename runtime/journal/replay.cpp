@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <fstream>
@@ -139,6 +141,24 @@ std::string first_difference(const transformer &model, const std::filesystem::pa
       return slot.name;
   }
   return "";
+}
+
+std::pair<std::string, double> largest_difference(const transformer &model,
+                                                  const std::filesystem::path &checkpoint) {
+  const auto stored = load_checkpoint(checkpoint).network(model.mode());
+  const at::Tensor mine = model.trainable().detach().cpu(), theirs = stored.trainable();
+  std::pair<std::string, double> worst{"", 0.0};
+  for (const parameter_slot &slot : model.trainable_layout()) {
+    const float *a = mine.data_ptr<float>() + slot.offset, *b = theirs.data_ptr<float>() + slot.offset;
+    double difference = 0, greatest = 0;
+    for (std::int64_t i = 0; i < slot.count(); ++i) {
+      difference = std::max(difference, static_cast<double>(std::abs(a[i] - b[i])));
+      greatest = std::max(greatest, static_cast<double>(std::abs(b[i])));
+    }
+    if (greatest > 0) difference /= greatest;
+    if (!(difference <= worst.second)) worst = {slot.name, difference};
+  }
+  return worst;
 }
 
 std::string file_sha256(const std::filesystem::path &file) {

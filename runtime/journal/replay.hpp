@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/journal/journal.hpp"
 #include "runtime/journal/other_order.hpp"
@@ -37,6 +38,11 @@ std::optional<journal_damage> replay_journal(const std::filesystem::path &journa
 
 /// The first tensor of `model` that differs, in any bit, from a checkpoint's; empty when none does.
 std::string first_difference(const transformer &model, const std::filesystem::path &checkpoint);
+
+/// The tensor of `model` that differs most from a checkpoint's, and by how much: a share of the tensor's
+/// greatest magnitude.
+std::pair<std::string, double> largest_difference(const transformer &model,
+                                                  const std::filesystem::path &checkpoint);
 
 /// SHA-256 of a file, in hexadecimal digits.
 std::string file_sha256(const std::filesystem::path &file);

@@ -77,8 +77,9 @@ double worst(const row &actual, const std::vector<double> &expected) {
 }  // namespace
 
 TEST_CASE("each element of a product is one chain of fused multiply-adds, in every format of the weights") {
-  const auto [rows, depth, columns] = GENERATE(std::tuple<std::size_t, std::size_t, std::size_t>{1, 5, 3}, std::tuple{7, 400, 50},
-                                               std::tuple{13, 64, 100}, std::tuple{400, 500, 65});
+  const auto [rows, depth, columns] =
+      GENERATE(std::tuple<std::size_t, std::size_t, std::size_t>{1, 5, 3}, std::tuple{7, 400, 50},
+               std::tuple{13, 64, 100}, std::tuple{400, 500, 65});
   const auto format = GENERATE(weight_format::float32, weight_format::bfloat16, weight_format::int8);
   const row a = random_row(rows * depth, 1), given = random_row(columns * depth, 2);
   const packed_matrix b({given.data(), depth, 1}, depth, columns, format);
@@ -100,7 +101,8 @@ TEST_CASE("each element of a product is one chain of fused multiply-adds, in eve
 
 TEST_CASE("a chain that is cut goes on from memory, and factors may be transposed") {
   const std::size_t rows = 9, depth = 70, columns = 37, cut = 31;
-  const row a = random_row(rows * depth, 3), b = random_row(columns * depth, 4), expected = chains(a, b, rows, depth, columns);
+  const row a = random_row(rows * depth, 3), b = random_row(columns * depth, 4),
+            expected = chains(a, b, rows, depth, columns);
   row at(depth * rows), bt(depth * columns);
   for (std::size_t k = 0; k < depth; ++k) {
     for (std::size_t r = 0; r < rows; ++r) at[k * rows + r] = a[r * depth + k];
@@ -108,8 +110,8 @@ TEST_CASE("a chain that is cut goes on from memory, and factors may be transpose
   }
   row c(rows * columns);
   multiply({at.data(), 1, rows}, rows, operand{bt.data(), 1, columns}, cut, 0, columns, c.data(), columns);
-  multiply({at.data() + cut * rows, 1, rows}, rows, operand{bt.data() + cut * columns, 1, columns}, depth - cut, 0, columns,
-           c.data(), columns, true);
+  multiply({at.data() + cut * rows, 1, rows}, rows, operand{bt.data() + cut * columns, 1, columns},
+           depth - cut, 0, columns, c.data(), columns, true);
   CHECK(same_bits(c, expected));
 }
 
@@ -145,7 +147,8 @@ TEST_CASE("row functions agree with their formulas, and have the same bits with 
     for (std::size_t i = 0; i < width; ++i) {
       const double v = x[r * width + i], u = 0.7978845608028654 * (v + 0.044715 * v * v * v);
       rms[r * width + i] = v / std::sqrt(squares / static_cast<double>(width) + 1e-5) * gain[i];
-      layer[r * width + i] = (v - mean) / std::sqrt(variance / static_cast<double>(width) + 1e-5) * gain[i] + bias[i];
+      layer[r * width + i] =
+          (v - mean) / std::sqrt(variance / static_cast<double>(width) + 1e-5) * gain[i] + bias[i];
       gelu[r * width + i] = 0.5 * v * (1 + std::tanh(u));
       soft[r * width + i] = v * 0.5 - std::log(exponentials);
     }
@@ -170,7 +173,8 @@ TEST_CASE("row functions agree with their formulas, and have the same bits with 
 TEST_CASE("gradients of row functions are their slopes") {
   const std::int64_t rows = 2, width = 21;
   const auto count = static_cast<std::size_t>(rows * width);
-  const row x = random_row(2 * count, 9), gain = random_row(width, 10), bias = random_row(width, 11), gy = random_row(count, 12);
+  const row x = random_row(2 * count, 9), gain = random_row(width, 10), bias = random_row(width, 11),
+            gy = random_row(count, 12);
   using compute = std::function<void(const float *, float *)>;
   // the slope of sum gy y along each x, by central differences
   const auto slopes = [&](const compute &forward, std::size_t inputs) {
@@ -189,20 +193,21 @@ TEST_CASE("gradients of row functions are their slopes") {
   };
   row gx(count), gw(static_cast<std::size_t>(width)), wide(2 * count);
   rms_norm_gradient(x.data(), rows, width, gain.data(), 1e-5f, gy.data(), gx.data(), gw.data());
-  CHECK(worst(gx, slopes([&](const float *in, float *y) { rms_norm(in, rows, width, gain.data(), 1e-5f, y); }, count)) < 2e-3);
+  CHECK(worst(gx, slopes([&](const float *in, float *y) { rms_norm(in, rows, width, gain.data(), 1e-5f, y); },
+                         count)) < 2e-3);
   layer_norm_gradient(x.data(), rows, width, gain.data(), 1e-5f, gy.data(), gx.data(), gw.data());
-  CHECK(worst(gx, slopes(
-                      [&](const float *in, float *y) {
-                        layer_norm(in, rows, width, gain.data(), bias.data(), 1e-5f, y);
-                      },
-                      count)) < 2e-3);
+  CHECK(worst(gx, slopes([&](const float *in,
+                             float *y) { layer_norm(in, rows, width, gain.data(), bias.data(), 1e-5f, y); },
+                         count)) < 2e-3);
   gelu_tanh_gradient(x.data(), rows * width, gy.data(), gx.data());
   CHECK(worst(gx, slopes([&](const float *in, float *y) { gelu_tanh(in, rows * width, y); }, count)) < 2e-3);
   silu_gate_gradient(x.data(), rows, width, gy.data(), wide.data());
-  CHECK(worst(wide, slopes([&](const float *in, float *y) { silu_gate(in, rows, width, y); }, 2 * count)) < 2e-3);
+  CHECK(worst(wide, slopes([&](const float *in, float *y) { silu_gate(in, rows, width, y); }, 2 * count)) <
+        2e-3);
   CHECK(all_alike([&] {
     row all(4 * count + 2 * static_cast<std::size_t>(width));
-    rms_norm_gradient(x.data(), rows, width, gain.data(), 1e-5f, gy.data(), all.data(), all.data() + 4 * count);
+    rms_norm_gradient(x.data(), rows, width, gain.data(), 1e-5f, gy.data(), all.data(),
+                      all.data() + 4 * count);
     layer_norm_gradient(x.data(), rows, width, gain.data(), 1e-5f, gy.data(), all.data() + count,
                         all.data() + 4 * count + width);
     silu_gate_gradient(x.data(), rows, width, gy.data(), all.data() + 2 * count);
@@ -218,7 +223,8 @@ TEST_CASE("exponentials of floats are within a unit in the last place") {
   double error = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double expected = std::exp(static_cast<double>(x[i]));
-    const auto unit = static_cast<double>(std::nextafter(static_cast<float>(expected), INFINITY) - static_cast<float>(expected));
+    const auto unit = static_cast<double>(std::nextafter(static_cast<float>(expected), INFINITY) -
+                                          static_cast<float>(expected));
     error = std::max(error, std::abs(y[i] - expected) / unit);
   }
   CHECK(error < 1.0);
@@ -234,7 +240,8 @@ TEST_CASE("elementary functions of doubles agree with the C library's") {
   std::uniform_real_distribution<double> decades(-300, 300), angles(-6e6, 6e6), exponents(-700, 700);
   double log_error = 0, exp_error = 0, turn_error = 0;
   for (int i = 0; i < 100000; ++i) {
-    const double x = std::pow(10.0, decades(generator)), angle = angles(generator) * (i % 2 ? 1 : 1e-6), e = exponents(generator);
+    const double x = std::pow(10.0, decades(generator)), angle = angles(generator) * (i % 2 ? 1 : 1e-6),
+                 e = exponents(generator);
     log_error = std::max(log_error, std::abs(logarithm(x) / std::log(x) - 1));
     exp_error = std::max(exp_error, std::abs(arithmetic::exponential(e) / std::exp(e) - 1));
     const auto [sine, cosine] = turn(angle);
@@ -250,12 +257,17 @@ TEST_CASE("elementary functions of doubles agree with the C library's") {
   CHECK(power(2.0, 10.0) == Approx(1024.0).epsilon(1e-14));
 }
 
-TEST_CASE("attention agrees with its formula; a row has the same bits alone, beside others and with every instruction set") {
-  const std::size_t dim = GENERATE(std::size_t{8}, std::size_t{40}, std::size_t{64}, std::size_t{80}), tokens = 53;
+TEST_CASE(
+    "attention agrees with its formula; a row has the same bits alone, beside others and with every "
+    "instruction set") {
+  const std::size_t dim = GENERATE(std::size_t{8}, std::size_t{40}, std::size_t{64}, std::size_t{80}),
+                    tokens = 53;
   const std::size_t window = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{20});
-  const row q = random_row(tokens * dim, 14), k = random_row(tokens * dim, 15), v = random_row(tokens * dim, 16);
+  const row q = random_row(tokens * dim, 14), k = random_row(tokens * dim, 15),
+            v = random_row(tokens * dim, 16);
   const std::size_t block = GENERATE(std::size_t{16}, std::size_t{5}), blocks = (tokens + block - 1) / block;
-  std::vector<row> keys(blocks, row(key_block_size(dim), NAN)), values(blocks, row(value_block_size(dim), NAN));
+  std::vector<row> keys(blocks, row(key_block_size(dim), NAN)),
+      values(blocks, row(value_block_size(dim), NAN));
   std::vector<const float *> key_places, value_places;
   for (std::size_t t = 0; t < tokens; ++t) {
     write_key(k.data() + t * dim, dim, t % block, keys[t / block].data());
@@ -270,8 +282,10 @@ TEST_CASE("attention agrees with its formula; a row has the same bits alone, bes
   const auto run = [&](std::size_t at_once) {
     row out(tokens * dim);
     std::vector<attending_row> rows;
-    for (std::size_t t = 0; t < tokens; ++t) rows.push_back({q.data() + t * dim, out.data() + t * dim, first(t), t + 1});
-    for (std::size_t t = 0; t < tokens; t += at_once) attend(rows.data() + t, std::min(at_once, tokens - t), cache, dim);
+    for (std::size_t t = 0; t < tokens; ++t)
+      rows.push_back({q.data() + t * dim, out.data() + t * dim, first(t), t + 1});
+    for (std::size_t t = 0; t < tokens; t += at_once)
+      attend(rows.data() + t, std::min(at_once, tokens - t), cache, dim);
     return out;
   };
   std::vector<double> expected(tokens * dim);
@@ -285,7 +299,8 @@ TEST_CASE("attention agrees with its formula; a row has the same bits alone, bes
       total += weights.back();
     }
     for (std::size_t s = first(t); s <= t; ++s)
-      for (std::size_t d = 0; d < dim; ++d) expected[t * dim + d] += weights[s - first(t)] / total * v[s * dim + d];
+      for (std::size_t d = 0; d < dim; ++d)
+        expected[t * dim + d] += weights[s - first(t)] / total * v[s * dim + d];
   }
   const row alone = run(1);
   CHECK(worst(alone, expected) < 2e-6);

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "models/arithmetic/rows.hpp"
 #include "models/engine/random.hpp"
 #include "models/error.hpp"
-#include "models/arithmetic/rows.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -98,8 +98,9 @@ TEST_CASE("draws from a large vocabulary follow its distribution, with filters a
   std::normal_distribution<float> normal(0.0f, 3.0f);
   std::vector<float> wide(1000);
   for (float &x : wide) x = normal(generator);
-  for (const sampling_options &options : {sampling_options{}, sampling_options{0.8, 0, 0.9, 0.0}, sampling_options{1.0, 40, 1.0, 0.0},
-                                          sampling_options{1.0, 0, 1.0, 0.02}}) {
+  for (const sampling_options &options :
+       {sampling_options{}, sampling_options{0.8, 0, 0.9, 0.0}, sampling_options{1.0, 40, 1.0, 0.0},
+        sampling_options{1.0, 0, 1.0, 0.02}}) {
     const auto p = filtered_probabilities(wide, options);
     double total = 0, reached = 0;
     for (const double each : p) total += each;
