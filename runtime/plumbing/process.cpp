@@ -14,8 +14,8 @@ void set_up_process() {
   open_standard_descriptors();
   std::signal(SIGXFSZ, SIG_IGN);
   install_last_words();
-  // A pass through a network frees and takes the same large pieces again and again: fresh pages for each cost a fifth of
-  // the time. 32 MB is the most that the C library takes.
+  // A pass through a network frees and takes the same large pieces again and again: fresh pages for each cost
+  // a fifth of the time. 32 MB is the most that the C library takes.
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 512 << 20);
 }
