@@ -13,7 +13,7 @@
 #include <random>
 
 #include "actors/commands/arguments.hpp"
-#include "models/arithmetic/floors.hpp"
+#include "actors/computing/floors.hpp"
 #include "models/arithmetic/targets.hpp"
 #include "models/engine/engine.hpp"
 #include "models/error.hpp"
@@ -157,8 +157,8 @@ int execute(const bench_arguments &arguments) {
   check(arguments, read.spec);
   at::set_num_threads(static_cast<int>(arguments.threads));
   nlohmann::json results = measure(arguments, read);
-  const double bandwidth = arithmetic::read_bandwidth(arguments.threads);
-  const double peak = arithmetic::peak_operations(arguments.threads);
+  const double bandwidth = read_bandwidth(arguments.threads);
+  const double peak = peak_operations(arguments.threads);
   for (auto &each : results) {
     each["threads"] = arguments.threads;
     each["read_bytes_per_s"] = bandwidth;

@@ -1,15 +1,16 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 
-/// What this machine can do at best, measured: the floors that speeds are compared with.
+/// Loops that do nothing but what bounds every kernel: to be timed, so that speeds can be compared with the
+/// machine's own.
 namespace slipstream::arithmetic {
 
-/// Bytes a second that `threads` threads read from memory that no cache holds.
-double read_bandwidth(std::int64_t threads);
+/// Reads `n` floats, each once; returns their sum.
+float read_all(const float *from, std::size_t n);
 
-/// Floating-point operations a second (two a multiply-add) that `threads` threads compute in registers, in
-/// float32.
-double peak_operations(std::int64_t threads);
+/// `rounds` of independent multiply-adds in registers; and how many operations that is, two a multiply-add.
+float multiply_adds(std::size_t rounds);
+std::size_t operations_of(std::size_t rounds);
 
 }  // namespace slipstream::arithmetic

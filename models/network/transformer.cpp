@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
 
 #include "models/arithmetic/parallel.hpp"
@@ -50,11 +49,9 @@ struct parameters {
   }
 };
 
-// All of a model's linear weights in panels, by their indices.
+// All of a model's linear weights in panels, by their indices; null until somebody packs them.
 struct panels {
-  std::mutex mutex;
-  std::atomic<bool> ready{false};
-  std::vector<arithmetic::packed_matrix> matrices;
+  std::atomic<std::shared_ptr<const std::vector<arithmetic::packed_matrix>>> matrices;
 };
 
 // Views of a flat buffer by slot; with a gradient buffer each view is a leaf that accumulates into the same
@@ -201,8 +198,11 @@ struct transformer::state {
   std::shared_ptr<layer_residency> residency;  // null: all layers are there
   std::shared_ptr<panels> packed = std::make_shared<panels>();
 
+  // Good as long as the model is: what is packed stays.
   const arithmetic::packed_matrix *panels_of(const linear_weights &w) const {
-    return packed->ready && !at::GradMode::is_enabled() ? &packed->matrices[w.index] : nullptr;
+    if (at::GradMode::is_enabled()) return nullptr;
+    const auto all = packed->matrices.load();
+    return all ? &(*all)[w.index] : nullptr;
   }
   at::Tensor linear(const at::Tensor &x, const linear_weights &w) const {
     return ops::adapted_linear(x, w.weight, w.bias, w.adapters, mode, panels_of(w));
@@ -309,18 +309,17 @@ transformer transformer::with_trainable(at::Tensor values) const {
 
 void transformer::pack() const {
   if (state_->residency || !ops::own_kernels(state_->flat, state_->mode)) return;
-  panels &all = *state_->packed;
-  const std::lock_guard lock(all.mutex);
-  if (all.ready) return;
+  if (state_->packed->matrices.load()) return;
   parameters weights = state_->weights;
   const auto linear = weights.all_linear();
-  all.matrices.resize(linear.size());
+  auto all = std::make_shared<std::vector<arithmetic::packed_matrix>>(linear.size());
   arithmetic::share(linear.size(), static_cast<double>(state_->flat.numel()), [&](std::size_t i) {
     const at::Tensor &w = linear[i]->weight;
     const auto depth = static_cast<std::size_t>(w.size(1));
-    all.matrices[i] = {{w.data_ptr<float>(), depth, 1}, depth, static_cast<std::size_t>(w.size(0))};
+    (*all)[i] = {{w.data_ptr<float>(), depth, 1}, depth, static_cast<std::size_t>(w.size(0))};
   });
-  all.ready = true;
+  std::shared_ptr<const std::vector<arithmetic::packed_matrix>> none;
+  state_->packed->matrices.compare_exchange_strong(none, std::move(all));  // another thread's are as good
 }
 
 void transformer::train_into(const at::Tensor &flat_gradient) {

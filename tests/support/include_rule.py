@@ -20,7 +20,7 @@ ALLOWED = {
     "models": {
         "ATen/": "", "c10/": "", "torch/": "",
         "nlohmann/": r"/files/|/tokenizers?/|/templates/|/network/spec\.|^models/plain_text\.",
-        "hwy/": r"kernel", "cblas.h": r"kernel", "immintrin.h": r"kernel",
+        "hwy/": r"^models/arithmetic/", "omp.h": r"^models/arithmetic/parallel\.", "cblas.h": r"kernel", "immintrin.h": r"kernel",
         "pcre2.h": r"/tokenizers?/", "utf8proc.h": r"/tokenizers?/|/templates/",
     },
     "runtime": {
@@ -56,7 +56,7 @@ HEAVY = ("ATen/", "c10/", "torch/", "caf/")
 VERSIONS = ("torch/version.h", "caf/config.hpp")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
-SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|glob|sched|signal|spawn|poll|netdb|dlfcn|execinfo)\.h)$")
+SYSTEM = re.compile(r"^(\w+|sys/\w+\.h|netinet/\w+\.h|arpa/inet\.h|(unistd|fcntl|glob|sched|signal|spawn|poll|malloc|netdb|dlfcn|execinfo)\.h)$")
 
 
 def tracked(root):

@@ -15,7 +15,7 @@ GOOD = {
     "actors/README.md": "Actors.\n",
     "models/types.hpp": '#pragma once\n#include <ATen/core/Tensor.h>\n#include <vector>\n',
     "models/files/reader.cpp": '#include <fcntl.h>\n#include <nlohmann/json.hpp>\n#include "models/types.hpp"\n',
-    "models/network/products.cpp": "#include <cblas.h>\n",
+    "models/network/kernels.cpp": "#include <cblas.h>\n",
     "runtime/types.hpp": '#include "models/types.hpp"\n',
     "runtime/topology/parse.cpp": '#include <toml++/toml.h>\n#include "runtime/types.hpp"\n',
     "runtime/http/server.cpp": "#include <boost/asio.hpp>\n",
