@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <caf/all.hpp>
 
@@ -200,6 +201,31 @@ void end_hung(host_pointer self, const std::string &label) {
   if (is_here(state, node)) ::kill(static_cast<pid_t>(node.pid), SIGKILL);
 }
 
+/// Whether a process is a running child of this one.
+bool runs_below_us(std::int64_t pid) {
+  siginfo_t ended{};
+  return pid > 0 && ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         ended.si_pid == 0;
+}
+
+/// A process that this one has started and that is silent, but does not end by itself, stands in the way of
+/// the next one: a thread of it may hold a lock that the thread of its link waits for.
+void end_silent(host_pointer self, const std::string &name, known_node &node) {
+  if (node.peer || node.ended_pid == node.pid || !runs_below_us(node.pid)) return;
+  node.ended_pid = node.pid;
+  self->state.setup.say(fmt::format(
+      "node \"{}\" (process {}) is ended: its process runs, but its link is lost", name, node.pid));
+  ::kill(static_cast<pid_t>(node.pid), SIGKILL);
+}
+
+/// Those that have been away for as long as it takes to be taken for dead.
+void end_silent_for_long(host_pointer self) {
+  auto &state = self->state;
+  const auto long_ago = now_ns(self) - state.setup.nodes.timeout_ms * 1'000'000;
+  for (auto &[name, node] : state.nodes)
+    if (node.away_since_ns < long_ago) end_silent(self, name, node);
+}
+
 /// Makes the mishaps that the topology asks for, to processes of this machine.
 void make_trouble(host_pointer self, std::int64_t version) {
   auto &state = self->state;
@@ -256,6 +282,7 @@ void tick(host_pointer self) {
   auto &state = self->state;
   if (state.ending) return;
   for (const auto &[name, node] : state.nodes) look_for(self, name);
+  end_silent_for_long(self);
   check_patience(self);
   self->delayed_send(self, beat, tick_atom::value);
 }
@@ -295,6 +322,7 @@ caf::behavior host_behavior(host_pointer self, const host_setup &setup) {
       },
       [self](stalled_atom, const std::string &text) {
         self->state.setup.say(text);
+        for (auto &[name, node] : self->state.nodes) end_silent(self, name, node);
         for (const auto &[label, replica] : self->state.placed)
           self->send(replica.proxy, stalled_atom::value, text);
       },

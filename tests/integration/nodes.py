@@ -103,13 +103,13 @@ def stop_a_child(place):
 
 
 class Frozen:
-    """Threads of a process that stand still while the others, which keep its link alive, go on."""
+    """Threads of a process that stand still: those that compute, while the others keep its link alive, or all."""
     seize, interrupt, any_thread = 0x4206, 0x4207, 0x40000000  # of ptrace(2) and waitpid(2)
 
-    def __init__(self, pid):
+    def __init__(self, pid, whole=False):
         tasks = pathlib.Path("/proc/%d/task" % pid)
         self.threads = [int(task.name) for task in tasks.iterdir()
-                        if (task / "comm").read_text().strip() == "caf.actor"]  # those that compute
+                        if whole or (task / "comm").read_text().strip() == "caf.actor"]
         trace = ctypes.CDLL(None, use_errno=True).ptrace
         trace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
         self.done = bool(self.threads) and all(trace(self.seize, thread, None, None) == 0 and
@@ -125,25 +125,26 @@ class Frozen:
 
 
 def hang_a_node(place):
-    """A process that computes nothing any more but keeps its link: the watchdog says who waits for whom, and has it
-    started again."""
-    folder = place.run("hung")
-    change = ("checkpoint_every", "stall_after = 3\ncheckpoint_every")
-    file = place.write("hung", 0, True, long=True, changes=[change])
-    file.write_text(file.read_text().replace('node = ["a", "b"]\nreplicas = 2', 'node = "b"'))  # nobody else does its work
-    with started("launch", file) as run:
-        checks.check("hung: begins", begun(run, folder, 2), run.said())
-        victim = processes(folder)["sampler"]
-        frozen = Frozen(victim)
-        if not frozen.done:
-            return print("hung: left out, threads of other processes cannot be stopped here")
-        checks.check("hung: another process takes its place", until(
-            lambda: frozen.bury() and processes(folder).get("sampler", victim) != victim, run), run.said())
-        said = run.said()
-        checks.check("hung: the watchdog says who waits for whom", "nothing has moved for" in said and
-                     "learner waits" in said, said)
-        checks.check("hung: ends well", wait_for_end(run) == 0, run.said())
-    check_run(place, "hung", long=True)
+    """A process that computes nothing any more, with a link that it keeps or loses: the watchdog says who waits for
+    whom, and has it started again."""
+    for name, whole in (("hung", False), ("frozen", True)):
+        folder = place.run(name)
+        change = ("checkpoint_every", "stall_after = 3\ncheckpoint_every")
+        file = place.write(name, 0, True, long=True, changes=[change], timeout=1 if whole else 10)
+        file.write_text(file.read_text().replace('node = ["a", "b"]\nreplicas = 2', 'node = "b"'))  # alone with the work
+        with started("launch", file) as run:
+            checks.check(name + ": begins", begun(run, folder, 2), run.said())
+            victim = processes(folder)["sampler"]
+            frozen = Frozen(victim, whole)
+            if not frozen.done:
+                return print(name + ": left out, threads of other processes cannot be stopped here")
+            checks.check(name + ": another process takes its place", until(
+                lambda: frozen.bury() and processes(folder).get("sampler", victim) != victim, run), run.said())
+            said = run.said()
+            checks.check(name + ": is said", "nothing has moved for" in said and "learner waits" in said or
+                         whole and "its link is lost" in said, said)
+            checks.check(name + ": ends well", wait_for_end(run) == 0, run.said())
+        check_run(place, name, long=True)
 
 
 def lose_the_learner(place):
