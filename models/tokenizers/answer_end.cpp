@@ -49,7 +49,9 @@ answer_end find_answer_end(const chat_template &given, const tokenizer &text) {
   const auto end = written_end(style, found.problem);
   if (!end) return found;
   const std::string_view mark = jinja::strip(*end);
-  if (mark.empty()) return {-1, "writes nothing behind an answer"};
+  if (mark.empty())
+    return {-1,
+            end->empty() ? "writes nothing behind an answer" : "writes only white space behind an answer"};
   try {
     for (const std::int64_t id : text.encode(*end))
       if (is_mark(id, text)) return {id};

@@ -183,7 +183,7 @@ TEST_CASE("an answer's end at which nothing can stop is said") {
     return chosen.notes.size() == 1 ? chosen.notes[0] : "";
   };
   CHECK_THAT(note(ending("")),
-             Contains("writes nothing behind an answer: generations do not stop where answers "
+             Contains("writes only white space behind an answer: generations do not stop where answers "
                       "in dialogues end, but at \"<eos>\" (2)"));
   CHECK_THAT(note(ending("<|im_end|>")),
              Contains("ends an answer with \"<|im_end|>\", which is no token of its own"));

@@ -118,11 +118,11 @@ TEST_CASE("by a model's own template a dialogue has the ids of its whole text") 
   line.turns = {{"user", "one"}, {"assistant", "then the other"}};
   const auto entry =
       example_samples(line, example_form::demonstration, {text, load_chat_file(file, {})}).samples.at(0);
-  const auto whole = text->encode("user: one\nassistant: then the other");
+  const auto whole = text->encode("user: one\nassistant: then the other\n");
   CHECK(entry.tokens == whole);
   CHECK(whole != prompt_tokens(line, {text, load_chat_file(file, {})}));
   const std::vector<std::int64_t> answer(whole.begin() + entry.prompt_length, whole.end());
-  CHECK(text->decode(answer) == " then the other");  // its first token holds the space before it
+  CHECK(text->decode(answer) == " then the other\n");  // its first token holds the space before it
 }
 
 TEST_CASE("pairs of answers to a dialogue share its tokens") {
