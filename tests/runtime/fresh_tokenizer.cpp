@@ -48,7 +48,7 @@ TEST_CASE("a fresh network's tokenizer folder must be whole and name its end tok
 
 TEST_CASE("a model and its copies stop at what a dataset's chat template ends answers with") {
   const auto graph = with("tokenizer = \"" + test::data("golden/tokenizers/small-qwen").string() +
-                          "\"\n[models.copy]\ncopy_of = \"m\"\n[models.other]\ncopy_of = \"copy\"");
+                          "\"\n[models.copy]\ncopy_of = \"m\"\n[models.other]\ncopy_of = \"m\"");
   model_store models(graph);
   const auto end = models.describe("m").text->encode("<bos>");
   REQUIRE(end.size() == 1);
