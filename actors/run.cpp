@@ -191,7 +191,8 @@ snapshot_ptr first_weights(preflight &plan, const actor_config &learner, const r
   const auto model = learner.facts.model;
   if (!resumed || !resumed->checkpoints.contains(learner.name))
     return std::make_shared<snapshot>(snapshot{0, plan.models().load(model), model, false});
-  const auto read = load_checkpoint(resumed->checkpoints.at(learner.name));
+  auto read = load_checkpoint(resumed->checkpoints.at(learner.name));
+  read.spec.eos_tokens = plan.models().describe(model).spec.eos_tokens;
   const auto version = resumed->history.learner(learner.name).version;
   return std::make_shared<snapshot>(
       snapshot{version, std::make_shared<const transformer>(read.network(plan.graph().run.numerics)), model,

@@ -46,14 +46,18 @@ json described(const chosen_token &token, const tokenizer &text) {
 }
 
 /// Which tokens end, begin and pad a text, and which files say so; null without a tokenizer.
-json describe_tokens(const fs::path &folder, const fs::path &base, const model_spec &spec) {
+json describe_tokens(const fs::path &folder, const model_spec &spec) {
   const auto place = tokenizer_folder(folder);
   if (!fs::exists(place / "tokenizer.json")) return nullptr;
   const auto text = load_tokenizer(place);
-  const auto chosen = choose_tokens(base, *text, spec.vocab_size);
-  return {{"end", described(chosen.end, *text)}, {"stops", chosen.stops},
-          {"stops_from", chosen.stops_from},     {"begin", described(chosen.begin, *text)},
-          {"pad", described(chosen.pad, *text)}, {"notes", chosen.notes},
+  const auto chosen = choose_tokens(folders_of(folder), *text, spec.vocab_size);
+  return {{"end", described(chosen.end, *text)},
+          {"answer_end", described(chosen.answer_end, *text)},
+          {"stops", chosen.stops},
+          {"stops_from", chosen.stops_from},
+          {"begin", described(chosen.begin, *text)},
+          {"pad", described(chosen.pad, *text)},
+          {"notes", chosen.notes},
           {"vocab_size", text->vocab_size()}};
 }
 
@@ -80,7 +84,7 @@ json describe(const fs::path &folder) {
                  {"context", spec.max_positions},
                  {"tied_embeddings", spec.tied_embeddings},
                  {"tokenizer", fs::exists(tokenizer_folder(folder) / "tokenizer.json")},
-                 {"tokens", describe_tokens(folder, adapter ? adapter->base : folder, spec)},
+                 {"tokens", describe_tokens(folder, spec)},
                  {"parameters", count},
                  {"parameters_by_part", parts},
                  {"memory",
@@ -117,6 +121,8 @@ void print_tokens(const json &tokens) {
   const auto from = tokens["stops_from"].get<std::string>();
   fmt::print("  answers end with {}; generations stop at {}{}\n", token_text(tokens["end"]),
              tokens["stops"].empty() ? "none" : tokens["stops"].dump(), from.empty() ? "" : ", with " + from);
+  if (!tokens["answer_end"].is_null())
+    fmt::print("  answers in dialogues end with {}\n", token_text(tokens["answer_end"]));
   fmt::print("  texts begin with {}, padding is {}\n", token_text(tokens["begin"]),
              token_text(tokens["pad"]));
   for (const auto &note : tokens["notes"]) fmt::print("  note: {}\n", note.get<std::string>());

@@ -78,7 +78,10 @@ class line_reader {
   // The score stands at the last token that is no padding; an answer in words is ended as in training.
   void finish_for_head(bool answer, scored_line &line) const {
     const std::int64_t pad = model_.spec.pad_token, eos = model_.spec.eos_token();
-    if (answer && eos >= 0 && (line.tokens.empty() || line.tokens.back() != eos)) line.tokens.push_back(eos);
+    const auto &ends = model_.spec.eos_tokens;  // what a chat template ends an answer with is one of them
+    const bool ended =
+        !line.tokens.empty() && std::find(ends.begin(), ends.end(), line.tokens.back()) != ends.end();
+    if (answer && eos >= 0 && !ended) line.tokens.push_back(eos);
     while (pad >= 0 && pad != eos && line.tokens.size() > 1 && line.tokens.back() == pad)
       line.tokens.pop_back();
   }

@@ -13,18 +13,23 @@ dataset read_dataset(preflight &checks, const dataset_keys &keys) {
   return data;
 }
 
-text_style style_for(preflight &checks, const model_description &model, const dataset_keys &keys,
+text_style style_for(preflight &checks, const std::string &name, const dataset_keys &keys,
                      const dataset &data) {
+  const auto &model = checks.models().describe(name);
   text_style style{model.text, find_chat("plain")};
+  const auto text_folder = model.folder.empty() ? model.folder : tokenizer_folder(model.folder);
   const bool dialogues =
       std::any_of(data.rows.begin(), data.rows.end(), [](const auto &row) { return !row.turns.empty(); });
   if (keys.chat)
     style.chat = *keys.chat;
   else if (!keys.chat_file.empty())
-    style.chat = load_chat_file(keys.chat_file, model.folder);
+    style.chat = load_chat_file(keys.chat_file, text_folder);
   else if (dialogues && (!model.folder.empty() || !keys.chat_name.empty()))
-    style.chat = load_chat(model.folder, keys.chat_name).value_or(style.chat);
+    style.chat = load_chat(text_folder, keys.chat_name).value_or(style.chat);
   if (asks_date(style.chat)) set_date(style.chat, checks.date());
+  if (dialogues)
+    if (const auto said = checks.models().stop_at_answer_end(name, style.chat); !said.empty())
+      checks.note(said);
   return style;
 }
 

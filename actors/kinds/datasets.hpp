@@ -16,7 +16,8 @@ dataset read_dataset(preflight &checks, const dataset_keys &keys);
 
 /// The model's tokenizer with the given chat template, or the folder's own, or "plain" where there is none.
 /// One that writes the date gets the run's.
-text_style style_for(preflight &checks, const model_description &model, const dataset_keys &keys,
+/// Generations of the model `model` stop at what the template ends answers with.
+text_style style_for(preflight &checks, const std::string &model, const dataset_keys &keys,
                      const dataset &data);
 
 /// Throws input_error at the row, which needs `length` of `context` tokens.

@@ -83,8 +83,10 @@ checked_lines read_lines(preflight &checks, const actor_config &self, const eval
   checked_lines read{read_dataset(checks, keys.data), {}, {}};
   const auto &learned = described_model(checks, learner_of(checks, self));
   if (!keys.model.empty()) described_model(checks, self);
-  const auto &model = keys.task == evaluator_task::pairs ? described_model(checks, self) : learned;
-  read.style = style_for(checks, model, keys.data, read.data);
+  const bool ranked = keys.task == evaluator_task::pairs;
+  const auto &model = ranked ? described_model(checks, self) : learned;
+  const auto &name = ranked ? self.facts.model : learner_of(checks, self).facts.model;
+  read.style = style_for(checks, name, keys.data, read.data);
   if (keys.task == evaluator_task::lines)
     make_samples(read, checks, self, keys.long_lines, learned.spec.max_positions);
   else

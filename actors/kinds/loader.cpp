@@ -117,7 +117,7 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
                 ", but \"" + taker->name + "\" needs " + std::string(to_string(wanted)) +
                 "; name a file with the fields that docs/data.md lists for them");
   const auto &model = described_model(checks, *taker);
-  result.style = style_for(checks, model, keys.data, result.data);
+  result.style = style_for(checks, taker->facts.model, keys.data, result.data);
   const auto context = model.spec.max_positions;
   result.limit = context;
   if (result.sampled) result.limit -= taker->facts.max_new_tokens;

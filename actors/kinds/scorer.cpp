@@ -84,7 +84,9 @@ void check_refresh(preflight &checks, const actor_config &self, std::int64_t eve
   if (!checks.samples_own_policy())
     fail_at(at, "[actors." + self.name + "] cannot be refreshed: the sampler's model is not being trained");
   const auto &policy = checks.models().describe(checks.learned_model()).spec;
-  if (!(described_model(checks, self).spec == policy))
+  auto own = described_model(checks, self).spec;
+  own.eos_tokens = policy.eos_tokens;  // a scorer generates nothing
+  if (!(own == policy))
     fail_at(at, "[actors." + self.name + "] takes the weights of \"" + checks.learned_model() +
                     "\" from time to time, but its own model has another shape; use copy_of = \"" +
                     checks.learned_model() + "\"");

@@ -6,7 +6,6 @@
 #include "models/error.hpp"
 #include "models/files/adapter_config.hpp"
 #include "models/files/json.hpp"
-#include "models/files/model_tokens.hpp"
 #include "models/files/weights.hpp"
 
 namespace slipstream {
@@ -61,12 +60,19 @@ fs::path tokenizer_folder(const fs::path &folder) {
   return fs::exists(folder / "tokenizer.json") ? folder : base_of(folder);
 }
 
+model_folders folders_of(const fs::path &folder) {
+  model_folders all(folder);
+  all.base = base_of(folder);
+  all.text = tokenizer_folder(folder);
+  return all;
+}
+
 model_spec checkpoint_spec(const fs::path &folder, std::int64_t labels) {
   const auto adapter = checkpoint_adapter(folder);
   const fs::path base = adapter ? adapter->base : folder;
   require_folder(base);
   model_spec spec = read_spec(base / "config.json");
-  read_end_tokens(base, spec);
+  read_end_tokens(fs::exists(folder / "generation_config.json") ? folder : base, spec);
   if (labels > 0 || (adapter && holds_score_head(folder))) spec.labels = 1;
   return spec;
 }
@@ -100,7 +106,7 @@ checkpoint load_checkpoint(const fs::path &folder, std::int64_t labels) {
   const fs::path place = tokenizer_folder(folder);
   if (!fs::exists(place / "tokenizer.json")) return model;
   auto text = load_tokenizer(place);
-  auto chosen = choose_tokens(base, *text, model.spec.vocab_size);
+  auto chosen = choose_tokens(folders_of(folder), *text, model.spec.vocab_size);
   model.text = with_tokens(std::move(text), std::move(chosen), model.spec);
   return model;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "models/files/model_tokens.hpp"
 #include "models/network/spec.hpp"
 #include "models/network/transformer.hpp"
 #include "models/tokenizers/tokenizer.hpp"
@@ -49,6 +50,7 @@ model_spec checkpoint_spec(const std::filesystem::path &folder, std::int64_t lab
 std::optional<stored_adapter> checkpoint_adapter(const std::filesystem::path &folder);
 /// The folder with the tokenizer: itself, or for adapters without one the model that they adapt.
 std::filesystem::path tokenizer_folder(const std::filesystem::path &folder);
+model_folders folders_of(const std::filesystem::path &folder);
 
 /// How the weights are written: float32, float16 or bfloat16, in files of at most `shard_bytes` each (one
 /// tensor may exceed it).

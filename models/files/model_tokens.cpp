@@ -6,6 +6,7 @@
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/tokenizers/answer_end.hpp"
 
 namespace slipstream {
 namespace {
@@ -46,22 +47,40 @@ std::string named(const std::vector<std::int64_t> &ids, const tokenizer &text) {
   return list.empty() ? "none" : list;
 }
 
+bool has(const std::vector<std::int64_t> &ids, std::int64_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// A contradiction between what is trained and where generations stop.
+std::string no_answer_end(const chat_template &style, const answer_end &answer,
+                          const std::vector<std::int64_t> &stops, const tokenizer &text) {
+  const bool beyond = answer.id >= 0;
+  return "the chat template " + style.name + " " +
+         (beyond
+              ? "ends an answer with " + named(answer.id, text) + ", which is beyond the model's vocabulary"
+              : answer.problem) +
+         ": generations do not stop where answers in dialogues end, but at " + named(stops, text);
+}
+
 class choosing {
  public:
-  choosing(const fs::path &folder, const tokenizer &text, std::int64_t rows)
-      : folder_(folder), text_(text), rows_(rows) {}
+  choosing(const model_folders &folders, const tokenizer &text, std::int64_t rows)
+      : folders_(folders), text_(text), rows_(rows) {}
 
   model_tokens choose() {
     const auto config = within("config.json", "eos_token_id");
     const auto generation = within("generation_config.json", "eos_token_id");
     const auto configured = generation ? generation : config;
     result_.stops_from = generation ? "generation_config.json" : config ? "config.json" : "";
+    const auto style = own_template();
+    const auto answer = style ? find_answer_end(*style, text_) : answer_end();
+    choose_answer_end(style, answer);
     choose_end(config, generation);
     for (const auto id : configured.value_or(std::vector<std::int64_t>()))
-      if (std::find(result_.stops.begin(), result_.stops.end(), id) == result_.stops.end())
-        result_.stops.push_back(id);
+      if (!has(result_.stops, id)) result_.stops.push_back(id);
     if (config) tell_difference(*config, "config.json");
     if (generation) tell_difference(*generation, "generation_config.json");
+    if (style) tell_answer_end(*style, answer, configured.value_or(std::vector<std::int64_t>()));
     result_.begin = part("bos_token_id", text_.bos(), false);
     result_.pad = part("pad_token_id", text_.pad(), true);
     return std::move(result_);
@@ -72,7 +91,7 @@ class choosing {
 
   // The configuration's ids, without those that the model has no row for.
   list within(const char *file, const char *field) {
-    auto ids = ids_in(folder_ / file, field);
+    auto ids = ids_in((fs::exists(folders_.own / file) ? folders_.own : folders_.base) / file, field);
     if (!ids) return ids;
     for (const auto id : *ids)
       if (id >= rows_)
@@ -84,10 +103,39 @@ class choosing {
     return ids;
   }
 
+  // One that cannot be read is told of where it is used.
+  std::optional<chat_template> own_template() {
+    try {
+      return load_chat(folders_.text);
+    } catch (const input_error &problem) {
+      result_.notes.push_back(std::string("what ends an answer in a dialogue is not known: ") +
+                              problem.what());
+      return {};
+    }
+  }
+
+  void choose_answer_end(const std::optional<chat_template> &style, const answer_end &answer) {
+    if (style && answer.id >= 0 && answer.id < rows_) result_.answer_end = {answer.id, style->name};
+  }
+
+  void tell_answer_end(const chat_template &style, const answer_end &answer,
+                       const std::vector<std::int64_t> &configured) {
+    const auto id = result_.answer_end.id;
+    if (id >= 0 && (id == result_.end.id || has(configured, id))) return;
+    if (id >= 0)
+      result_.notes.push_back(style.name + " ends an answer with " + named(id, text_) + ", but " +
+                              result_.end.from + " end a text with " + named(result_.end.id, text_) +
+                              ": dialogues are trained to end with " + named(id, text_) +
+                              ", plain answers with " + named(result_.end.id, text_) +
+                              ", and generations stop at " + named(result_.stops, text_));
+    else
+      result_.notes.push_back(no_answer_end(style, answer, result_.stops, text_));
+  }
+
   void choose_end(const list &config, const list &generation) {
     if (text_.eos() >= rows_)
       throw input_error(
-          folder_.string() + ": error: the tokenizer's end token " + named(text_.eos(), text_) +
+          folders_.own.string() + ": error: the tokenizer's end token " + named(text_.eos(), text_) +
           " is beyond the model's vocabulary of " + std::to_string(rows_) +
           "; name another eos_token in tokenizer_config.json, or enlarge the model's embedding");
     if (text_.eos() >= 0)
@@ -96,16 +144,18 @@ class choosing {
       result_.end = {config->front(), "config.json"};
     else if (generation)
       result_.end = {generation->front(), "generation_config.json"};
+    else if (result_.answer_end.id >= 0)
+      result_.end = result_.answer_end;
     else
       result_.notes.push_back(
           "no file names an end token: answers are trained without an end, and generations end at their "
           "limit; name eos_token in tokenizer_config.json, or eos_token_id in config.json");
-    if (result_.end.id < 0) return;
-    result_.stops.push_back(result_.end.id);
+    for (const auto id : {result_.end.id, result_.answer_end.id})
+      if (id >= 0 && !has(result_.stops, id)) result_.stops.push_back(id);
   }
 
   void tell_difference(const std::vector<std::int64_t> &ids, const std::string &file) {
-    if (std::find(ids.begin(), ids.end(), result_.end.id) != ids.end()) return;
+    if (has(ids, result_.end.id)) return;
     result_.notes.push_back(file + " says that eos_token_id is " + named(ids, text_) + ", but " +
                             result_.end.from + " end a text with " + named(result_.end.id, text_) +
                             ": answers are trained to end with " + named(result_.end.id, text_) +
@@ -127,7 +177,7 @@ class choosing {
     return chosen;
   }
 
-  fs::path folder_;
+  const model_folders &folders_;
   const tokenizer &text_;
   std::int64_t rows_;
   model_tokens result_{};
@@ -175,8 +225,21 @@ class model_text : public tokenizer {
 
 }  // namespace
 
-model_tokens choose_tokens(const fs::path &folder, const tokenizer &text, std::int64_t vocab_size) {
-  return choosing(folder, text, vocab_size).choose();
+model_tokens choose_tokens(const model_folders &folders, const tokenizer &text, std::int64_t vocab_size) {
+  return choosing(folders, text, vocab_size).choose();
+}
+
+std::string stop_at_answer_end(const chat_template &style, const tokenizer &text, model_spec &spec) {
+  if (!style.program && style.answer_end.empty()) return {};  // the end token ends answers
+  const auto answer = find_answer_end(style, text);
+  if (answer.id < 0 || answer.id >= spec.vocab_size)
+    return no_answer_end(style, answer, spec.eos_tokens, text);
+  if (has(spec.eos_tokens, answer.id)) return {};
+  const std::string before = named(spec.eos_tokens, text);
+  spec.eos_tokens.push_back(answer.id);
+  return "the chat template " + style.name + " ends an answer with " + named(answer.id, text) +
+         ", which the model's files do not name as an end (" + before +
+         "): dialogues are trained to end with it, and generations stop at " + named(spec.eos_tokens, text);
 }
 
 std::shared_ptr<const tokenizer> with_tokens(std::shared_ptr<const tokenizer> text, model_tokens chosen,

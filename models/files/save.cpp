@@ -83,6 +83,7 @@ void write_model(const fs::path &folder, const checkpoint &model, const save_opt
     const auto slots = adapter_layout(model.spec, model.adapter->spec);
     write_safetensors(folder / "adapter_model.safetensors", named_parameters(slots, model.adapter->values),
                       options.type);
+    write_file(folder / "generation_config.json", generation_config(model.spec).dump(2));
     return;
   }
   write_file(folder / "config.json", to_config(model.spec, type_name(options.type)).dump(2));

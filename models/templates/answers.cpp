@@ -8,8 +8,12 @@
 namespace slipstream {
 namespace {
 
+// How many bytes both begin with, as whole characters.
 std::size_t common(std::string_view a, std::string_view b) {
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  auto same =
+      static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  while (same > 0 && same < b.size() && (static_cast<unsigned char>(b[same]) & 0xc0U) == 0x80) --same;
+  return same;
 }
 
 // Without the beginning of a mark (<|im_…) that two different ones share.
@@ -60,10 +64,18 @@ class answer_finder {
   }
 
  private:
+  // The dialogue of the first `count` messages, rendered once for both ends of an answer.
+  const std::string &up_to(std::size_t count) const {
+    if (count == messages_.size()) return whole_;
+    if (count != known_count_) known_ = part_(count, false), known_count_ = count;
+    return known_;
+  }
+
   // Of a template that opens an asked answer otherwise than dialogues write it: where the answer's own words
   // begin, if they stand in its turn once.
   std::size_t start_of_words(std::size_t message) const {
-    const std::string before = part_(message, false), until = part_(message + 1, false);
+    const std::string before = part_(message, false);
+    const std::string &until = up_to(message + 1);
     const std::string_view words = jinja::strip(messages_[message].content);
     if (words.empty() || !whole_.starts_with(until) || !until.starts_with(before))
       fail(message, "what stands before it is written otherwise once it is answered");
@@ -75,7 +87,7 @@ class answer_finder {
   }
 
   std::size_t end_of(std::size_t message, std::size_t from, std::string_view rest) const {
-    const std::string until = part_(message + 1, false);
+    const std::string &until = up_to(message + 1);
     if (whole_.starts_with(until)) return until.size() - from;
     if (until.size() <= from ||
         std::string_view(until).substr(0, from) != std::string_view(whole_).substr(0, from))
@@ -98,6 +110,8 @@ class answer_finder {
   const std::vector<chat_message> &messages_;
   const renderer_of_parts &part_;
   const std::string &where_;
+  mutable std::size_t known_count_ = 0;
+  mutable std::string known_;
 };
 
 }  // namespace

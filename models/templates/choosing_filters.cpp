@@ -55,6 +55,11 @@ value map(const value &self, const arguments &given, budget &spending) {
   return spending.sequence(std::move(made), kind::generator);
 }
 
+value attr(const value &self, const arguments &given, budget &spending) {
+  const bound args("attr", given, {"name"}, 1);
+  return only_attribute_of(self, spending.text(std::string(args.text(0))), spending);
+}
+
 template <bool Wanted, bool ByAttribute>
 value chosen(const value &self, const arguments &given, budget &spending) {
   std::vector<value> made;
@@ -77,7 +82,9 @@ value chosen(const value &self, const arguments &given, budget &spending) {
   return spending.sequence(std::move(made), kind::generator);
 }
 
-constexpr std::array choosing_filters_rows{filter_row{"map", map}, filter_row{"select", chosen<true, false>},
+constexpr std::array choosing_filters_rows{filter_row{"map", map},
+                                           filter_row{"attr", attr},
+                                           filter_row{"select", chosen<true, false>},
                                            filter_row{"reject", chosen<false, false>},
                                            filter_row{"selectattr", chosen<true, true>},
                                            filter_row{"rejectattr", chosen<false, true>}};

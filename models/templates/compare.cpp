@@ -1,5 +1,7 @@
 #include "models/templates/compare.hpp"
 
+#include <algorithm>
+
 #include <cmath>
 #include <functional>
 
@@ -77,7 +79,7 @@ bool equal(const value &left, const value &right, budget &spending) {
   spending.spend();
   if (left.is_number() && right.is_number()) return compare_numbers(left, right) == 0;
   if (left.is(kind::safe_text) || right.is(kind::safe_text))
-    throw complaint("text from the filter safe is compared");
+    throw complaint("text from the filters safe and escape is compared, which is not supported");
   if (left.what() != right.what()) return false;
   switch (left.what()) {
     case kind::absent:
@@ -175,11 +177,12 @@ bool can_be_key(const value &of) {
     case kind::text:
     case kind::none:
     case kind::undefined:
-    case kind::tuple:
     case kind::boolean:
     case kind::integer:
     case kind::real:
       return true;
+    case kind::tuple:
+      return std::all_of(of.items().begin(), of.items().end(), can_be_key);
     default:
       return false;
   }
@@ -191,7 +194,9 @@ std::size_t hash_of(const value &key) {
       return std::hash<std::string_view>()(key.text());
     case kind::none:
     case kind::undefined:
+      return 7;
     case kind::tuple:
+      for (const value &each : key.items()) hash_of(each);  // of a list within it there is none
       return 7;
     case kind::boolean:
     case kind::integer:

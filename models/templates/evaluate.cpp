@@ -101,7 +101,8 @@ value renderer::concatenated(const expression &what) {
   std::string text;
   for (const expression &each : what.parts) {
     const value part = evaluate(each);
-    if (part.is(kind::safe_text)) throw complaint("text from the filter safe is joined by ~");
+    if (part.is(kind::safe_text))
+      throw complaint("text from the filters safe and escape is joined by ~, which is not supported");
     print(text, part, spending_);
   }
   at_ = what.at;

@@ -37,6 +37,10 @@ value field_of(const value &of, const value &name, budget &spending) {
     return found ? *found : value();
   }
   if (of.is(kind::loop)) return loop_field(of, field);
+  if (of.is(kind::tuple) && of.sequence().name == std::string_view(group_name)) {
+    if (field == "grouper") return of.items()[0];
+    if (field == "list") return of.items()[1];
+  }
   if (of.is(kind::macro) && field == "name") return spending.text(of.macro().name);
   return has_method(of, field) ? spending.method(of, name) : value();
 }
@@ -125,6 +129,12 @@ value attribute_of(const value &of, const value &name, budget &spending) {
   if (of.is_undefined()) refuse_undefined(of);
   value found = field_of(of, name, spending);
   if (found.is(kind::absent)) found = plain_item(of, name, spending);
+  return found.is(kind::absent) ? missing(of, name) : found;
+}
+
+value only_attribute_of(const value &of, const value &name, budget &spending) {
+  if (of.is_undefined()) refuse_undefined(of);
+  const value found = field_of(of, name, spending);
   return found.is(kind::absent) ? missing(of, name) : found;
 }
 

@@ -98,7 +98,8 @@ bool has_method(const value &of, std::string_view name) {
     case kind::real:
       return among(of_number, name);
     case kind::safe_text:
-      throw complaint("\"" + std::string(name) + "\" of text from the filter safe");
+      throw complaint("\"" + std::string(name) +
+                      "\" of text from the filters safe and escape is not supported");
     default:
       return false;
   }

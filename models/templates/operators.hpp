@@ -5,6 +5,9 @@
 
 namespace slipstream::jinja {
 
+/// The name of tuples that groupby gives; they have the fields grouper and list.
+constexpr const char *group_name = "group";
+
 /// Python's operators. All throw complaint where Python raises.
 value negated(const value &of);
 value calculate(op what, const value &left, const value &right, budget &spending);
@@ -12,6 +15,8 @@ value calculate(op what, const value &left, const value &right, budget &spending
 /// `of.name` as jinja2 looks it up: a method or field of the value, then an item; undefined when there is
 /// neither.
 value attribute_of(const value &of, const value &name, budget &spending);
+/// A method or field of the value, never an item; undefined when there is none.
+value only_attribute_of(const value &of, const value &name, budget &spending);
 /// `of[key]`: an item, then a field; undefined when there is neither.
 value item_of(const value &of, const value &key, budget &spending);
 /// `of[start:stop:step]`, each of them an int or none.

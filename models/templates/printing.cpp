@@ -102,6 +102,11 @@ void print_literal(std::string &into, const value &what, budget &spending) {
     case kind::text:
       spending.spend(what.text().size() / 16);
       return print_quoted(into, what.text());
+    case kind::safe_text:
+      spending.spend(what.text().size() / 16);
+      into += "Markup(";
+      print_quoted(into, what.text());
+      return void(into += ')');
     case kind::undefined:
       return void(into += "Undefined");
     case kind::list:

@@ -52,6 +52,32 @@ value sort(const value &self, const arguments &given, budget &spending) {
   return items_of_keyed(all, spending);
 }
 
+// An attribute's value, or what stands for one that is missing.
+value grouped_by(const value &item, const bound &args, budget &spending) {
+  const value found = item_by_path(item, *args.get(0), spending);
+  return found.is_undefined() && args.given(1) ? *args.get(1) : found;
+}
+
+// Pairs of a value and the items that have it, which also have names.
+value groupby(const value &self, const arguments &given, budget &spending) {
+  const bound args("groupby", given, {"attribute", "default", "case_sensitive"}, 1);
+  std::vector<keyed> all;
+  for (value &each : items_of(self, spending)) {
+    const value key = key_of(grouped_by(each, args, spending), nullptr, args.flag(2), spending);
+    all.push_back({key, std::move(each)});
+  }
+  sort_by_key(all, false, spending);
+  std::vector<value> groups;
+  for (std::size_t at = 0; at < all.size();) {
+    const value key = all[at].key, shown = grouped_by(all[at].item, args, spending);
+    std::vector<value> items;
+    for (; at < all.size() && equal(all[at].key, key, spending); ++at) items.push_back(all[at].item);
+    groups.push_back(
+        spending.sequence({shown, spending.sequence(std::move(items))}, kind::tuple, group_name));
+  }
+  return spending.sequence(std::move(groups));
+}
+
 value dictsort(const value &self, const arguments &given, budget &spending) {
   const bound args("dictsort", given, {"case_sensitive", "by", "reverse"});
   const std::string_view by = args.text(1, "key");
@@ -96,9 +122,9 @@ value extreme(const value &self, const arguments &given, budget &spending) {
   return best;
 }
 
-constexpr std::array sorting_filters_rows{filter_row{"sort", sort}, filter_row{"dictsort", dictsort},
-                                          filter_row{"unique", unique}, filter_row{"min", extreme<-1>},
-                                          filter_row{"max", extreme<1>}};
+constexpr std::array sorting_filters_rows{filter_row{"sort", sort},         filter_row{"groupby", groupby},
+                                          filter_row{"dictsort", dictsort}, filter_row{"unique", unique},
+                                          filter_row{"min", extreme<-1>},   filter_row{"max", extreme<1>}};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "models/templates/compare.hpp"
+#include "models/templates/filters.hpp"
 #include "models/templates/methods.hpp"
 #include "models/templates/operators.hpp"
 #include "models/templates/printing.hpp"
@@ -65,6 +66,18 @@ bool has_case(const value &self, const arguments &given, budget &spending) {
   return truth(find_text_test(Upper ? "isupper" : "islower")(text, given, spending));
 }
 
+bool is_filter(const value &self, const arguments &given, budget &) {
+  const bound none("filter", given, {});
+  hash_of(self);  // refuses what cannot be looked up
+  return self.is_text() && is_jinja_filter(self.text());
+}
+
+bool is_test(const value &self, const arguments &given, budget &) {
+  const bound none("test", given, {});
+  hash_of(self);
+  return self.is_text() && find_test(self.text());
+}
+
 constexpr std::array test_rows{
     test_row{"defined", is_defined},
     test_row{"undefined", is_one_of<kind::undefined>},
@@ -89,6 +102,8 @@ constexpr std::array test_rows{
     test_row{"sameas", is_same},
     test_row{"upper", has_case<true>},
     test_row{"lower", has_case<false>},
+    test_row{"filter", is_filter},
+    test_row{"test", is_test},
     test_row{"in", compares<comparison::in>},
     test_row{"eq", compares<comparison::equal>},
     test_row{"equalto", compares<comparison::equal>},

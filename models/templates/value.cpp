@@ -30,7 +30,7 @@ const char *type_name(const value &of) {
     case kind::text:
       return "a string";
     case kind::safe_text:
-      return "text from the filter safe";
+      return "text from the filters safe and escape (not supported here)";
     case kind::list:
       return "a list";
     case kind::tuple:

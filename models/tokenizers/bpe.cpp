@@ -6,8 +6,8 @@
 #include "models/tokenizers/byte_alphabet.hpp"
 #include "models/tokenizers/fields.hpp"
 #include "models/tokenizers/normal_forms.hpp"
-#include "models/tokenizers/post_processor.hpp"
 #include "models/tokenizers/pre_tokenizer.hpp"
+#include "models/tokenizers/table_tokenizer.hpp"
 #include "models/tokenizers/utf8.hpp"
 #include "models/tokenizers/word_cache.hpp"
 
@@ -36,25 +36,23 @@ void read_normalizer(const json &content, const std::string &field, const std::s
 
 // What else of a tokenizer.json changes ids or text.
 void refuse_others(const json &content, const std::string &file) {
-  for (const char *name : {"truncation", "padding"})
-    if (!member(content, name).is_null()) refuse_field(file, name, "is not supported; set it to null");
+  refuse_file_fields(content, file);
   const json &decoder = member(content, "decoder");
   if (type_of(decoder, "decoder", file) != "ByteLevel")
     refuse_field(file, "decoder.type",
                  shown(member(decoder, "type")) + " is not supported; it must be ByteLevel");
 }
 
-class bpe_tokenizer : public tokenizer {
+class bpe_tokenizer : public table_tokenizer {
  public:
   bpe_tokenizer(const json &content, special_tokens special, tokenizer_files files, const std::string &file)
-      : words_(member(content, "pre_tokenizer"), file),
-        model_(member(content, "model"), file),
-        special_(std::move(special)),
-        frame_(read_post_processor(member(content, "post_processor"), file)),
-        files_(std::move(files)) {
+      : table_tokenizer(std::move(special), std::move(files),
+                        read_post_processor(member(content, "post_processor"), file)),
+        words_(member(content, "pre_tokenizer"), file),
+        model_(member(content, "model"), file) {
     refuse_others(content, file);
     read_normalizer(member(content, "normalizer"), "normalizer", file, forms_);
-    for (const auto &[text, id] : model_.vocabulary()) place(text, id, false);
+    for (const auto &[text, id] : model_.vocabulary()) put(text, id, false);
     for (const added_token &token : special_.added) add(token, file);
   }
 
@@ -71,19 +69,6 @@ class bpe_tokenizer : public tokenizer {
     return ids;
   }
 
-  std::vector<std::int64_t> encode_with_special(std::string_view text) const override {
-    std::vector<std::int64_t> ids = encode(text);
-    ids.insert(ids.begin(), frame_.before.begin(), frame_.before.end());
-    ids.insert(ids.end(), frame_.after.begin(), frame_.after.end());
-    return ids;
-  }
-
-  std::string bytes_of(std::int64_t id, bool keep_special) const override {
-    if (id < 0 || id >= vocab_size()) return {};  // a model may have more rows than its tokenizer has tokens
-    const piece &known = tokens_[static_cast<std::size_t>(id)];
-    return known.special && !keep_special ? std::string() : known.bytes;
-  }
-
   std::string decode(const std::vector<std::int64_t> &ids, bool keep_special) const override {
     std::string bytes, text;
     for (const std::int64_t id : ids) bytes += bytes_of(id, keep_special);
@@ -91,30 +76,18 @@ class bpe_tokenizer : public tokenizer {
     return text;
   }
 
-  std::int64_t vocab_size() const override { return static_cast<std::int64_t>(tokens_.size()); }
-  std::int64_t eos() const override { return special_.eos; }
-  std::int64_t pad() const override { return special_.pad; }
-  std::int64_t bos() const override { return special_.bos; }
-  void save(const std::filesystem::path &folder) const override { write_tokenizer_files(files_, folder); }
-
  private:
-  struct piece {
-    std::string bytes;
-    bool special = false;
-  };
-
-  // Adds a token to the table; false when its id belongs to another one.
-  bool place(const std::string &text, std::int64_t id, bool special) {
-    tokens_.resize(std::max(tokens_.size(), static_cast<std::size_t>(id) + 1));
-    piece &where = tokens_[static_cast<std::size_t>(id)];
+  // Puts a token into the table; false when its id belongs to another one.
+  bool put(const std::string &text, std::int64_t id, bool special) {
+    piece &where = place(id);
     auto bytes = token_bytes(text).value_or(text);  // one with other characters stands for itself
-    const bool free = where.bytes.empty() || where.bytes == bytes;
+    const bool free = where.text.empty() || where.text == bytes;
     where = {std::move(bytes), special};
     return free;
   }
 
   void add(const added_token &token, const std::string &file) {
-    if (!place(token.content, token.id, token.special))
+    if (!put(token.content, token.id, token.special))
       refuse_field(file, "added_tokens",
                    shown(json(token.content)) + " has the id of another token of model.vocab");
     if (!token.normalized) return verbatim_.add(token.content, token);
@@ -143,12 +116,8 @@ class bpe_tokenizer : public tokenizer {
 
   pre_tokenizer words_;
   bpe_model model_;
-  special_tokens special_;
-  frame frame_;
-  tokenizer_files files_;
   std::vector<normal_form> forms_;
   token_finder verbatim_, normal_;
-  std::vector<piece> tokens_;
 };
 
 }  // namespace

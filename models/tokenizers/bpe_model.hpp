@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "models/tokenizers/merges.hpp"
+#include "models/tokenizers/bpe_fields.hpp"
 
 namespace slipstream {
 
@@ -23,27 +23,20 @@ class bpe_model {
   void encode(std::string_view word, std::vector<std::int64_t> &ids) const;
 
   /// Every token by its text as the file writes it.
-  const std::unordered_map<std::string, std::uint32_t> &vocabulary() const { return vocabulary_; }
+  const token_ids &vocabulary() const { return vocabulary_; }
 
  private:
   static constexpr std::uint32_t none = 0xffffffff;
 
-  void read_vocabulary(const nlohmann::json &content, const std::string &file);
-  void read_merges(const nlohmann::json &content, const std::string &file);
+  void place_bytes();
   void refuse_unsupported(const nlohmann::json &content, const std::string &file) const;
 
-  std::unordered_map<std::string, std::uint32_t> vocabulary_;
+  token_ids vocabulary_;
   std::array<std::uint32_t, 256> bytes_;
   std::optional<merge_table> merges_;
   /// With ignore_merges: every token by its bytes; a word that is one needs no merges.
   std::unordered_map<std::string_view, std::uint32_t> whole_;
   std::vector<std::string> whole_bytes_;
 };
-
-/// The highest id that a file with so many tokens may give one, so that a small file cannot ask for a large
-/// table.
-constexpr std::uint64_t highest_id(std::size_t tokens) {
-  return 65536 + 16 * std::uint64_t{tokens};
-}
 
 }  // namespace slipstream

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "models/error.hpp"
-#include "models/tokenizers/bpe_model.hpp"
-#include "models/tokenizers/fields.hpp"
+#include "models/tokenizers/bpe_fields.hpp"
+#include "models/tokenizers/table_tokenizer.hpp"
 #include "models/tokenizers/utf8.hpp"
 
 namespace slipstream {
@@ -23,13 +23,13 @@ std::string_view next_character(std::string_view text, std::size_t at) {
   return text.substr(at, length);
 }
 
-class character_tokenizer : public tokenizer {
+class character_tokenizer : public table_tokenizer {
  public:
   character_tokenizer(std::map<std::string, std::int64_t, std::less<>> characters, special_tokens special,
                       tokenizer_files files)
-      : ids_(std::move(characters)), special_(std::move(special)), files_(std::move(files)) {
-    for (const auto &[text, id] : ids_) place(text, id, false);
-    for (const added_token &token : special_.added) place(token.content, token.id, true);
+      : table_tokenizer(std::move(special), std::move(files)), ids_(std::move(characters)) {
+    for (const auto &[text, id] : ids_) place(id) = {text};
+    for (const added_token &token : special_.added) place(token.id) = {token.content, true};
     if (files_.empty()) files_ = describe_files();
   }
 
@@ -54,32 +54,11 @@ class character_tokenizer : public tokenizer {
 
   std::string decode(const std::vector<std::int64_t> &ids, bool keep_special) const override {
     std::string text;
-    for (const std::int64_t id : ids) {
-      if (id < 0 || id >= vocab_size()) continue;  // a model may have more rows than its tokenizer has tokens
-      const piece &known = tokens_[static_cast<std::size_t>(id)];
-      if (!known.special || keep_special) text += known.text;
-    }
+    for (const std::int64_t id : ids) text += bytes_of(id, keep_special);
     return text;
   }
 
-  std::int64_t vocab_size() const override { return static_cast<std::int64_t>(tokens_.size()); }
-  std::int64_t eos() const override { return special_.eos; }
-  std::int64_t pad() const override { return special_.pad; }
-  std::int64_t bos() const override { return special_.bos; }
-
-  void save(const std::filesystem::path &folder) const override { write_tokenizer_files(files_, folder); }
-
  private:
-  struct piece {
-    std::string text;
-    bool special = false;
-  };
-
-  void place(const std::string &text, std::int64_t id, bool special) {
-    tokens_.resize(std::max(tokens_.size(), static_cast<std::size_t>(id) + 1));
-    tokens_[static_cast<std::size_t>(id)] = {text, special};
-  }
-
   // The longest special token that the text starts with, if any.
   const added_token *special_at(std::string_view text) const {
     const added_token *longest = nullptr;
@@ -127,9 +106,6 @@ class character_tokenizer : public tokenizer {
   }
 
   std::map<std::string, std::int64_t, std::less<>> ids_;
-  special_tokens special_;
-  tokenizer_files files_;
-  std::vector<piece> tokens_;
 };
 
 }  // namespace

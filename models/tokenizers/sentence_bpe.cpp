@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <optional>
-#include <unordered_map>
 
 #include "models/error.hpp"
-#include "models/tokenizers/bpe_model.hpp"
+#include "models/tokenizers/bpe_fields.hpp"
 #include "models/tokenizers/fields.hpp"
-#include "models/tokenizers/merges.hpp"
-#include "models/tokenizers/post_processor.hpp"
 #include "models/tokenizers/sentence_steps.hpp"
+#include "models/tokenizers/table_tokenizer.hpp"
 #include "models/tokenizers/utf8.hpp"
 
 namespace slipstream {
@@ -27,21 +24,21 @@ std::string byte_token(unsigned byte) {
   return text.data();
 }
 
-class sentence_tokenizer : public tokenizer {
+class sentence_tokenizer : public table_tokenizer {
  public:
   sentence_tokenizer(const json &content, special_tokens special, tokenizer_files files,
                      const std::string &file)
-      : steps_(read_sentence_steps(content, file)),
-        special_(std::move(special)),
-        frame_(read_post_processor(member(content, "post_processor"), file)),
-        files_(std::move(files)) {
-    for (const char *name : {"truncation", "padding"})
-      if (!member(content, name).is_null()) refuse_field(file, name, "is not supported; set it to null");
+      : table_tokenizer(std::move(special), std::move(files),
+                        read_post_processor(member(content, "post_processor"), file)),
+        steps_(read_sentence_steps(content, file)),
+        vocabulary_(read_vocabulary(member(member(content, "model"), "vocab"), file)),
+        merges_(read_merges(member(member(content, "model"), "merges"), vocabulary_, file)) {
     const json &model = member(content, "model");
-    refuse_unsupported(model, file);
-    read_vocabulary(member(model, "vocab"), file);
+    refuse_file_fields(content, file);
+    refuse_model_fields(model, file);
+    for (const auto &[text, id] : vocabulary_) place(id) = {text};
+    place_bytes();
     read_unknown(model, file);
-    read_merges(member(model, "merges"), file);
     ignore_merges_ = flag_of(model, "ignore_merges", false, "model", file);
     for (const added_token &token : special_.added) add(token, file);
   }
@@ -65,13 +62,6 @@ class sentence_tokenizer : public tokenizer {
     return ids;
   }
 
-  std::vector<std::int64_t> encode_with_special(std::string_view text) const override {
-    std::vector<std::int64_t> ids = encode(text);
-    ids.insert(ids.begin(), frame_.before.begin(), frame_.before.end());
-    ids.insert(ids.end(), frame_.after.begin(), frame_.after.end());
-    return ids;
-  }
-
   std::string bytes_of(std::int64_t id, bool keep_special) const override {
     return piece_of(id, keep_special, false);
   }
@@ -91,10 +81,10 @@ class sentence_tokenizer : public tokenizer {
       bytes.clear();
     };
     for (const std::int64_t id : ids) {
-      if (!shown_in_text(id, keep_special)) continue;
-      const bool byte = tokens_[static_cast<std::size_t>(id)].byte;
-      if (!byte) flush();
-      (byte ? bytes : text) += piece_of(id, keep_special, std::exchange(first, false));
+      const piece *known = written(id, keep_special);
+      if (!known) continue;
+      if (!known->byte) flush();
+      (known->byte ? bytes : text) += piece_of(id, keep_special, std::exchange(first, false));
     }
     flush();
     std::size_t spaces = 0;
@@ -103,42 +93,8 @@ class sentence_tokenizer : public tokenizer {
     return text.substr(spaces);
   }
 
-  std::int64_t vocab_size() const override { return static_cast<std::int64_t>(tokens_.size()); }
-  std::int64_t eos() const override { return special_.eos; }
-  std::int64_t pad() const override { return special_.pad; }
-  std::int64_t bos() const override { return special_.bos; }
-  void save(const std::filesystem::path &folder) const override { write_tokenizer_files(files_, folder); }
-
  private:
-  struct piece {
-    std::string text;
-    bool special = false, byte = false;
-  };
-
-  void refuse_unsupported(const json &model, const std::string &file) const {
-    const json &dropout = member(model, "dropout");
-    if (!dropout.is_null() && dropout != 0)
-      refuse_field(file, "model.dropout", shown(dropout) + " is not supported; set it to null");
-    for (const char *name : {"continuing_subword_prefix", "end_of_word_suffix"})
-      if (const json &value = member(model, name); !value.is_null() && value != "")
-        refuse_field(file, "model." + std::string(name), shown(value) + " is not supported; it must be null");
-  }
-
-  void read_vocabulary(const json &content, const std::string &file) {
-    if (!content.is_object() || content.empty())
-      refuse_field(file, "model.vocab", "must be a table of tokens");
-    for (const auto &[text, id] : content.items()) {
-      if (!id.is_number_unsigned() || id > highest_id(content.size()) || text.empty())
-        refuse_field(file, "model.vocab",
-                     shown(json(text)) +
-                         " must have a text and a whole number as id that is "
-                         "not far beyond the number of tokens");
-      piece &where = place(id.get<std::int64_t>());
-      if (!where.text.empty())
-        refuse_field(file, "model.vocab", shown(json(text)) + " has the id of another token");
-      where.text = text;
-      vocabulary_.emplace(text, id.get<std::uint32_t>());
-    }
+  void place_bytes() {
     for (unsigned byte = 0; byte < 256; ++byte) {
       const auto found = vocabulary_.find(byte_token(byte));
       bytes_[byte] = found == vocabulary_.end() ? none : found->second;
@@ -155,34 +111,6 @@ class sentence_tokenizer : public tokenizer {
     if (found == vocabulary_.end())
       refuse_field(file, "model.unk_token", shown(name) + " is not in the vocabulary");
     unknown_ = found->second;
-  }
-
-  void read_merges(const json &content, const std::string &file) {
-    std::vector<merge_table::merge> merges;
-    for (std::size_t rank = 0; rank < (content.is_array() ? content.size() : 0); ++rank) {
-      const json &each = content[rank];
-      std::string left, right;
-      if (each.is_string()) {
-        const std::string &text = each.get_ref<const std::string &>();
-        const auto space = text.find(' ');
-        left = text.substr(0, space), right = space == text.npos ? "" : text.substr(space + 1);
-      } else if (each.is_array() && each.size() == 2 && each[0].is_string() && each[1].is_string()) {
-        left = each[0].get<std::string>(), right = each[1].get<std::string>();
-      }
-      const auto a = vocabulary_.find(left), b = vocabulary_.find(right),
-                 made = vocabulary_.find(left + right);
-      if (a == vocabulary_.end() || b == vocabulary_.end() || made == vocabulary_.end())
-        refuse_field(file, "model.merges[" + std::to_string(rank) + "]",
-                     "must be two tokens of the vocabulary that make a third, not " + shown(each));
-      merges.push_back({a->second, b->second, made->second});
-    }
-    if (!content.is_array()) refuse_field(file, "model.merges", "must be a list, not " + shown(content));
-    merges_.emplace(merges);
-  }
-
-  piece &place(std::int64_t id) {
-    tokens_.resize(std::max(tokens_.size(), static_cast<std::size_t>(id) + 1));
-    return tokens_[static_cast<std::size_t>(id)];
   }
 
   void add(const added_token &token, const std::string &file) {
@@ -227,35 +155,27 @@ class sentence_tokenizer : public tokenizer {
         found != vocabulary_.end())
       return ids.push_back(found->second);
     std::vector<std::uint32_t> symbols = symbols_of(word);
-    merges_->apply(symbols);
+    merges_.apply(symbols);
     ids.insert(ids.end(), symbols.begin(), symbols.end());
-  }
-
-  bool shown_in_text(std::int64_t id, bool keep_special) const {
-    return id >= 0 && id < vocab_size() && (keep_special || !tokens_[static_cast<std::size_t>(id)].special);
   }
 
   // What a token adds to a text, or begins one with.
   std::string piece_of(std::int64_t id, bool keep_special, bool first) const {
-    if (!shown_in_text(id, keep_special)) return {};
-    const piece &known = tokens_[static_cast<std::size_t>(id)];
-    std::string text = known.text;
+    const piece *known = written(id, keep_special);
+    if (!known) return {};
+    std::string text = known->text;
     for (const auto &step : steps_.decoding)
-      if (!known.byte) text = replaced(text, step.from, first && steps_.drops_first_marks ? "" : step.to);
+      if (!known->byte) text = replaced(text, step.from, first && steps_.drops_first_marks ? "" : step.to);
     return text;
   }
 
   sentence_steps steps_;
-  special_tokens special_;
-  frame frame_;
-  tokenizer_files files_;
-  std::unordered_map<std::string, std::uint32_t> vocabulary_;
+  token_ids vocabulary_;
+  merge_table merges_;
   std::array<std::uint32_t, 256> bytes_{};
   std::uint32_t unknown_ = none;
   bool fuse_unknown_ = false, ignore_merges_ = false;
-  std::optional<merge_table> merges_;
   token_finder verbatim_, normal_;
-  std::vector<piece> tokens_;
 };
 
 }  // namespace

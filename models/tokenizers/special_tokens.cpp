@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "models/tokenizers/bpe_model.hpp"
+#include "models/tokenizers/bpe_fields.hpp"
 #include "models/tokenizers/fields.hpp"
 
 namespace slipstream {

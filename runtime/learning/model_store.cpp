@@ -41,8 +41,7 @@ model_description describe_folder(const model_config &config, const std::string 
     verify_checkpoint(folder);
     model_description result{checkpoint_spec(folder, config.labels), {}, folder, checkpoint_adapter(folder)};
     auto text = load_tokenizer(tokenizer_folder(folder));
-    const auto base = result.adapter ? result.adapter->base : folder;
-    auto chosen = choose_tokens(base, *text, result.spec.vocab_size);
+    auto chosen = choose_tokens(folders_of(folder), *text, result.spec.vocab_size);
     result.text = with_tokens(std::move(text), std::move(chosen), result.spec);
     if (!config.lora) return result;
     if (result.adapter)
@@ -88,6 +87,19 @@ const model_description &model_store::describe(const std::string &name) {
   return descriptions_.emplace(name, std::move(result)).first->second;
 }
 
+std::string model_store::stop_at_answer_end(const std::string &name, const chat_template &style) {
+  auto changed = describe(name).spec;
+  auto said = slipstream::stop_at_answer_end(style, *describe(name).text, changed);
+  const auto source = [&](std::string of) {
+    while (config(of).source == model_config::origin::copy_of) of = config(of).copy_of;
+    return of;
+  };
+  for (auto &[other, description] : descriptions_)
+    if (graph_.find_model(other) && source(other) == source(name))
+      description.spec.eos_tokens = changed.eos_tokens;
+  return said;
+}
+
 void model_store::provide(const std::string &name, model_description description,
                           std::shared_ptr<const transformer> network) {
   descriptions_.insert_or_assign(name, std::move(description));
@@ -106,6 +118,7 @@ std::shared_ptr<const transformer> model_store::load(const std::string &name) {
         described.spec, initial_parameters(described.spec, graph_.run.seed), graph_.run.numerics);
   } else {
     auto read = load_checkpoint(described.folder, described.spec.labels);
+    read.spec.eos_tokens = described.spec.eos_tokens;
     if (wanted.lora) {
       const auto values = initial_adapter(read.spec, *wanted.lora, read.flat, graph_.run.seed);
       read.adapter = stored_adapter{*wanted.lora, values, described.adapter->base};

@@ -7,6 +7,7 @@
 
 #include "models/files/checkpoint.hpp"
 #include "models/network/transformer.hpp"
+#include "models/tokenizers/chat.hpp"
 #include "models/tokenizers/tokenizer.hpp"
 #include "runtime/topology/topology.hpp"
 
@@ -27,6 +28,9 @@ class model_store {
 
   /// Reads config and tokenizer only. Throws input_error at the model's place in the topology.
   const model_description &describe(const std::string &name);
+  /// Adds what a dataset's chat template ends answers with to the tokens that the model and its copies stop
+  /// at. Returns a sentence about what the model's files do not say, or nothing.
+  std::string stop_at_answer_end(const std::string &name, const chat_template &style);
   /// The weights, on the CPU, in the run's numerics.
   std::shared_ptr<const transformer> load(const std::string &name);
   /// What another process knows of a model, for one whose files are not here; `network` may be null until

@@ -6,6 +6,7 @@
 
 #include "models/error.hpp"
 #include "models/objectives/returns.hpp"
+#include "models/tokenizers/chat_tokens.hpp"
 
 namespace slipstream {
 namespace {
@@ -61,27 +62,36 @@ sample text_sample(const std::string &prompt, const std::string &answer, const t
   return result;
 }
 
-/// Each run of text is encoded by itself, as it is when a prompt and its answer are; after the last answer
-/// comes nothing.
+/// The pieces of a topology or a built-in template are encoded one by one, as a prompt and its answer are; an
+/// answer without an end of the template's gets the end token.
+chat_tokens encode_apart(const std::vector<chat_piece> &pieces, const text_style &style) {
+  chat_tokens made;
+  for (const auto &piece : pieces) {
+    append(made.ids, style.text->encode(piece.text));
+    if (piece.trained && style.chat.answer_end.empty() && style.text->eos() >= 0)
+      made.ids.push_back(style.text->eos());
+    made.trained.resize(made.ids.size(), piece.trained ? 1 : 0);
+  }
+  return made;
+}
+
+/// After the last answer comes nothing.
 sample dialogue_sample(const std::vector<chat_message> &turns, const text_style &style,
                        const std::string &extras) {
   auto pieces = render_chat(style.chat, turns, false, extras);
-  while (!pieces.empty() && !pieces.back().trained) pieces.pop_back();
-  if (pieces.empty())
+  while (!style.chat.program && !pieces.empty() && !pieces.back().trained) pieces.pop_back();
+  auto made = style.chat.program ? encode_joined(pieces, *style.text) : encode_apart(pieces, style);
+  while (!made.ids.empty() && made.trained.back() == 0) made.ids.pop_back(), made.trained.pop_back();
+  if (made.ids.empty())
     throw input_error(
         "the dialogue has no answer to learn; add an assistant's turn, or train on one (\"weight\", "
         "\"train\")");
   sample result;
-  std::vector<std::uint8_t> trained;
-  for (const auto &piece : pieces) {
-    append(result.tokens, style.text->encode(piece.text));
-    if (piece.trained && !style.chat.program && style.chat.answer_end.empty() && style.text->eos() >= 0)
-      result.tokens.push_back(style.text->eos());
-    trained.resize(result.tokens.size(), piece.trained ? 1 : 0);
-  }
-  const auto first = std::find(trained.begin(), trained.end(), 1);
-  result.prompt_length = first - trained.begin();
-  if (std::find(first, trained.end(), 0) != trained.end()) result.trained.assign(first, trained.end());
+  result.tokens = std::move(made.ids);
+  const auto first = std::find(made.trained.begin(), made.trained.end(), 1);
+  result.prompt_length = first - made.trained.begin();
+  if (std::find(first, made.trained.end(), 0) != made.trained.end())
+    result.trained.assign(first, made.trained.end());
   return result;
 }
 

@@ -94,6 +94,7 @@ TEST_CASE("adapters are saved and read in PEFT's format") {
   save_checkpoint(folder.path() / "base", model, {}, "");
   const adapter_spec lora{4, 8.0, false, {"q_proj", "v_proj"}};
   model.adapter = {lora, uneven(initial_adapter(model.spec, lora, model.flat, 3)), folder.path() / "base"};
+  model.spec.eos_tokens = {2, 3};  // a run's chat template may add to the base's
   save_checkpoint(folder.path() / "tuned", model, {}, "");
 
   const safetensors_file stored(folder.path() / "tuned" / "adapter_model.safetensors");

@@ -61,6 +61,15 @@ TEST_CASE("a checkpoint comes back as it was, in a folder of which only itself i
   CHECK(std::distance(fs::directory_iterator(place.parent_path()), fs::directory_iterator()) == 1);
 }
 
+TEST_CASE("a loaded model stops at what its folder's chat template ends answers with") {
+  const test::scratch folder;
+  const fs::path place = folder.path() / "last";
+  save_checkpoint(place, made_up(), {}, "");
+  CHECK(load_checkpoint(place).spec.eos_tokens == std::vector<std::int64_t>{2});
+  folder.write("last/chat_template.jinja", "{% for m in messages %}{{ m.content }}<pad>{% endfor %}");
+  CHECK(load_checkpoint(place).spec.eos_tokens == std::vector<std::int64_t>{2, 0});
+}
+
 TEST_CASE(
     "a save that is cut off before the rename leaves the old folder whole, and the next save clears up") {
   const test::scratch folder;

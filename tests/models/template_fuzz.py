@@ -93,12 +93,12 @@ class Maker:
             "reverse", "sort", "unique | list", "int", "float", "abs", "round", "sum", "max", "min", "items | list", "dictsort",
             "tojson(indent=2)", "select | list", "map('upper') | list", "map(attribute='a') | list", "count", "default('q')",
             "batch(2) | list", "indent(2)", "selectattr('role', 'equalto', 'user') | list", "rejectattr('role') | list",
-            "truncate(5)", "center(7)", "slice(2) | list", "map('string') | join('+')")),
+            "truncate(5)", "center(7)", "groupby('role')", "groupby('a', default='q')", "urlencode", "xmlattr", "wordcount", "wordwrap(4, break_on_hyphens=false)", "e", "forceescape", "attr('role')", "filesizeformat", "slice(2) | list", "map('string') | join('+')")),
             lambda: f"join({self.text()})", lambda: f"replace({self.text()}, {self.text()})", lambda: f"default({sub()}, true)")()
 
     def test(self, depth):
         return self.pick("defined", "none", "string", "mapping", "iterable", "sequence", "number", "integer", "boolean",
-                         "true", "not none", "undefined", "odd", "even", "lower", "upper", "float", "false", "callable",
+                         "true", "not none", "undefined", "filter", "test", "odd", "even", "lower", "upper", "float", "false", "callable",
                          f"in {self.r.choice(['xs', 's', 'd'])}", f"eq {self.literal()}", "divisibleby 3")
 
     def method(self, depth):

@@ -31,6 +31,10 @@ template_limits small() {
 TEST_CASE("an error of a template names its file, line and column", "[template]") {
   CHECK_THROWS_WITH(render("a\n  {% frob x %}"), Contains("chat.jinja:2:6: error: the statement \"frob\""));
   CHECK_THROWS_WITH(render("{{ a | nosuch }}"), Contains("chat.jinja:1:8: error: the filter \"nosuch\""));
+  for (const std::string name : {"pprint", "random", "striptags", "urlize"})  // jinja2 has these
+    CHECK_THROWS_WITH(render("{{ a | " + name + " }}"),
+                      Contains("chat.jinja:1:8: error: the filter \"" + name + "\" is not supported"));
+  CHECK_THROWS_WITH(render("{{ 'a-b'|wordwrap(2) }}"), Contains("break_on_hyphens=false"));
   CHECK_THROWS_WITH(render("{{ a is nosuch }}"), Contains("the test \"nosuch\" is not supported"));
   CHECK_THROWS_WITH(render("{{ lipsum() }}"), Contains("chat.jinja:1:4: error: \"lipsum\" is not supported"));
   CHECK_THROWS_WITH(render("\n{{ x.y }}"), Contains("chat.jinja:2:5: error: there is no variable \"x\""));
@@ -62,6 +66,9 @@ TEST_CASE("a template that does too much is stopped", "[template]") {
       "{{ ('a' * 100000)|replace('a', 'b' * 10000) }}",
       "{{ ('b' * 10000).join('a' * 10000) }}",
       "{{ 'a'|center(100000000000) }}",
+      "{{ ('&' * 300000)|e }}",
+      "{{ ('&' * 500000)|urlencode }}",
+      "{{ ('a ' * 100000)|wordwrap(1, wrapstring='b' * 10000) }}",
       "{{ [1]|tojson(indent=100000000000) }}",
       "{{ '%1000000000d' % 1 }}"};
   for (const std::string &text : hungry) {

@@ -3,6 +3,7 @@
 #include "models/error.hpp"
 #include "runtime/learning/collate.hpp"
 #include "runtime/learning/samples.hpp"
+#include "tests/support/scratch.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -105,6 +106,23 @@ TEST_CASE("a demonstration's tokens go on from the tokens that a sampler is prom
   const auto entry = example_samples(line, example_form::demonstration, marked("<e>")).samples.at(0);
   REQUIRE(entry.prompt_length == static_cast<std::int64_t>(prompt.size()));
   CHECK(std::equal(prompt.begin(), prompt.end(), entry.tokens.begin()));
+}
+
+TEST_CASE("by a model's own template a dialogue has the ids of its whole text") {
+  const test::scratch folder;
+  const auto file = folder.write("chat.jinja",
+                                 "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+                                 "{% if add_generation_prompt %}assistant: {% endif %}");
+  const auto text = load_tokenizer(test::data("golden/tokenizers/small-qwen"));
+  example line;
+  line.turns = {{"user", "one"}, {"assistant", "then the other"}};
+  const auto entry =
+      example_samples(line, example_form::demonstration, {text, load_chat_file(file, {})}).samples.at(0);
+  const auto whole = text->encode("user: one\nassistant: then the other\n");
+  CHECK(entry.tokens == whole);
+  CHECK(whole != prompt_tokens(line, {text, load_chat_file(file, {})}));
+  const std::vector<std::int64_t> answer(whole.begin() + entry.prompt_length, whole.end());
+  CHECK(text->decode(answer) == " then the other\n");  // its first token holds the space before it
 }
 
 TEST_CASE("pairs of answers to a dialogue share its tokens") {

@@ -45,3 +45,19 @@ TEST_CASE("a fresh network's tokenizer folder must be whole and name its end tok
                              folder / "tokenizer.json");
   CHECK_THROWS_WITH(describe(), test::Contains("names no eos_token"));
 }
+
+TEST_CASE("a model and its copies stop at what a dataset's chat template ends answers with") {
+  const auto graph = with("tokenizer = \"" + test::data("golden/tokenizers/small-qwen").string() +
+                          "\"\n[models.copy]\ncopy_of = \"m\"\n[models.other]\ncopy_of = \"m\"");
+  model_store models(graph);
+  const auto end = models.describe("m").text->encode("<bos>");
+  REQUIRE(end.size() == 1);
+  CHECK(models.describe("copy").spec == models.describe("m").spec);
+  auto style = find_chat("plain");
+  style.answer_end = "<bos>";
+  CHECK_THAT(models.stop_at_answer_end("m", style), test::Contains("ends an answer with \"<bos>\""));
+  CHECK(models.describe("m").spec.eos_tokens == std::vector<std::int64_t>{2, end[0]});
+  CHECK(models.describe("copy").spec == models.describe("m").spec);
+  CHECK(models.describe("other").spec.eos_tokens == models.describe("m").spec.eos_tokens);
+  CHECK(models.load("m")->spec() == models.describe("m").spec);
+}
