@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "models/arithmetic/parallel.hpp"
 #include "models/engine/forward.hpp"
 #include "models/engine/random.hpp"
 #include "models/engine/sampling.hpp"
@@ -20,6 +21,11 @@ namespace {
 struct work {
   token_run run;
   std::size_t first = 0, count = 1;
+};
+/// A sequence and the logits that its next token is drawn from.
+struct drawing {
+  sequence *from;
+  std::span<const float> logits;
 };
 struct work_list {
   engine_weights weights;
@@ -130,14 +136,17 @@ void engine::state::compute(const work_list &list) {
   const auto width = static_cast<std::size_t>(logits.size(1));
   const float *row = logits.data_ptr<float>();
   const std::vector<std::int64_t> &end_tokens = list.weights.model->spec().eos_tokens;
+  std::vector<drawing> all;
   for (const work &item : list.items) {
-    for (std::size_t i = item.first; i < item.first + item.count; ++i) {
-      draw(plan->running()[i], {row, width}, list.weights.version, end_tokens);
-      plan->running()[i].missing.clear();
-    }
-    decoded += item.count;
+    for (std::size_t i = item.first; i < item.first + item.count; ++i)
+      all.push_back({&plan->running()[i], {row, width}});
     row += width;
   }
+  arithmetic::share(all.size(), 20.0 * static_cast<double>(all.size() * width), [&](std::size_t i) {
+    draw(*all[i].from, all[i].logits, list.weights.version, end_tokens);
+    all[i].from->missing.clear();
+  });
+  decoded += all.size();
 }
 
 engine::engine(engine_options options) : state_(std::make_unique<state>()) {
@@ -170,7 +179,7 @@ void engine::submit(generation_request request, engine_weights own, std::vector<
 std::vector<finished_request> engine::step() {
   if (!state_->plan) return {};
   const at::NoGradGuard no_gradients;
-  for (const work_list &list : state_->gather()) state_->compute(list);
+  for (const work_list &list : state_->gather()) arithmetic::as_team([&] { state_->compute(list); });
   return state_->plan->retire();
 }
 

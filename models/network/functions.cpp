@@ -73,6 +73,12 @@ void by_rows(std::int64_t rows, std::int64_t width,
                           });
 }
 
+void each_row(std::int64_t rows, std::int64_t width, const std::function<void(std::int64_t)> &work) {
+  by_rows(rows, width, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) work(row);
+  });
+}
+
 struct linear_function : Function<linear_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w) {
     const at::Tensor x = given.contiguous();
@@ -186,15 +192,16 @@ struct split_function : Function<split_function> {
     const at::Tensor k = at::empty({rows, kv_count, dim}, qkv.options()), v = at::empty_like(k);
     const std::int64_t q_width = count * dim, k_width = kv_count * dim;
     const float *from = in(qkv);
-    for (std::int64_t row = 0; row < rows; ++row, from += q_width + 2 * k_width) {
-      std::copy_n(from, q_width, out(q) + row * q_width);
-      std::copy_n(from + q_width, k_width, out(k) + row * k_width);
-      std::copy_n(from + q_width + k_width, k_width, out(v) + row * k_width);
+    each_row(rows, q_width + 2 * k_width, [&](std::int64_t row) {
+      const float *own = from + row * (q_width + 2 * k_width);
+      std::copy_n(own, q_width, out(q) + row * q_width);
+      std::copy_n(own + q_width, k_width, out(k) + row * k_width);
+      std::copy_n(own + q_width + k_width, k_width, out(v) + row * k_width);
       arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, count, dim,
                          out(q) + row * q_width);
       arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, kv_count, dim,
                          out(k) + row * k_width);
-    }
+    });
     context->save_for_backward({cosines, sines});
     return {q, k, v};
   }
@@ -207,12 +214,13 @@ struct split_function : Function<split_function> {
     const std::int64_t q_width = gq.size(1) * dim, k_width = gk.size(1) * dim;
     const at::Tensor g = at::empty({rows, q_width + 2 * k_width}, gq.options());
     float *to = out(g);
-    for (std::int64_t row = 0; row < rows; ++row, to += q_width + 2 * k_width) {
-      std::copy_n(in(gq) + row * q_width, q_width, to);
-      std::copy_n(in(gk) + row * k_width, k_width, to + q_width);
-      std::copy_n(in(gv) + row * k_width, k_width, to + q_width + k_width);
-      arithmetic::rotate(in(cosines) + row * half, in(back) + row * half, gq.size(1) + gk.size(1), dim, to);
-    }
+    each_row(rows, q_width + 2 * k_width, [&](std::int64_t row) {
+      float *own = to + row * (q_width + 2 * k_width);
+      std::copy_n(in(gq) + row * q_width, q_width, own);
+      std::copy_n(in(gk) + row * k_width, k_width, own + q_width);
+      std::copy_n(in(gv) + row * k_width, k_width, own + q_width + k_width);
+      arithmetic::rotate(in(cosines) + row * half, in(back) + row * half, gq.size(1) + gk.size(1), dim, own);
+    });
     return {g, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
