@@ -73,12 +73,17 @@ struct engine::state {
   engine_weights weights;
   std::optional<scheduler> plan;  // from the first weights on
   std::uint64_t decoded = 0, prefilled = 0;
+  struct rounded_model {
+    std::weak_ptr<const transformer> given, rounded;
+  };
+  std::vector<rounded_model> rounded;  // those in use
 
   bool keeps() const { return options.on_new_weights == weight_change::finish; }
   const engine_weights &weights_of(const active_request &request) const {
     return request.weights.model ? request.weights : weights;
   }
   void require_fit(const transformer &model) const;
+  std::shared_ptr<const transformer> packed(const std::shared_ptr<const transformer> &model);
   void add_prompts(std::vector<work_list> &lists, std::vector<bool> &at_prompt);
   std::vector<work_list> gather();
   void compute(const work_list &list);
@@ -89,6 +94,21 @@ void engine::state::require_fit(const transformer &model) const {
   if (!(old.spec() == model.spec()) || old.flat().options().device() != model.flat().options().device() ||
       old.flat().scalar_type() != model.flat().scalar_type())
     throw input_error("new weights must have the shape, the device and the type of the old ones");
+}
+
+// One object for each model, so that its sequences are computed together.
+std::shared_ptr<const transformer> engine::state::packed(const std::shared_ptr<const transformer> &model) {
+  if (options.weights == arithmetic::weight_format::float32) {
+    model->pack();
+    return model;
+  }
+  std::erase_if(rounded, [](const rounded_model &each) { return each.rounded.expired(); });
+  for (const rounded_model &each : rounded)
+    if (each.given.lock() == model)
+      if (auto known = each.rounded.lock()) return known;
+  auto fresh = std::make_shared<const transformer>(model->packed_in(options.weights));
+  rounded.push_back({model, fresh});
+  return fresh;
 }
 
 // The prompts taken in now. `at_prompt` marks the sequences that draw from their logits.
@@ -163,15 +183,14 @@ void engine::set_weights(std::shared_ptr<const transformer> model, std::int64_t 
   } else {
     state_->plan.emplace(state_->options, model->spec(), model->flat().options());
   }
-  model->pack();
-  state_->weights = {std::move(model), version};
+  state_->weights = {state_->packed(model), version};
 }
 
 void engine::submit(generation_request request, engine_weights own, std::vector<partial_generation> begun) {
   if (!state_->plan) throw std::logic_error("the engine takes requests once it has weights");
   if (own.model) {
     state_->require_fit(*own.model);
-    own.model->pack();
+    own.model = state_->packed(own.model);
   }
   state_->plan->submit(std::move(request), std::move(own), std::move(begun));
 }

@@ -21,6 +21,9 @@ sampler_keys read_sampler(settings &s) {
   keys.slots = s.integer("slots", 64, 1, 65536);
   keys.replicas = s.integer("replicas", 1, 1, 1024);
   keys.threads = s.integer("threads", 1, 1, 1024);
+  const auto weights = s.choice("weights", {"float32", "bfloat16", "int8"});
+  if (weights == "bfloat16") keys.weights = arithmetic::weight_format::bfloat16;
+  if (weights == "int8") keys.weights = arithmetic::weight_format::int8;
   return keys;
 }
 
@@ -32,6 +35,7 @@ void tell_sampler(const sampler_keys &keys, actor_facts &facts) {
   facts.group = keys.group;
   facts.max_new_tokens = keys.max_new_tokens;
   facts.temperature = keys.temperature;
+  facts.rounds_weights = keys.weights != arithmetic::weight_format::float32;
 }
 
 }  // namespace

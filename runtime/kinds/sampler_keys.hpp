@@ -1,5 +1,6 @@
 #pragma once
 
+#include "models/arithmetic/weight_format.hpp"
 #include "runtime/kinds/kind_row.hpp"
 
 namespace slipstream {
@@ -12,6 +13,7 @@ struct sampler_keys {
   double temperature = 1.0;
   std::int64_t slots = 64;  ///< sequences that run at once
   std::int64_t replicas = 1, threads = 1;
+  arithmetic::weight_format weights = arithmetic::weight_format::float32;
 };
 
 kind_row sampler_row();
