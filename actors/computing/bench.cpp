@@ -100,7 +100,7 @@ std::function<void()> training_step(transformer &model, const at::Tensor &gradie
                            at::full({batch}, length, at::kLong)};
   return [&model, gradient, &moments, tokens] {
     gradient.zero_();
-    batch_logprobs(model, tokens, 1.0, false).logprobs.mean().neg().backward();
+    batch_logprobs(model, tokens, 1.0).logprobs.mean().neg().backward();
     const at::NoGradGuard no_gradients;
     adamw_step(model.flat(), gradient, moments, {}, 1e-6);
   };

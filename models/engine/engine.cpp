@@ -39,6 +39,7 @@ bool append(generation &answer, const drawn_token &drawn, std::int64_t version, 
   answer.logprobs.push_back(drawn.logprob);
   answer.versions.push_back(version);
   answer.cache_versions.push_back(cache_version);
+  if (!drawn.kept.empty()) answer.kept.append({{std::ssize(drawn.kept)}, drawn.kept});
   const bool stop = std::find(end_tokens.begin(), end_tokens.end(), drawn.token) != end_tokens.end();
   answer.reason = stop ? finish_reason::stop : finish_reason::length;
   return stop || static_cast<std::int64_t>(answer.tokens.size()) == request.max_new_tokens;
@@ -218,6 +219,7 @@ std::vector<partial_generation> engine::progress(std::uint64_t id,
     part.logprobs = rest(answer.logprobs);
     part.versions = rest(answer.versions);
     part.cache_versions = rest(answer.cache_versions);
+    part.kept = answer.kept.from(static_cast<std::size_t>(from));
     part.reason = answer.reason;
     result.push_back({std::move(part), ended});
   }

@@ -20,8 +20,9 @@ at::Tensor causal_attention(const ops::heads &in, const std::vector<std::int64_t
                             std::int64_t window);
 /// token_logprobs of hidden w^T, whose logits [N,V] are never there as a whole: computed in chunks of rows,
 /// and again for the gradient.
-at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
-                           double scale);
-at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale);
+ops::chosen_scores chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
+                                   double scale, const kept_rows &kept, bool with_entropy);
+at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale,
+                          const kept_rows &kept);
 
 }  // namespace slipstream::functions

@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
 
 #include <ATen/core/grad_mode.h>
@@ -240,12 +242,18 @@ at::Tensor transformer::logits(const at::Tensor &hidden_states) const {
   return state_->linear(hidden_states, head);
 }
 
-at::Tensor transformer::logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale) const {
+ops::chosen_scores transformer::logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale,
+                                         const kept_rows &kept, bool with_entropy) const {
   const linear_weights &head = state_->weights.head;
   const bool chunked = head.weight.defined() && head.adapters.empty() && !state_->panels_of(head) &&
                        ops::own_kernels(hidden_states, state_->mode);
-  return chunked ? functions::chosen_logprobs(hidden_states, head.weight, ids, scale)
-                 : ops::token_logprobs(logits(hidden_states), ids, scale, state_->mode);
+  if (chunked) return functions::chosen_logprobs(hidden_states, head.weight, ids, scale, kept, with_entropy);
+  const at::Tensor all = logits(hidden_states);
+  ops::chosen_scores result{ops::token_logprobs(all, ids, scale, kept, state_->mode), {}};
+  if (!with_entropy) return result;
+  const at::Tensor each = at::log_softmax(all.detach() * scale, -1);
+  result.entropy = (each.exp() * each).sum(-1).neg();
+  return result;
 }
 
 at::Tensor transformer::scores(const at::Tensor &hidden_states) const {

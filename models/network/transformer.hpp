@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "models/arithmetic/weight_format.hpp"
+#include "models/network/kept_rows.hpp"
 #include "models/network/layer_residency.hpp"
+#include "models/network/operations.hpp"
 #include "models/network/spec.hpp"
 #include "models/types.hpp"
 
@@ -124,8 +126,10 @@ class transformer {
   at::Tensor hidden(const at::Tensor &ids, const at::Tensor &positions, attention &how) const;
   /// Logits [N, vocab] of hidden states [N, hidden].
   at::Tensor logits(const at::Tensor &hidden_states) const;
-  /// log softmax(logits * scale)[ids] [N] of hidden states [N, hidden]; ids [N] int64.
-  at::Tensor logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale) const;
+  /// log softmax(logits * scale)[ids] [N] of hidden states [N, hidden]; ids [N] int64. Rows with kept tokens
+  /// are over these alone; none: `kept` is empty.
+  ops::chosen_scores logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale,
+                              const kept_rows &kept = {}, bool with_entropy = false) const;
   /// Scores [N] of hidden states [N, hidden]; the spec must have labels = 1.
   at::Tensor scores(const at::Tensor &hidden_states) const;
 

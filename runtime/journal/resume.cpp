@@ -170,7 +170,8 @@ class lines_without_nodes {
 
 /// Keys at their defaults that earlier releases did not write.
 bool newer_default(const std::string &line) {
-  static const std::set<std::string> lines{"weights = \"float32\""};
+  static const std::set<std::string> lines{"weights = \"float32\"", "top_k = 0", "top_p = 1.0",
+                                           "min_p = 0.0"};
   return lines.contains(line);
 }
 
