@@ -5,6 +5,7 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/tensor.h>
 
 #include <ATen/core/grad_mode.h>
@@ -251,8 +252,8 @@ ops::chosen_scores transformer::logprobs(const at::Tensor &hidden_states, const 
   const at::Tensor all = logits(hidden_states);
   ops::chosen_scores result{ops::token_logprobs(all, ids, scale, kept, state_->mode), {}};
   if (!with_entropy) return result;
-  const at::Tensor each = at::log_softmax(all.detach() * scale, -1);
-  result.entropy = (each.exp() * each).sum(-1).neg();
+  const at::Tensor each = at::log_softmax(at::mul(all.detach(), scale), -1);
+  result.entropy = at::mul(at::exp(each), each).sum(-1).neg();
   return result;
 }
 
