@@ -171,8 +171,10 @@ void share(std::size_t parts, double cost, const std::function<void(std::size_t)
 }
 
 void share_range(std::size_t parts, double cost, const std::function<void(std::size_t, std::size_t)> &work) {
-  // several runs a thread of a team: one may be held up by other work on its core
-  const std::size_t runs = led ? std::min<std::size_t>(parts, cost < 1e6 ? 2 : 8) : threads_for(parts, cost);
+  // many runs in a team: a thread may be held up by other work on its core
+  const std::size_t runs =
+      led ? std::min(parts, static_cast<std::size_t>(std::clamp(cost / 30000, 2.0, 64.0)))
+          : threads_for(parts, cost);
   if (runs <= 1) return work(0, parts);
   share(runs, cost, [&](std::size_t i) { work(parts * i / runs, parts * (i + 1) / runs); });
 }

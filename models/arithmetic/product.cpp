@@ -18,7 +18,7 @@ namespace slipstream::arithmetic::HWY_NAMESPACE {
 
 // What fits in the registers: 8 rows by 3 panels of AVX-512, 6 rows by 1 panel of AVX2 or NEON.
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-constexpr std::size_t tile_rows = 8, tile_panels = 3;
+constexpr std::size_t tile_rows = 8, tile_panels = panels_together;
 #else
 constexpr std::size_t tile_rows = 6, tile_panels = 1;
 #endif

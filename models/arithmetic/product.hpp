@@ -15,6 +15,9 @@ namespace slipstream::arithmetic {
 /// Columns of a panel: 16 neighbouring columns of a matrix, interleaved, so that one k is one cache line.
 constexpr std::size_t panel_width = 16;
 
+/// Panels that are computed together where there are as many: threads should share a product by these.
+constexpr std::size_t panels_together = 3;
+
 /// A matrix [rows, k] whose element (r, k) lies at data[r * row_stride + k * k_stride].
 struct operand {
   const float *data = nullptr;

@@ -74,6 +74,7 @@ struct engine::state {
   engine_weights weights;
   std::optional<scheduler> plan;  // from the first weights on
   std::uint64_t decoded = 0, prefilled = 0;
+  std::vector<float> logits_room;
   struct rounded_model {
     std::weak_ptr<const transformer> given, rounded;
   };
@@ -153,7 +154,7 @@ std::vector<work_list> engine::state::gather() {
 void engine::state::compute(const work_list &list) {
   std::vector<token_run> runs;
   for (const work &item : list.items) runs.push_back(item.run);
-  const at::Tensor logits = next_logits(*list.weights.model, plan->cache(), runs);
+  const at::Tensor logits = next_logits(*list.weights.model, plan->cache(), runs, logits_room);
   const auto width = static_cast<std::size_t>(logits.size(1));
   const float *row = logits.data_ptr<float>();
   const std::vector<std::int64_t> &end_tokens = list.weights.model->spec().eos_tokens;

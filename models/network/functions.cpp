@@ -462,13 +462,20 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bi
   return bias.defined() ? at::add(y, bias) : y;
 }
 
+void linear(const at::Tensor &x, const arithmetic::packed_matrix &w, float *y) {
+  const double cost = static_cast<double>(x.numel()) * static_cast<double>(w.columns());
+  constexpr std::size_t together = arithmetic::panels_together;
+  arithmetic::share_range((w.panels() + together - 1) / together, cost,
+                          [&](std::size_t first, std::size_t last) {
+                            arithmetic::multiply(rows_of(x), size(x.size(0)), w, first * together,
+                                                 std::min(w.panels(), last * together), y, w.columns());
+                          });
+}
+
 at::Tensor linear(const at::Tensor &given, const arithmetic::packed_matrix &w, const at::Tensor &bias) {
   const at::Tensor x = given.contiguous();
   const at::Tensor y = at::empty({x.size(0), static_cast<std::int64_t>(w.columns())}, x.options());
-  const double cost = static_cast<double>(x.numel()) * static_cast<double>(w.columns());
-  arithmetic::share_range(w.panels(), cost, [&](std::size_t first, std::size_t last) {
-    arithmetic::multiply(rows_of(x), size(x.size(0)), w, first, last, out(y), w.columns());
-  });
+  linear(x, w, out(y));
   return bias.defined() ? at::add(y, bias) : y;
 }
 

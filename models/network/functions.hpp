@@ -9,6 +9,8 @@ namespace slipstream::functions {
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias);
 /// Without gradients, by a weight in panels.
 at::Tensor linear(const at::Tensor &x, const arithmetic::packed_matrix &w, const at::Tensor &bias);
+/// The same of a dense x, into y[N,out].
+void linear(const at::Tensor &x, const arithmetic::packed_matrix &w, float *y);
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps);
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &gain, const at::Tensor &bias, double eps);
 at::Tensor silu_gate(const at::Tensor &gate_up);

@@ -108,7 +108,10 @@ class pass {
     const std::size_t columns = matrix.columns();
     const double cost = static_cast<double>(rows_ * depth) * static_cast<double>(columns);
     const float *bias = w.bias.defined() ? w.bias.data_ptr<float>() : nullptr;
-    arithmetic::share_range(matrix.panels(), cost, [&](std::size_t first, std::size_t last) {
+    constexpr std::size_t together = arithmetic::panels_together;
+    const std::size_t panels = matrix.panels();
+    arithmetic::share_range((panels + together - 1) / together, cost, [&](std::size_t from, std::size_t to) {
+      const std::size_t first = from * together, last = std::min(panels, to * together);
       arithmetic::multiply({x, size(depth), 1}, size(rows_), matrix, first, last, y, columns);
       if (!bias) return;
       const std::size_t begin = first * arithmetic::panel_width,

@@ -4,6 +4,7 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/tensor.h>
@@ -241,6 +242,19 @@ at::Tensor transformer::logits(const at::Tensor &hidden_states) const {
     throw input_error(
         "this model has a score head and no language-model head; use a model without one to read logits");
   return state_->linear(hidden_states, head);
+}
+
+at::Tensor transformer::logits(const at::Tensor &hidden_states, std::vector<float> &room) const {
+  const linear_weights &head = state_->weights.head;
+  const auto *panels = head.weight.defined() && head.adapters.empty() && !head.bias.defined()
+                           ? state_->panels_of(head)
+                           : nullptr;
+  if (!panels) return logits(hidden_states);
+  const at::Tensor x = hidden_states.contiguous();
+  const auto width = static_cast<std::int64_t>(panels->columns());
+  room.resize(std::max(room.size(), static_cast<std::size_t>(x.size(0) * width)));
+  functions::linear(x, *panels, room.data());
+  return at::from_blob(room.data(), {x.size(0), width}, x.options());
 }
 
 ops::chosen_scores transformer::logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale,

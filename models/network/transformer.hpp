@@ -126,6 +126,9 @@ class transformer {
   at::Tensor hidden(const at::Tensor &ids, const at::Tensor &positions, attention &how) const;
   /// Logits [N, vocab] of hidden states [N, hidden].
   at::Tensor logits(const at::Tensor &hidden_states) const;
+  /// The same into memory that several calls share, whose end the result must not outlive: fresh memory of
+  /// this size costs a tenth of a decode step.
+  at::Tensor logits(const at::Tensor &hidden_states, std::vector<float> &room) const;
   /// log softmax(logits * scale)[ids] [N] of hidden states [N, hidden]; ids [N] int64. Rows with kept tokens
   /// are over these alone; none: `kept` is empty.
   ops::chosen_scores logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale,
