@@ -24,6 +24,7 @@ struct sampling_options {
   std::int64_t top_k = 0;
   double top_p = 1.0;
   double min_p = 0.0;
+  bool keep_sets = false;  ///< generations hold what the filters left (generation::kept)
 };
 
 /// The tokens that top-k, top-p and min-p left when each token of an answer was drawn: counts[t] ids,

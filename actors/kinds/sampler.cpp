@@ -16,7 +16,7 @@ generation_request request_of(const sampler_keys &keys) {
   request.samples = keys.group;
   request.max_new_tokens = keys.max_new_tokens;
   request.min_new_tokens = keys.min_new_tokens;
-  request.sampling = {keys.temperature, keys.top_k, keys.top_p, keys.min_p};
+  request.sampling = {keys.temperature, keys.top_k, keys.top_p, keys.min_p, true};
   return request;
 }
 

@@ -203,6 +203,42 @@ double block_sums(const float *x, std::size_t n, float scale, float peak, float 
   return whole;
 }
 
+terms_above above(const float *y, std::size_t n, float threshold) {
+  terms_above result;
+  for (std::size_t first = 0; first < n; first += softmax_block) {
+    running_sums sums;
+    over(std::min<std::size_t>(softmax_block, n - first),
+         [&](std::size_t i, std::size_t count, std::size_t p) {
+           const vector terms = load_some(y + first + i, count);
+           const auto counted = hn::Ge(terms, all(threshold));
+           result.count += static_cast<std::int64_t>(hn::CountTrue(floats(), counted));
+           sums.lanes[p] = hn::Add(sums.lanes[p], hn::IfThenElseZero(counted, terms));
+         });
+    result.sum += static_cast<double>(sums.total());
+  }
+  return result;
+}
+
+void drop(float *y, std::size_t count, float threshold) {
+  through(count, [&](std::size_t i, std::size_t n) {
+    const vector terms = load_some(y + i, n);
+    store_some(hn::IfThenElseZero(hn::Ge(terms, all(threshold)), terms), y + i, n);
+  });
+}
+
+double sums_of_terms(const float *y, std::size_t n, float *result) {
+  double whole = 0;
+  for (std::size_t first = 0; first < n; first += softmax_block, ++result) {
+    running_sums sums;
+    over(std::min<std::size_t>(softmax_block, n - first),
+         [&](std::size_t i, std::size_t count, std::size_t p) {
+           sums.lanes[p] = hn::Add(sums.lanes[p], load_some(y + first + i, count));
+         });
+    whole += static_cast<double>(*result = sums.total());
+  }
+  return whole;
+}
+
 double weighted_sum(const float *x, std::size_t n, float scale, float log_sum) {
   double whole = 0;
   for (std::size_t first = 0; first < n; first += softmax_block) {
@@ -273,6 +309,9 @@ HWY_EXPORT(exponentials_of);
 HWY_EXPORT(block_sums);
 HWY_EXPORT(terms);
 HWY_EXPORT(weighted_sum);
+HWY_EXPORT(above);
+HWY_EXPORT(drop);
+HWY_EXPORT(sums_of_terms);
 HWY_EXPORT(greatest_of);
 HWY_EXPORT(scaled_and_shifted);
 HWY_EXPORT(softmax_slopes);
@@ -342,6 +381,18 @@ double softmax_sums(const float *x, std::int64_t n, float scale, float peak, flo
 
 void softmax_terms(const float *x, std::int64_t n, float scale, float peak, float *y) {
   HWY_DYNAMIC_DISPATCH(terms)(x, size(n), scale, peak, y);
+}
+
+terms_above sum_above(const float *y, std::int64_t n, float threshold) {
+  return HWY_DYNAMIC_DISPATCH(above)(y, size(n), threshold);
+}
+
+void drop_below(float *y, std::int64_t n, float threshold) {
+  HWY_DYNAMIC_DISPATCH(drop)(y, size(n), threshold);
+}
+
+double block_sums(const float *y, std::int64_t n, float *sums) {
+  return HWY_DYNAMIC_DISPATCH(sums_of_terms)(y, size(n), sums);
 }
 
 float log_of_sum(float peak, double sum) {

@@ -47,6 +47,17 @@ constexpr std::int64_t softmax_block = 256;
 double softmax_sums(const float *x, std::int64_t n, float scale, float peak, float *sums);
 /// y[i] = e^(x[i] * scale - peak), the numbers that softmax_sums adds.
 void softmax_terms(const float *x, std::int64_t n, float scale, float peak, float *y);
+/// Of terms y[n] >= 0: how many are at least `threshold` > 0, and their sum by blocks, as softmax_sums adds
+/// them.
+struct terms_above {
+  std::int64_t count = 0;
+  double sum = 0;
+};
+terms_above sum_above(const float *y, std::int64_t n, float threshold);
+/// Makes those below `threshold` 0.
+void drop_below(float *y, std::int64_t n, float threshold);
+/// Sums of the terms of each block, in sums[n / 256, rounded up]; returns their sum.
+double block_sums(const float *y, std::int64_t n, float *sums);
 /// The logarithm of the sum of e^(x * scale), from what softmax_sums gave.
 float log_of_sum(float peak, double sum);
 

@@ -74,17 +74,17 @@ void paged_attention::write_rows(std::int64_t layer, const plain_rows &in) const
              stride = static_cast<std::size_t>(in.stride);
   const std::size_t key_size = arithmetic::key_block_size(dim),
                     value_size = arithmetic::value_block_size(dim);
-  float *keys = cache_.keys(layer).data_ptr<float>(), *values = cache_.values(layer).data_ptr<float>();
   const std::int64_t page_size = cache_.shape().page_size;
   const double cost = 8.0 * static_cast<double>(slots_.size() * heads * dim);
   arithmetic::share_range(slots_.size(), cost, [&](std::size_t first, std::size_t last) {
     for (std::size_t row = first; row < last; ++row) {
-      const auto page = static_cast<std::size_t>(slots_[row] / page_size),
-                 place = static_cast<std::size_t>(slots_[row] % page_size);
+      const std::int64_t page = slots_[row] / page_size;
+      const auto place = static_cast<std::size_t>(slots_[row] % page_size);
+      float *keys = cache_.key_blocks(layer, page), *values = cache_.value_blocks(layer, page);
       for (std::size_t head = 0; head < heads; ++head) {
-        const std::size_t from = row * stride + head * dim, to = page * heads + head;
-        arithmetic::write_key(in.k + from, dim, place, keys + to * key_size);
-        arithmetic::write_value(in.v + from, dim, place, values + to * value_size);
+        const std::size_t from = row * stride + head * dim;
+        arithmetic::write_key(in.k + from, dim, place, keys + head * key_size);
+        arithmetic::write_value(in.v + from, dim, place, values + head * value_size);
       }
     }
   });
@@ -100,14 +100,11 @@ void paged_attention::attend_head(std::int64_t layer, std::int64_t window, const
              heads = static_cast<std::size_t>(in.heads), share = heads / kv_heads;
   const std::size_t key_size = arithmetic::key_block_size(dim),
                     value_size = arithmetic::value_block_size(dim);
-  const float *all_keys = cache_.keys(layer).data_ptr<float>(),
-              *all_values = cache_.values(layer).data_ptr<float>();
   keys.clear();
   values.clear();
   for (const std::int64_t id : *run.pages) {
-    const std::size_t block = static_cast<std::size_t>(id) * kv_heads + kv_head;
-    keys.push_back(all_keys + block * key_size);
-    values.push_back(all_values + block * value_size);
+    keys.push_back(cache_.key_blocks(layer, id) + kv_head * key_size);
+    values.push_back(cache_.value_blocks(layer, id) + kv_head * value_size);
   }
   rows.clear();
   for (std::int64_t t = range.first; t < range.first + range.count; ++t) {

@@ -1,6 +1,7 @@
 #include "models/engine/paged_cache.hpp"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 
@@ -26,20 +27,21 @@ paged_cache::paged_cache(cache_shape shape, at::TensorOptions options) : shape_(
   const auto layers = static_cast<std::size_t>(shape.layers);
   if (shape.page_size < 1 || shape.page_size > static_cast<std::int64_t>(arithmetic::block_tokens))
     throw input_error("a cache page holds 1 to 16 tokens, not " + std::to_string(shape.page_size));
-  keys_.assign(layers, empty_pages(0, true));
-  values_.assign(layers, empty_pages(0, false));
+  keys_.resize(layers);
+  values_.resize(layers);
 }
 
 bool paged_cache::in_blocks() const {
   return options_.device().is_cpu() && options_.dtype() == at::kFloat;
 }
 
-// Zeros, because a gathered page's unwritten rows meet a weight of zero, which would not cancel a NaN.
-at::Tensor paged_cache::empty_pages(std::int64_t count, bool keys) const {
-  if (!in_blocks()) return at::zeros({count, shape_.page_size, shape_.kv_heads, shape_.head_dim}, options_);
-  const auto dim = static_cast<std::size_t>(shape_.head_dim);
-  const auto block = keys ? arithmetic::key_block_size(dim) : arithmetic::value_block_size(dim);
-  return at::zeros({count, shape_.kv_heads, static_cast<std::int64_t>(block)}, options_);
+std::int64_t paged_cache::key_floats() const {
+  return shape_.kv_heads *
+         static_cast<std::int64_t>(arithmetic::key_block_size(static_cast<std::size_t>(shape_.head_dim)));
+}
+std::int64_t paged_cache::value_floats() const {
+  return shape_.kv_heads *
+         static_cast<std::int64_t>(arithmetic::value_block_size(static_cast<std::size_t>(shape_.head_dim)));
 }
 
 std::int64_t paged_cache::pages_for(std::int64_t tokens) const {
@@ -61,12 +63,24 @@ void paged_cache::make_writable(block_table &pages, std::int64_t first, std::int
 
 void paged_cache::copy_pages() {
   if (copy_from_.empty()) return;
-  const at::Tensor from = index_tensor(copy_from_, options_.device());
-  const at::Tensor to = index_tensor(copy_to_, options_.device());
-  for (auto *layers : {&keys_, &values_})
-    for (at::Tensor &layer : *layers) layer.index_copy_(0, to, layer.index_select(0, from));
+  if (in_blocks()) {
+    copy_blocks();
+  } else {
+    const at::Tensor from = index_tensor(copy_from_, options_.device());
+    const at::Tensor to = index_tensor(copy_to_, options_.device());
+    for (auto *layers : {&keys_, &values_})
+      for (at::Tensor &layer : *layers) layer.index_copy_(0, to, layer.index_select(0, from));
+  }
   copy_from_.clear();
   copy_to_.clear();
+}
+
+void paged_cache::copy_blocks() {
+  for (std::size_t i = 0; i < copy_from_.size(); ++i)
+    for (std::int64_t layer = 0; layer < shape_.layers; ++layer) {
+      std::copy_n(key_blocks(layer, copy_from_[i]), key_floats(), key_blocks(layer, copy_to_[i]));
+      std::copy_n(value_blocks(layer, copy_from_[i]), value_floats(), value_blocks(layer, copy_to_[i]));
+    }
 }
 
 block_table paged_cache::share(const block_table &pages) {
@@ -96,11 +110,26 @@ void paged_cache::grow() {
   const auto before = static_cast<std::int64_t>(references_.size());
   const std::int64_t added = std::min(std::max(before, smallest_growth), shape_.capacity - before);
   if (added <= 0) throw run_error("all " + std::to_string(shape_.capacity) + " cache pages are in use");
-  const at::Tensor more_keys = empty_pages(added, true), more_values = empty_pages(added, false);
-  for (at::Tensor &layer : keys_) layer = at::cat({layer, more_keys});
-  for (at::Tensor &layer : values_) layer = at::cat({layer, more_values});
+  in_blocks() ? add_blocks(added) : add_pages(added);
   references_.resize(static_cast<std::size_t>(before + added), 0);
   for (std::int64_t page = before + added; page-- > before;) free_.push_back(page);
+}
+
+// One chunk of [layers][pages][kv_heads][block] of keys, then one of values.
+void paged_cache::add_blocks(std::int64_t count) {
+  const std::int64_t key_stride = count * key_floats(), value_stride = count * value_floats();
+  chunks_.push_back(at::empty({shape_.layers * (key_stride + value_stride)}, options_));
+  float *keys = chunks_.back().data_ptr<float>(), *values = keys + shape_.layers * key_stride;
+  for (std::int64_t page = 0; page < count; ++page)
+    block_pages_.push_back(
+        {keys + page * key_floats(), values + page * value_floats(), key_stride, value_stride});
+}
+
+// Zeros, because a gathered page's unwritten rows meet a weight of zero, which would not cancel a NaN.
+void paged_cache::add_pages(std::int64_t count) {
+  const at::Tensor more = at::zeros({count, shape_.page_size, shape_.kv_heads, shape_.head_dim}, options_);
+  for (auto *layers : {&keys_, &values_})
+    for (at::Tensor &layer : *layers) layer = layer.defined() ? at::cat({layer, more}) : more.clone();
 }
 
 }  // namespace slipstream

@@ -41,22 +41,44 @@ class paged_cache {
   void release(block_table &pages);
 
   std::int64_t used_pages() const;
+  std::int64_t allocated_pages() const { return static_cast<std::int64_t>(references_.size()); }
 
   /// Whether pages hold blocks as arithmetic::attend reads them, one a key head: on the CPU in float32.
   bool in_blocks() const;
-  /// [allocated pages, page_size, kv_heads, head_dim] of one layer, or [allocated pages, kv_heads, block] in
-  /// blocks; valid until the next make_writable().
+  /// The blocks [kv_heads][block] of one page in one layer; in blocks only.
+  float *key_blocks(std::int64_t layer, std::int64_t page) const {
+    const block_page &own = block_pages_[static_cast<std::size_t>(page)];
+    return own.keys + layer * own.key_stride;
+  }
+  float *value_blocks(std::int64_t layer, std::int64_t page) const {
+    const block_page &own = block_pages_[static_cast<std::size_t>(page)];
+    return own.values + layer * own.value_stride;
+  }
+  /// [allocated pages, page_size, kv_heads, head_dim] of one layer, not in blocks; valid until the next
+  /// make_writable().
   const at::Tensor &keys(std::int64_t layer) const { return keys_[static_cast<std::size_t>(layer)]; }
   const at::Tensor &values(std::int64_t layer) const { return values_[static_cast<std::size_t>(layer)]; }
 
  private:
+  /// Where a page's blocks in the first layer lie, and how far those of the next layer are, floats.
+  struct block_page {
+    float *keys = nullptr, *values = nullptr;
+    std::int64_t key_stride = 0, value_stride = 0;
+  };
+
   std::int64_t take_page();
   void grow();
-  at::Tensor empty_pages(std::int64_t count, bool keys) const;
+  void add_blocks(std::int64_t count);
+  void add_pages(std::int64_t count);
+  void copy_blocks();
+  std::int64_t key_floats() const;
+  std::int64_t value_floats() const;
 
   cache_shape shape_;
   at::TensorOptions options_;
-  std::vector<at::Tensor> keys_, values_;
+  std::vector<at::Tensor> keys_, values_;  // by layer; not in blocks
+  std::vector<at::Tensor> chunks_;         // the memory of blocks: what is there stays where it is
+  std::vector<block_page> block_pages_;
   std::vector<std::int32_t> references_;  // of each allocated page
   std::vector<std::int64_t> free_;        // allocated pages without a reference
   std::vector<std::int64_t> copy_from_, copy_to_;

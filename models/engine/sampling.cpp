@@ -1,8 +1,10 @@
 #include "models/engine/sampling.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "models/arithmetic/rows.hpp"
 #include "models/arithmetic/scalar.hpp"
@@ -44,94 +46,115 @@ bool filters(const sampling_options &options) {
   return options.top_k > 0 || options.top_p < 1.0 || options.min_p > 0.0;
 }
 
-/// Tokens and their terms.
-struct candidate {
-  std::size_t id;
-  float term;
+/// The terms of all tokens, 0 for those that are filtered out, and their sums by blocks.
+struct terms_row {
+  std::vector<float> terms, sums;
+  double whole = 0;
+
+  std::int64_t size() const { return static_cast<std::int64_t>(terms.size()); }
 };
-using candidates = std::vector<candidate>;
 
-double mass_of(const candidates &tokens) {
-  double mass = 0;
-  for (const auto &token : tokens) mass += static_cast<double>(token.term);
-  return mass;
-}
-
-/// The likeliest tokens: all whose term is at least a threshold, which falls until `enough` says so.
+/// The greatest threshold at which `enough` holds of the terms that are at least as great, by halving: floats
+/// above 0 are ordered as their bits are.
 template <class Enough>
-candidates likeliest(const std::vector<float> &terms, float threshold, const Enough &enough) {
-  for (;; threshold /= 16) {
-    if (threshold < std::numeric_limits<float>::min()) threshold = std::numeric_limits<float>::denorm_min();
-    candidates result;
-    for (std::size_t id = 0; id < terms.size(); ++id)
-      if (terms[id] >= threshold) result.push_back({id, terms[id]});
-    if (threshold == std::numeric_limits<float>::denorm_min() || enough(result)) return result;
+float greatest_threshold(const terms_row &row, const Enough &enough) {
+  std::uint32_t low = 1, high = std::bit_cast<std::uint32_t>(1.0f);  // the best token's term
+  if (enough(arithmetic::sum_above(row.terms.data(), row.size(), 1.0f))) return 1.0f;
+  while (high - low > 1) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    const float threshold = std::bit_cast<float>(middle);
+    (enough(arithmetic::sum_above(row.terms.data(), row.size(), threshold)) ? low : high) = middle;
   }
+  return std::bit_cast<float>(low);
 }
 
-/// What the filters keep, in the order of the ids. The best token's term is 1.
-candidates filtered(const softmax_row &row, const sampling_options &options) {
-  std::vector<float> terms(row.logits.size());
-  arithmetic::softmax_terms(row.logits.data(), row.size(), row.scale, row.peak, terms.data());
-  const auto k = static_cast<std::size_t>(options.top_k);
-  const bool by_p = options.top_p < 1.0;
-  const float least = static_cast<float>(options.min_p);
-  candidates kept;
-  if (k > 0)
-    kept = likeliest(terms, 0.0625f, [&](const candidates &found) { return found.size() >= k; });
-  else if (by_p)
-    kept = likeliest(terms, 0.0625f,
-                     [&](const candidates &found) { return mass_of(found) >= options.top_p * row.whole; });
-  else
-    kept = likeliest(terms, least, [](const candidates &) { return true; });
-  std::sort(kept.begin(), kept.end(), [](const candidate &a, const candidate &b) {
-    return a.term != b.term ? a.term > b.term : a.id < b.id;
-  });
-  if (k > 0 && kept.size() > k) kept.resize(k);
-  if (by_p) {
-    const double wanted = options.top_p * (k > 0 ? mass_of(kept) : row.whole);
-    double reached = 0;
-    std::size_t count = 0;
-    while (count < kept.size() && (count == 0 || reached < wanted))
-      reached += static_cast<double>(kept[count++].term);
-    kept.resize(count);
-  }
-  std::erase_if(kept, [&](const candidate &token) { return token.term < least; });
-  std::sort(kept.begin(), kept.end(), [](const candidate &a, const candidate &b) { return a.id < b.id; });
+/// Leaves the terms above `threshold`, and of those that equal it the first `equal`.
+void keep_from(terms_row &row, float threshold, std::int64_t equal) {
+  arithmetic::drop_below(row.terms.data(), row.size(), threshold);
+  for (float &term : row.terms)
+    if (term == threshold && equal-- <= 0) term = 0;
+}
+
+terms_row all_terms(const softmax_row &row) {
+  terms_row result{std::vector<float>(row.logits.size()), std::vector<float>(row.sums.size()), row.whole};
+  arithmetic::softmax_terms(row.logits.data(), row.size(), row.scale, row.peak, result.terms.data());
+  return result;
+}
+
+void keep_likeliest(terms_row &row, std::int64_t k) {
+  if (k >= row.size()) return;
+  const float threshold =
+      greatest_threshold(row, [k](const arithmetic::terms_above &found) { return found.count >= k; });
+  const auto beyond = arithmetic::sum_above(row.terms.data(), row.size(),
+                                            std::nextafter(threshold, std::numeric_limits<float>::max()));
+  keep_from(row, threshold, k - beyond.count);
+}
+
+void keep_share(terms_row &row, double p) {
+  const double wanted =
+      p * arithmetic::sum_above(row.terms.data(), row.size(), std::numeric_limits<float>::denorm_min()).sum;
+  const float threshold =
+      greatest_threshold(row, [wanted](const arithmetic::terms_above &found) { return found.sum >= wanted; });
+  double reached = arithmetic::sum_above(row.terms.data(), row.size(),
+                                         std::nextafter(threshold, std::numeric_limits<float>::max()))
+                       .sum;
+  std::int64_t equal = 0;
+  for (; equal == 0 || reached < wanted; ++equal) reached += static_cast<double>(threshold);
+  keep_from(row, threshold, equal);
+}
+
+/// What the filters keep. The best token's term is 1.
+terms_row filtered(const softmax_row &row, const sampling_options &options) {
+  terms_row kept = all_terms(row);
+  if (options.top_k > 0) keep_likeliest(kept, options.top_k);
+  if (options.top_p < 1.0) keep_share(kept, options.top_p);
+  if (options.min_p > 0.0)
+    arithmetic::drop_below(kept.terms.data(), kept.size(), static_cast<float>(options.min_p));
+  kept.whole = arithmetic::block_sums(kept.terms.data(), kept.size(), kept.sums.data());
   return kept;
 }
 
-/// The token at which the sum of the terms passes u times their whole.
-const candidate &invert(const candidates &kept, double mass, double u) {
-  double reached = 0;
-  for (const auto &token : kept)
-    if (u * mass < (reached += static_cast<double>(token.term))) return token;
-  return kept.back();
-}
+constexpr auto block_size = static_cast<std::size_t>(arithmetic::softmax_block);
 
-/// The same over all tokens: first the block, then the token in it.
-std::size_t invert(const softmax_row &row, double u) {
-  double reached = 0;
+/// The block in which the sum of all terms passes u times their whole; adds those before it to `reached`.
+std::size_t block_of(const std::vector<float> &sums, double wanted, double &reached) {
   std::size_t block = 0, last = 0;
-  for (std::size_t b = 0; b < row.sums.size(); ++b) {
-    if (row.sums[b] > 0) last = b;
-    if (u * row.whole < reached + static_cast<double>(row.sums[b])) break;
-    reached += static_cast<double>(row.sums[b]);
+  for (std::size_t b = 0; b < sums.size(); ++b) {
+    if (sums[b] > 0) last = b;
+    if (wanted < reached + static_cast<double>(sums[b])) break;
+    reached += static_cast<double>(sums[b]);
     block = b + 1;
   }
-  block = std::min(block, last);
-  constexpr auto size = static_cast<std::size_t>(arithmetic::softmax_block);
-  const std::size_t first = block * size, count = std::min(size, row.logits.size() - first);
-  float terms[size];
-  arithmetic::softmax_terms(row.logits.data() + first, static_cast<std::int64_t>(count), row.scale, row.peak,
-                            terms);
+  return std::min(block, last);
+}
+
+/// The token in a block at which it does.
+std::size_t place_of(std::span<const float> terms, double wanted, double reached) {
   std::size_t token = 0;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < terms.size(); ++i) {
     if (terms[i] <= 0) continue;
     token = i;
-    if (u * row.whole < (reached += static_cast<double>(terms[i]))) break;
+    if (wanted < (reached += static_cast<double>(terms[i]))) break;
   }
-  return first + token;
+  return token;
+}
+
+std::size_t invert(const terms_row &row, double u) {
+  double reached = 0;
+  const std::size_t first = block_of(row.sums, u * row.whole, reached) * block_size;
+  const std::size_t count = std::min(block_size, row.terms.size() - first);
+  return first + place_of(std::span(row.terms).subspan(first, count), u * row.whole, reached);
+}
+
+/// The same over all tokens, of which one block's terms are computed.
+std::size_t invert(const softmax_row &row, double u) {
+  double reached = 0;
+  const std::size_t first = block_of(row.sums, u * row.whole, reached) * block_size;
+  const std::size_t count = std::min(block_size, row.logits.size() - first);
+  float terms[block_size];
+  arithmetic::softmax_terms(row.logits.data() + first, static_cast<std::int64_t>(count), row.scale, row.peak,
+                            terms);
+  return first + place_of({terms, count}, u * row.whole, reached);
 }
 
 std::size_t first_greatest(std::span<const float> logits) {
@@ -160,13 +183,15 @@ drawn_token draw(std::span<const float> all, std::span<const float> possible, co
     const std::size_t token = invert(row, u);
     return {static_cast<std::int64_t>(token), row.logprob(token)};
   }
-  const candidates kept = filtered(row, options);
-  const double mass = mass_of(kept);
-  const candidate &drawn = invert(kept, mass, u);
-  drawn_token result{static_cast<std::int64_t>(drawn.id),
-                     static_cast<float>(arithmetic::logarithm(static_cast<double>(drawn.term) / mass))};
-  for (const auto &token : kept) result.kept.push_back(static_cast<std::int64_t>(token.id));
-  return result;
+  const terms_row kept = filtered(row, options);
+  const std::size_t token = invert(kept, u);
+  drawn_token drawn{
+      static_cast<std::int64_t>(token),
+      static_cast<float>(arithmetic::logarithm(static_cast<double>(kept.terms[token]) / kept.whole))};
+  if (options.keep_sets)
+    for (std::size_t id = 0; id < kept.terms.size(); ++id)
+      if (kept.terms[id] > 0) drawn.kept.push_back(static_cast<std::int64_t>(id));
+  return drawn;
 }
 
 }  // namespace
@@ -178,9 +203,9 @@ std::vector<double> filtered_probabilities(std::span<const float> logits, const 
     return result;
   }
   const softmax_row row = softmax_of(logits, scale_of(options));
-  const candidates kept = filtered(row, options);
-  const double mass = mass_of(kept);
-  for (const auto &token : kept) result[token.id] = static_cast<double>(token.term) / mass;
+  const terms_row kept = filtered(row, options);
+  const double mass = std::accumulate(kept.terms.begin(), kept.terms.end(), 0.0);
+  for (std::size_t id = 0; id < result.size(); ++id) result[id] = static_cast<double>(kept.terms[id]) / mass;
   return result;
 }
 

@@ -19,7 +19,8 @@ std::vector<double> filtered_probabilities(std::span<const float> logits, const 
 struct drawn_token {
   std::int64_t token = 0;
   float logprob = 0.0f;
-  std::vector<std::int64_t> kept{};  ///< what the filters left, ascending; empty without a filter
+  std::vector<std::int64_t>
+      kept{};  ///< what the filters left, ascending; where options.keep_sets asks for it
 };
 
 /// Draws one token by inverting the cumulative distribution at `u` in [0,1). `forbidden` tokens are never

@@ -15,6 +15,19 @@ struct kept_terms {
   double mass = 0;
 };
 
+// By blocks of the whole vocabulary, as a sampler adds them up.
+double mass_of(const std::vector<float> &terms, std::span<const std::int64_t> kept) {
+  constexpr std::int64_t size = arithmetic::softmax_block;
+  double mass = 0;
+  for (std::size_t i = 0; i < kept.size();) {
+    const std::int64_t block = kept[i] / size;
+    float own[size] = {}, sum = 0;
+    for (; i < kept.size() && kept[i] / size == block; ++i) own[kept[i] % size] = terms[i];
+    mass += arithmetic::block_sums(own, size, &sum);
+  }
+  return mass;
+}
+
 kept_terms terms_of(const float *logits, std::int64_t vocabulary, std::span<const std::int64_t> kept,
                     float scale) {
   std::vector<float> own;
@@ -27,7 +40,7 @@ kept_terms terms_of(const float *logits, std::int64_t vocabulary, std::span<cons
   const float peak = arithmetic::greatest(own.data(), count) * scale;
   kept_terms terms{std::vector<float>(own.size()), 0};
   arithmetic::softmax_terms(own.data(), count, scale, peak, terms.each.data());
-  for (const float term : terms.each) terms.mass += static_cast<double>(term);
+  terms.mass = mass_of(terms.each, kept);
   return terms;
 }
 

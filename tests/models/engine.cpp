@@ -184,7 +184,8 @@ TEST_CASE("with top-k, top-p and min-p the learner takes log-probabilities over 
   const auto model = tiny_model(6, numerics::exact);
   auto requests = random_requests(5, 12);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const sampling_options choices[] = {{0.8, 5, 1.0, 0.0}, {0.8, 0, 0.7, 0.0}, {0.8, 0, 1.0, 0.2}};
+    const sampling_options choices[] = {
+        {0.8, 5, 1.0, 0.0, true}, {0.8, 0, 0.7, 0.0, true}, {0.8, 0, 1.0, 0.2, true}};
     requests[i].sampling = choices[i % 3];
   }
   std::size_t kept = 0, tokens = 0;
