@@ -7,6 +7,7 @@
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/files/gguf/file.hpp"
+#include "models/files/gguf_export.hpp"
 #include "models/files/model_files.hpp"
 #include "models/files/model_tokens.hpp"
 #include "runtime/plumbing/output.hpp"
@@ -165,17 +166,26 @@ void print_text(const json &model) {
 int execute(const export_arguments &arguments) {
   results_are_files();
   const auto from = model_folder(arguments.from);
+  const bool gguf = arguments.format == "gguf";
+  if (!gguf && !arguments.gguf_type.empty())
+    throw input_error("--type: is for GGUF files; add --format gguf, or write --dtype for a folder");
+  if (gguf && (arguments.type != "float32" || arguments.keep_adapter))
+    throw input_error("--format gguf: --dtype and --keep-adapter are for folders; write --type");
   save_options options;
   options.type = parse_type(arguments.type);
   options.shard_bytes = static_cast<std::uint64_t>(arguments.shard_megabytes) * 1'000'000;
-  if (fs::exists(arguments.to) && !(fs::is_directory(arguments.to) && fs::is_empty(arguments.to)))
+  if (!gguf && fs::exists(arguments.to) && !(fs::is_directory(arguments.to) && fs::is_empty(arguments.to)))
     throw input_error(arguments.to.string() + ": error: is there already; export to a new folder");
   auto model = load_checkpoint(from);
   if (model.adapter && !arguments.keep_adapter) {
     model.flat = merge_adapter(model.spec, model.flat, model.adapter->spec, model.adapter->values);
     model.adapter.reset();
   }
-  save_checkpoint(arguments.to, model, {}, "", options);
+  if (gguf)
+    export_gguf(arguments.to, model, tokenizer_folder(from),
+                arguments.gguf_type.empty() ? "f32" : arguments.gguf_type);
+  else
+    save_checkpoint(arguments.to, model, {}, "", options);
   fmt::print("{}\n", arguments.to.string());
   return 0;
 }

@@ -111,11 +111,12 @@ json gguf_cutting(const gguf_pre_tokenizer &row) {
   return {{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
 }
 
-std::string gguf_pre_tokenizer_of(const json &pre_tokenizer, bool ignore_merges) {
+std::string gguf_pre_tokenizer_of(const json &pre_tokenizer, bool ignore_merges, bool nfc) {
   std::vector<std::string> found;
   if (!add_patterns(pre_tokenizer, found)) return "";
   for (const auto &row : gguf_pre_tokenizers)
-    if (found == patterns(row.cut) && row.ignore_merges == ignore_merges) return first_name(row);
+    if (found == patterns(row.cut) && row.ignore_merges == ignore_merges && row.nfc == nfc)
+      return first_name(row);
   return "";
 }
 

@@ -20,6 +20,6 @@ std::string gguf_pre_tokenizer_names();
 /// tokenizer.json's "pre_tokenizer" for it.
 nlohmann::json gguf_cutting(const gguf_pre_tokenizer &row);
 /// The name to write for a tokenizer.json's "pre_tokenizer" that cuts words alike; empty where none does.
-std::string gguf_pre_tokenizer_of(const nlohmann::json &pre_tokenizer, bool ignore_merges);
+std::string gguf_pre_tokenizer_of(const nlohmann::json &pre_tokenizer, bool ignore_merges, bool nfc);
 
 }  // namespace slipstream

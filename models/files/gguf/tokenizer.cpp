@@ -172,7 +172,9 @@ json chat_templates(const gguf_file &file) {
 }  // namespace
 
 bool has_gguf_tokenizer(const gguf_file &file) {
-  return file.find(tokens_key) || file.find(model_key);
+  if (file.find(tokens_key)) return true;
+  const auto model = file.text(model_key);
+  return model && *model != "none" && *model != "no_vocab";
 }
 
 bool gguf_adds_begin(const gguf_file &file) {
