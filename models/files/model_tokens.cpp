@@ -173,7 +173,7 @@ class choosing {
   // The begin or padding token: whose word counts first is `configuration_first`.
   chosen_token part(const char *field, std::int64_t tokenizers, bool configuration_first) {
     const auto config = within("config.json", field);
-    const chosen_token of_config{config ? config->front() : -1, config ? "config.json" : ""};
+    const chosen_token of_config{config ? config->front() : -1, config ? name_of_config() : ""};
     const bool known = tokenizers >= 0 && tokenizers < rows_;
     const chosen_token of_text{known ? tokenizers : -1, known ? "the tokenizer's files" : ""};
     if (of_config.id < 0 || of_text.id < 0) return of_config.id < 0 ? of_text : of_config;
