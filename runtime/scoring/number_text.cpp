@@ -146,6 +146,14 @@ class number_scanner {
 
   // What a LaTeX command takes: {…} with one number in it, or one digit.
   std::optional<long double> argument() {
+    if (depth_ == deepest) return {};
+    ++depth_;
+    const auto value = inner_argument();
+    --depth_;
+    return value;
+  }
+
+  std::optional<long double> inner_argument() {
     spaces();
     if (!take("{")) {
       if (!is_digit(here())) return {};
@@ -312,8 +320,11 @@ class number_scanner {
     return is_letter(last) && before < i && gap == 0;  // "is -3"
   }
 
+  static constexpr int deepest = 16;
+
   std::string text_;
   std::size_t at_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace
