@@ -193,6 +193,9 @@ const std::vector<hostile> files{
        m.wholes("tokenizer.ggml.merges", {1, 2});
      }),
      {"tokenizer.ggml.merges", "list of texts"}},
+    {"no tokens",
+     with([](builder &m) { m.without("tokenizer.ggml.tokens"); }),
+     {"tokenizer.ggml.tokens: there are none"}},
     {"no merges",
      with([](builder &m) { m.without("tokenizer.ggml.merges"); }),
      {"tokenizer.ggml.merges: is missing"}},

@@ -175,7 +175,7 @@ void gguf_file::read_rows(const std::string &name, std::int64_t first, std::int6
 
 bool is_model_file(const std::filesystem::path &path) {
   std::error_code failed;
-  return std::filesystem::exists(path, failed) && !std::filesystem::is_directory(path, failed);
+  return std::filesystem::is_regular_file(path, failed);
 }
 
 }  // namespace slipstream

@@ -66,6 +66,7 @@ struct token_list {
 
 token_list read_tokens(const gguf_file &file) {
   token_list list{file.texts(tokens_key).value_or(std::vector<std::string_view>()), {}};
+  if (list.texts.empty()) file.refuse(tokens_key, "there are none");
   if (const auto *embedding = file.find_tensor("token_embd.weight");
       embedding && list.texts.size() > static_cast<std::size_t>(embedding->shape.front()))
     file.refuse(tokens_key, "there are " + std::to_string(list.texts.size()) +
@@ -186,7 +187,6 @@ std::string gguf_tokenizer_json(const gguf_file &file) {
   require_bpe(file);
   const auto &cut = pre_tokenizer_of(file);
   const token_list list = read_tokens(file);
-  if (list.texts.empty()) file.refuse(tokens_key, "there are none");
   const auto ids = ids_of_tokens(file, list);
   json vocabulary = json::object();
   for (std::size_t i = 0; i < list.texts.size(); ++i)
