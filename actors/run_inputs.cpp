@@ -20,6 +20,7 @@ void add(std::vector<run_input> &inputs, const std::string &what, const fs::path
 
 /// The files of a model's or a tokenizer's folder that are read.
 void add_folder(std::vector<run_input> &inputs, const std::string &what, const fs::path &folder) {
+  add(inputs, what, folder);  // a model in one file
   std::vector<fs::path> files;
   std::error_code failed;
   for (const auto &entry : fs::directory_iterator(folder, failed)) {

@@ -79,8 +79,10 @@ int execute(const score_arguments &arguments);
 
 struct export_arguments {
   std::filesystem::path from;  ///< a run folder or a model folder
-  std::filesystem::path to;    ///< a new folder
-  std::string type = "float32";
+  std::filesystem::path to;    ///< a new folder, or a new GGUF file
+  std::string format = "folder";
+  std::string type = "float32";  ///< of a folder
+  std::string gguf_type;         ///< f32, f16, bf16 or q8_0
   std::int64_t shard_megabytes = 5000;
   bool keep_adapter = false;
 };

@@ -51,7 +51,8 @@ command tokenize_row() {
   return row<tokenize_arguments>(
       "tokenize", "turn texts into token ids, or back: JSON lines on standard input",
       [](CLI::App &app, tokenize_arguments &arguments) {
-        app.add_option("--model", arguments.model, "folder with a tokenizer.json")->required();
+        app.add_option("--model", arguments.model, "folder with a tokenizer.json, or a GGUF file")
+            ->required();
         auto *decode = app.add_flag("--decode", arguments.decode, "ids to text");
         app.add_flag("--special", arguments.special,
                      "add the special tokens that the model expects around a text")

@@ -6,6 +6,9 @@
 #include "actors/commands/arguments.hpp"
 #include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
+#include "models/files/gguf/file.hpp"
+#include "models/files/gguf_export.hpp"
+#include "models/files/model_files.hpp"
 #include "models/files/model_tokens.hpp"
 #include "runtime/plumbing/output.hpp"
 #include "runtime/run_folder/run_folder.hpp"
@@ -16,8 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// The model folder itself, or a run folder's last checkpoint.
+/// The model folder or GGUF file itself, or a run folder's last checkpoint.
 fs::path model_folder(const fs::path &given) {
+  if (is_model_file(given)) return given;
   const auto last = run_paths(given).checkpoints / "last";
   if (fs::is_directory(last)) return fs::canonical(last);
   if (fs::exists(given / "config.json") || fs::exists(given / "adapter_config.json")) return given;
@@ -48,7 +52,7 @@ json described(const chosen_token &token, const tokenizer &text) {
 /// Which tokens end, begin and pad a text, and which files say so; null without a tokenizer.
 json describe_tokens(const fs::path &folder, const model_spec &spec) {
   const auto place = tokenizer_folder(folder);
-  if (!fs::exists(place / "tokenizer.json")) return nullptr;
+  if (!has_model_text(place, "tokenizer.json")) return nullptr;
   const auto text = load_tokenizer(place);
   const auto chosen = choose_tokens(folders_of(folder), *text, spec.vocab_size);
   return {{"end", described(chosen.end, *text)},
@@ -83,7 +87,7 @@ json describe(const fs::path &folder) {
                  {"vocab_size", spec.vocab_size},
                  {"context", spec.max_positions},
                  {"tied_embeddings", spec.tied_embeddings},
-                 {"tokenizer", fs::exists(tokenizer_folder(folder) / "tokenizer.json")},
+                 {"tokenizer", has_model_text(tokenizer_folder(folder), "tokenizer.json")},
                  {"tokens", describe_tokens(folder, spec)},
                  {"parameters", count},
                  {"parameters_by_part", parts},
@@ -162,17 +166,26 @@ void print_text(const json &model) {
 int execute(const export_arguments &arguments) {
   results_are_files();
   const auto from = model_folder(arguments.from);
+  const bool gguf = arguments.format == "gguf";
+  if (!gguf && !arguments.gguf_type.empty())
+    throw input_error("--type: is for GGUF files; add --format gguf, or write --dtype for a folder");
+  if (gguf && (arguments.type != "float32" || arguments.keep_adapter))
+    throw input_error("--format gguf: --dtype and --keep-adapter are for folders; write --type");
   save_options options;
   options.type = parse_type(arguments.type);
   options.shard_bytes = static_cast<std::uint64_t>(arguments.shard_megabytes) * 1'000'000;
-  if (fs::exists(arguments.to) && !(fs::is_directory(arguments.to) && fs::is_empty(arguments.to)))
+  if (!gguf && fs::exists(arguments.to) && !(fs::is_directory(arguments.to) && fs::is_empty(arguments.to)))
     throw input_error(arguments.to.string() + ": error: is there already; export to a new folder");
   auto model = load_checkpoint(from);
   if (model.adapter && !arguments.keep_adapter) {
     model.flat = merge_adapter(model.spec, model.flat, model.adapter->spec, model.adapter->values);
     model.adapter.reset();
   }
-  save_checkpoint(arguments.to, model, {}, "", options);
+  if (gguf)
+    export_gguf(arguments.to, model, tokenizer_folder(from),
+                arguments.gguf_type.empty() ? "f32" : arguments.gguf_type);
+  else
+    save_checkpoint(arguments.to, model, {}, "", options);
   fmt::print("{}\n", arguments.to.string());
   return 0;
 }

@@ -10,9 +10,36 @@
 #include "models/network/place.hpp"
 #include "runtime/kinds/scorer_keys.hpp"
 #include "runtime/scoring/countdown.hpp"
+#include "runtime/scoring/number.hpp"
+#include "runtime/scoring/text_rules.hpp"
 
 namespace slipstream {
 namespace {
+
+text_unit unit_of(counted unit) {
+  if (unit == counted::tokens) return text_unit::tokens;
+  return unit == counted::words ? text_unit::words : text_unit::characters;
+}
+
+/// A rule of each answer by its place in the group.
+template <class Score>
+group_rule each_answer(Score score) {
+  return [score](const rollout_group &group) {
+    std::vector<double> scores;
+    for (std::size_t i = 0; i < group.texts.size(); ++i) scores.push_back(score(group, i));
+    return scores;
+  };
+}
+
+group_rule contains_of(const rule_scorer_keys &keys) {
+  const contains_rule rule{keys.texts, keys.without, keys.any, keys.ignore_case};
+  const bool expected = keys.texts.empty() && keys.without.empty();
+  return each_answer([rule, expected](const rollout_group &group, std::size_t i) {
+    auto own = rule;
+    if (expected) own.wanted = {group.source->answer};
+    return own(group.texts[i]);
+  });
+}
 
 group_rule rule_of(const rule_scorer_keys &keys) {
   const auto compared = [](text_score rule) {
@@ -29,6 +56,26 @@ group_rule rule_of(const rule_scorer_keys &keys) {
         for (const auto &text : group.texts) scores.push_back(countdown(text, group.source->answer, partial));
         return scores;
       };
+    case scoring_rule::number:
+      return each_answer(
+          [rule = number_rule{keys.mark, keys.tolerance, keys.partial}](const auto &group, auto i) {
+            return number_score(group.texts[i], group.source->answer, rule);
+          });
+    case scoring_rule::format:
+      return each_answer([rule = format_rule(keys.patterns, keys.scores)](const auto &group, auto i) {
+        return rule(group.texts[i]);
+      });
+    case scoring_rule::length:
+      return each_answer(
+          [unit = unit_of(keys.unit), limit = keys.limit, least = keys.least](const auto &group, auto i) {
+            return length_score(text_length(group, i, unit), limit, least);
+          });
+    case scoring_rule::contains:
+      return contains_of(keys);
+    case scoring_rule::repetition:
+      return each_answer([n = keys.n, unit = unit_of(keys.unit)](const auto &group, auto i) {
+        return repetition_score(group, i, n, unit);
+      });
     case scoring_rule::overlong:
       break;
   }
@@ -37,8 +84,17 @@ group_rule rule_of(const rule_scorer_keys &keys) {
   };
 }
 
+group_rule checked_rule(const actor_config &config) {
+  try {
+    return rule_of(config.keys.get<rule_scorer_keys>());
+  } catch (const input_error &problem) {  // a pattern that is none
+    const auto *patterns = config.node.find("patterns");
+    fail_at(patterns ? patterns->at : config.at, "[actors." + config.name + "] patterns: " + problem.what());
+  }
+}
+
 node_plan plan_rule_scorer(const actor_config &config) {
-  const auto rule = rule_of(config.keys.get<rule_scorer_keys>());
+  const auto rule = checked_rule(config);
   node_plan plan;
   plan.spawn = [rule, name = config.name](spawn_context &context) {
     return spawn_scorers(context, *context.plan.graph().find_actor(name), port_name<score_sink>::value,

@@ -5,7 +5,11 @@
 
 #include "models/error.hpp"
 #include "models/files/adapter_config.hpp"
+#include "models/files/gguf/spec.hpp"
+#include "models/files/gguf/tokenizer.hpp"
+#include "models/files/gguf_weights.hpp"
 #include "models/files/json.hpp"
+#include "models/files/model_files.hpp"
 #include "models/files/weights.hpp"
 
 namespace slipstream {
@@ -15,6 +19,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 void require_folder(const fs::path &folder) {
+  if (is_model_file(folder)) return;  // its reader says what is wrong with it
   if (!fs::is_directory(folder))
     throw input_error(folder.string() + ": error: there is no such folder; give one that holds a model");
   if (!fs::exists(folder / "config.json"))
@@ -44,6 +49,20 @@ fs::path base_of(const fs::path &folder) {
   return adapter ? adapter->base : folder;
 }
 
+void read_weights(const fs::path &base, checkpoint &model) {
+  const std::vector<parameter_slot> slots = parameter_layout(model.spec);
+  if (is_model_file(base)) {
+    const gguf_file file(base);
+    match_gguf(file, model.spec, true);
+    model.flat = at::empty({parameter_count(model.spec)}, at::kFloat);
+    return read_gguf(file, model.spec, model.flat);
+  }
+  const stored_weights weights(base, "model");
+  weights.match(slots, checkpoint_spec(base).labels == 0);
+  model.flat = at::empty({parameter_count(model.spec)}, at::kFloat);
+  weights.read(slots, model.flat);
+}
+
 }  // namespace
 
 transformer checkpoint::network(numerics mode) const {
@@ -57,7 +76,7 @@ std::optional<stored_adapter> checkpoint_adapter(const fs::path &folder) {
 }
 
 fs::path tokenizer_folder(const fs::path &folder) {
-  return fs::exists(folder / "tokenizer.json") ? folder : base_of(folder);
+  return has_model_text(folder, "tokenizer.json") ? folder : base_of(folder);
 }
 
 model_folders folders_of(const fs::path &folder) {
@@ -71,7 +90,7 @@ model_spec checkpoint_spec(const fs::path &folder, std::int64_t labels) {
   const auto adapter = checkpoint_adapter(folder);
   const fs::path base = adapter ? adapter->base : folder;
   require_folder(base);
-  model_spec spec = read_spec(base / "config.json");
+  model_spec spec = is_model_file(base) ? gguf_spec(gguf_file(base)) : read_spec(base / "config.json");
   read_end_tokens(fs::exists(folder / "generation_config.json") ? folder : base, spec);
   if (labels > 0 || (adapter && holds_score_head(folder))) spec.labels = 1;
   return spec;
@@ -80,7 +99,10 @@ model_spec checkpoint_spec(const fs::path &folder, std::int64_t labels) {
 void verify_checkpoint(const fs::path &folder) {
   const fs::path base = base_of(folder);
   require_folder(base);
-  stored_weights(base, "model").match(parameter_layout(checkpoint_spec(base)), false);
+  if (is_model_file(base))
+    match_gguf(gguf_file(base), checkpoint_spec(base), false);
+  else
+    stored_weights(base, "model").match(parameter_layout(checkpoint_spec(base)), false);
   if (const auto adapter = checkpoint_adapter(folder))
     stored_weights(folder, "adapter_model")
         .match(adapter_layout(checkpoint_spec(folder), adapter->spec), false);
@@ -91,11 +113,7 @@ checkpoint load_checkpoint(const fs::path &folder, std::int64_t labels) {
   model.spec = checkpoint_spec(folder, labels);
   model.adapter = checkpoint_adapter(folder);
   const fs::path base = model.adapter ? model.adapter->base : folder;
-  const std::vector<parameter_slot> slots = parameter_layout(model.spec);
-  const stored_weights weights(base, "model");
-  weights.match(slots, checkpoint_spec(base).labels == 0);
-  model.flat = at::empty({parameter_count(model.spec)}, at::kFloat);
-  weights.read(slots, model.flat);
+  read_weights(base, model);
   if (model.adapter) {
     const std::vector<parameter_slot> parts = adapter_layout(model.spec, model.adapter->spec);
     const stored_weights values(folder, "adapter_model");
@@ -104,7 +122,7 @@ checkpoint load_checkpoint(const fs::path &folder, std::int64_t labels) {
     values.read(parts, model.adapter->values);
   }
   const fs::path place = tokenizer_folder(folder);
-  if (!fs::exists(place / "tokenizer.json")) return model;
+  if (!has_model_text(place, "tokenizer.json")) return model;
   auto text = load_tokenizer(place);
   auto chosen = choose_tokens(folders_of(folder), *text, model.spec.vocab_size);
   model.text = with_tokens(std::move(text), std::move(chosen), model.spec);

@@ -23,7 +23,7 @@ struct stored_adapter {
   std::filesystem::path base;  ///< the folder of the model they adapt
 };
 
-/// A model as a Hugging Face folder holds it.
+/// A model as a Hugging Face folder, or a GGUF file, holds it.
 struct checkpoint {
   model_spec spec;
   at::Tensor flat;  ///< [parameter_count(spec)] float32; the base's where there are adapters
@@ -38,8 +38,9 @@ struct checkpoint {
 using named_tensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// Reads config.json, generation_config.json, (sharded) safetensors and the tokenizer; a folder with
-/// adapter_config.json (PEFT) together with the model that it adapts. With `labels` = 1 a folder without a
-/// score head gets a fresh one (zeros). Throws input_error naming file, tensor or field and the mend.
+/// adapter_config.json (PEFT) together with the model that it adapts; or a GGUF file. With `labels` = 1 a
+/// folder without a score head gets a fresh one (zeros). Throws input_error naming file, tensor or field and
+/// the mend.
 checkpoint load_checkpoint(const std::filesystem::path &folder, std::int64_t labels = 0);
 
 /// Cheap test, before anything is loaded: config and headers are there, readable and whole.

@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "models/error.hpp"
+#include "models/files/gguf/file.hpp"
 #include "models/files/json.hpp"
+#include "models/files/model_files.hpp"
 #include "models/tokenizers/answer_end.hpp"
 
 namespace slipstream {
@@ -18,15 +20,16 @@ constexpr std::int64_t greatest_id = std::int64_t{1} << 24;
 
 // The ids that a field of a file holds: one, or a list; null and -1 name none. Nothing where the file, or the
 // field in it, is absent.
-std::optional<std::vector<std::int64_t>> ids_in(const fs::path &file, const char *field) {
-  if (!fs::exists(file)) return {};
-  const json content = read_json(file);
+std::optional<std::vector<std::int64_t>> ids_in(const fs::path &folder, const char *file, const char *field) {
+  if (!has_model_text(folder, file)) return {};
+  const std::string name = model_text_name(folder, file);
+  const json content = parse_json(read_model_text(folder, file), name);
   const auto found = content.is_object() ? content.find(field) : content.end();
   if (found == content.end() || found->is_null()) return {};
   std::vector<std::int64_t> ids;
   for (const json &each : found->is_array() ? *found : json::array({*found})) {
     if (!each.is_number_integer() || each < -1 || each > greatest_id)
-      throw input_error(file.string() + ": error: " + field + ": must be a token id or a list of them, not " +
+      throw input_error(name + ": error: " + field + ": must be a token id or a list of them, not " +
                         found->dump());
     if (each >= 0) ids.push_back(each.get<std::int64_t>());
   }
@@ -71,7 +74,7 @@ class choosing {
     const auto config = within("config.json", "eos_token_id");
     const auto generation = within("generation_config.json", "eos_token_id");
     const auto configured = generation ? generation : config;
-    result_.stops_from = generation ? "generation_config.json" : config ? "config.json" : "";
+    result_.stops_from = generation ? "generation_config.json" : config ? name_of_config() : "";
     const auto style = own_template();
     const auto answer = style ? find_answer_end(*style, text_) : answer_end();
     choose_answer_end(style, answer);
@@ -89,9 +92,14 @@ class choosing {
  private:
   using list = std::optional<std::vector<std::int64_t>>;
 
+  // What stands for config.json: a GGUF file's keys.
+  const char *name_of_config() const {
+    return is_model_file(folders_.base) ? "tokenizer.ggml" : "config.json";
+  }
+
   // The configuration's ids, without those that the model has no row for.
   list within(const char *file, const char *field) {
-    auto ids = ids_in((fs::exists(folders_.own / file) ? folders_.own : folders_.base) / file, field);
+    auto ids = ids_in(has_model_text(folders_.own, file) ? folders_.own : folders_.base, file, field);
     if (!ids) return ids;
     for (const auto id : *ids)
       if (id >= rows_)
@@ -165,7 +173,7 @@ class choosing {
   // The begin or padding token: whose word counts first is `configuration_first`.
   chosen_token part(const char *field, std::int64_t tokenizers, bool configuration_first) {
     const auto config = within("config.json", field);
-    const chosen_token of_config{config ? config->front() : -1, config ? "config.json" : ""};
+    const chosen_token of_config{config ? config->front() : -1, config ? name_of_config() : ""};
     const bool known = tokenizers >= 0 && tokenizers < rows_;
     const chosen_token of_text{known ? tokenizers : -1, known ? "the tokenizer's files" : ""};
     if (of_config.id < 0 || of_text.id < 0) return of_config.id < 0 ? of_text : of_config;

@@ -2,6 +2,7 @@
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/files/model_files.hpp"
 #include "models/templates/chat_program.hpp"
 #include "models/tokenizers/fields.hpp"
 
@@ -37,19 +38,22 @@ void add_config(named_templates &all, const nlohmann::json &found, const std::st
   }
 }
 
-nlohmann::json config_of(const std::filesystem::path &file) {
-  return std::filesystem::exists(file) ? read_json(file) : nlohmann::json();
+nlohmann::json config_of(const std::filesystem::path &folder, const char *name) {
+  if (!has_model_text(folder, name)) return {};
+  return parse_json(read_model_text(folder, name), model_text_name(folder, name));
 }
 
 // A file of its own comes before tokenizer_config.json, as in transformers.
 named_templates read_all(const std::filesystem::path &folder) {
   named_templates all;
-  const auto file = folder / "chat_template.jinja", config = folder / "tokenizer_config.json";
+  const auto file = folder / "chat_template.jinja";
+  const char *config = "tokenizer_config.json";
   if (std::filesystem::exists(file))
     all.emplace_back("default", jinja_template::parse(read_text(file), file.string()));
   add_files(all, folder / "chat_templates");
   if (all.empty())
-    add_config(all, member(config_of(config), "chat_template"), config.string() + ": chat_template");
+    add_config(all, member(config_of(folder, config), "chat_template"),
+               model_text_name(folder, config) + ": chat_template");
   return all;
 }
 
@@ -64,7 +68,7 @@ nlohmann::ordered_json tokens_of(const std::filesystem::path &folder) {
   nlohmann::ordered_json tokens = nlohmann::ordered_json::object();
   for (const char *file : {"special_tokens_map.json", "tokenizer_config.json"}) {
     if (folder.empty()) break;
-    const nlohmann::json config = config_of(folder / file);
+    const nlohmann::json config = config_of(folder, file);
     for (const char *name :
          {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
       const nlohmann::json &value = member(config, name);

@@ -1,15 +1,15 @@
 #include "models/tokenizers/files.hpp"
 
-#include "models/files/json.hpp"
 #include "models/files/mapping.hpp"
+#include "models/files/model_files.hpp"
 
 namespace slipstream {
 
 tokenizer_files read_tokenizer_files(const std::filesystem::path &folder) {
-  tokenizer_files files{{"tokenizer.json", read_text(folder / "tokenizer.json")}};
+  tokenizer_files files{{"tokenizer.json", read_model_text(folder, "tokenizer.json")}};
   for (const char *name : {"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
                            "vocab.json", "merges.txt", "added_tokens.json"})
-    if (std::filesystem::exists(folder / name)) files.emplace_back(name, read_text(folder / name));
+    if (has_model_text(folder, name)) files.emplace_back(name, read_model_text(folder, name));
   return files;
 }
 

@@ -2,6 +2,7 @@
 
 #include "models/error.hpp"
 #include "models/files/json.hpp"
+#include "models/files/model_files.hpp"
 #include "models/tokenizers/bpe.hpp"
 #include "models/tokenizers/character.hpp"
 #include "models/tokenizers/fields.hpp"
@@ -35,7 +36,7 @@ json parse_table(const std::string &text, const std::string &file) {
 }
 
 token_names names_in(const tokenizer_files &files, const std::filesystem::path &where, const char *name) {
-  const std::string file = (where / name).string(), *text = find_file(files, name);
+  const std::string file = model_text_name(where, name), *text = find_file(files, name);
   return {text ? parse_table(*text, file) : json(), file};
 }
 
@@ -51,7 +52,7 @@ json type_of_model(const json &model) {
 }  // namespace
 
 std::shared_ptr<const tokenizer> read_tokenizer(tokenizer_files files, const std::filesystem::path &where) {
-  const std::string file = (where / "tokenizer.json").string();
+  const std::string file = model_text_name(where, "tokenizer.json");
   const json content = parse_table(files.front().second, file);
   special_tokens special = read_special_tokens(content, file, names_in(files, where, "tokenizer_config.json"),
                                                names_in(files, where, "special_tokens_map.json"));

@@ -34,7 +34,8 @@ class tokenizer {
   virtual void save(const std::filesystem::path &folder) const = 0;
 };
 
-/// Reads folder/tokenizer.json (and tokenizer_config.json). Throws input_error naming file and field.
+/// Reads folder/tokenizer.json (and tokenizer_config.json), or a GGUF file's tokenizer. Throws input_error
+/// naming file and field.
 std::shared_ptr<const tokenizer> load_tokenizer(const std::filesystem::path &folder);
 
 /// The same from the files' bytes; `where` is their folder, for messages.

@@ -32,9 +32,9 @@ evaluator_keys read_keys(settings &s, evaluator_task task) {
   if (task == evaluator_task::lines) keys.long_lines = read_too_long(s);
   if (answers) keys.show = s.integer("show", 10, 0, 1'000'000);
   if (pairs)
-    keys.rule = s.choice("rule", {"edit_similarity", "exact_match", "countdown"});
+    keys.rule = s.choice("rule", {"edit_similarity", "exact_match", "countdown", "number"});
   else if (task == evaluator_task::generation)
-    keys.rule = s.choice("rule", {"exact_match", "edit_similarity", "countdown"});
+    keys.rule = s.choice("rule", {"exact_match", "edit_similarity", "countdown", "number"});
   keys.every = s.integer("every", 0, 0, 1'000'000'000);
   keys.threads = s.integer("threads", 1, 1, 1024);
   return keys;

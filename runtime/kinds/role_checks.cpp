@@ -27,7 +27,7 @@ void check_learner(const topology &graph, const actor_config &learner, bool main
             fmt::format("[actors.{}] takes from two actors; a learner takes its samples from one, and beside "
                         "it perhaps demonstrations from a loader",
                         learner.name));
-  if (!main && (learner.name == "last" || learner.name.starts_with("step-")))
+  if (!main && (learner.name == "last" || learner.name == "base" || learner.name.starts_with("step-")))
     fail_at(learner.at,
             fmt::format("[actors.{}] would put its checkpoints where the main learner's are; give it another "
                         "name",

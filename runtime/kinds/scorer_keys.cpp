@@ -18,6 +18,53 @@ void read_overlong(settings &s, rule_scorer_keys &keys) {
     s.fail("cache", "cache is the part of max_length where the penalty grows; make it less");
 }
 
+void read_number(settings &s, rule_scorer_keys &keys) {
+  keys.mark = s.text("mark", "");
+  keys.tolerance = s.number("tolerance", 0, 0, 1);
+  keys.partial = s.number("partial", 0, 0, 1);
+}
+
+double number_of(settings &s, const char *key, const node &value) {
+  if (const auto *number = std::get_if<double>(&value.value)) return *number;
+  if (const auto *whole = value.as_integer()) return static_cast<double>(*whole);
+  s.fail(key, std::string(key) + " is a list of numbers, such as [1, 0.5]");
+}
+
+void read_format(settings &s, rule_scorer_keys &keys) {
+  keys.patterns = s.required_texts("patterns");
+  if (const auto *given = s.find("scores")) {
+    if (!given->as_array()) s.fail("scores", "scores is a list of numbers, one a pattern");
+    for (const auto &each : *given->as_array()) keys.scores.push_back(number_of(s, "scores", each));
+    if (keys.scores.size() != keys.patterns.size())
+      s.fail("scores", "there are " + std::to_string(keys.scores.size()) + " scores for " +
+                           std::to_string(keys.patterns.size()) + " patterns; write one for each");
+  }
+  keys.scores.resize(keys.patterns.size(), 1);
+}
+
+counted read_unit(settings &s, const std::vector<std::string> &names) {
+  const auto unit = s.choice("unit", names);
+  return unit == "characters" ? counted::characters : unit == "words" ? counted::words : counted::tokens;
+}
+
+void read_length(settings &s, rule_scorer_keys &keys) {
+  keys.limit = s.required_integer("limit", 1, 1 << 24);
+  keys.unit = read_unit(s, {"characters", "words", "tokens"});
+  keys.least = s.number("least", 0, -1e6, 1);
+}
+
+void read_contains(settings &s, rule_scorer_keys &keys) {
+  keys.texts = s.texts("texts");
+  keys.without = s.texts("without");
+  keys.any = s.flag("any", false);
+  keys.ignore_case = s.flag("ignore_case", false);
+}
+
+void read_repetition(settings &s, rule_scorer_keys &keys) {
+  keys.n = s.integer("n", 3, 1, 1024);
+  keys.unit = read_unit(s, {"words", "characters", "tokens"});
+}
+
 struct rule_row {
   scoring_rule rule;
   const char *name, *summary;
@@ -33,6 +80,16 @@ constexpr rule_row rules[] = {
      "1 when the answer's expression makes the target of the given numbers", true, read_countdown},
     {scoring_rule::overlong, "scorer.overlong", "0 for short answers, falling to -1 at the length limit",
      false, read_overlong},
+    {scoring_rule::number, "scorer.number", "1 when the answer's number is the expected one", true,
+     read_number},
+    {scoring_rule::format, "scorer.format", "the sum of the scores of the patterns that an answer matches",
+     false, read_format},
+    {scoring_rule::length, "scorer.length", "1 for an empty answer, falling to 0 at a length", false,
+     read_length},
+    {scoring_rule::contains, "scorer.contains",
+     "whether the answer holds given texts, or the expected answer", false, read_contains},
+    {scoring_rule::repetition, "scorer.repetition", "0 for an answer without repeats, falling to -1", false,
+     read_repetition},
 };
 
 void read_rule(const rule_row &row, actor_config &config) {
@@ -44,7 +101,8 @@ void read_rule(const rule_row &row, actor_config &config) {
   s.finish();
   config.node = s.resolved();
   config.facts.replicas = keys.replicas;
-  config.facts.compares_answers = row.compares;
+  const bool expected = row.rule == scoring_rule::contains && keys.texts.empty() && keys.without.empty();
+  config.facts.compares_answers = row.compares || expected;
   config.keys.set(keys);
 }
 

@@ -9,7 +9,8 @@
 namespace slipstream {
 
 /// Writes `folder`/step-NNNNNN (a Hugging Face folder and optimizer.safetensors) and points `folder`/last at
-/// it. Of a model with adapters only these are written; `base` is the folder of what they adapt.
+/// it. Of a model with adapters only these are written; `base` is the folder of what they adapt,
+/// or a GGUF file, which is written once as the folder `folder`/base.
 void write_checkpoint(const std::filesystem::path &folder, trainer &core,
                       const std::shared_ptr<const tokenizer> &text, const std::filesystem::path &base);
 

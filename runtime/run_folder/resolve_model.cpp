@@ -73,12 +73,13 @@ fs::path resolve_model(const std::string &from, const fs::path &runs, const sour
     return last_checkpoint(name, runs, at);
   }
   std::error_code failed;
-  if (!fs::is_directory(from, failed))
-    refuse(at,
-           fmt::format(
-               "there is no model folder \"{}\"; name a folder with config.json and model.safetensors, or "
-               "\"run:NAME\" for another run's last checkpoint",
-               from));
+  if (!fs::is_directory(from, failed) && !fs::is_regular_file(from, failed))
+    refuse(
+        at,
+        fmt::format(
+            "there is no model \"{}\"; name a folder with config.json and model.safetensors, a GGUF file, or "
+            "\"run:NAME\" for another run's last checkpoint",
+            from));
   return from;
 }
 

@@ -61,8 +61,8 @@ class run_folder {
 };
 
 /// Folder of the checkpoint that a model comes from: "run:NAME" is the last one of the run `runs`/NAME,
-/// anything else a folder as it stands. Throws input_error (at `at` where it names a file) naming what was
-/// looked for and the mend.
+/// anything else a folder (or a GGUF file) as it stands. Throws input_error (at `at` where it names a file)
+/// naming what was looked for and the mend.
 std::filesystem::path resolve_model(const std::string &from, const std::filesystem::path &runs,
                                     const source_position &at = {});
 

@@ -6,6 +6,7 @@
 
 #include "models/objectives/corrections.hpp"
 #include "runtime/scoring/countdown.hpp"
+#include "runtime/scoring/number.hpp"
 
 namespace slipstream {
 
@@ -48,6 +49,8 @@ text_score find_text_score(std::string_view name) {
   if (name == "edit_similarity") return edit_similarity;
   if (name == "countdown")
     return [](std::string_view answer, std::string_view stated) { return countdown(answer, stated); };
+  if (name == "number")
+    return [](std::string_view answer, std::string_view expected) { return number_score(answer, expected); };
   return nullptr;
 }
 

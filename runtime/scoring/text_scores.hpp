@@ -26,7 +26,7 @@ using group_rule = std::function<std::vector<double>(const rollout_group &)>;
 /// DAPO's soft overlong penalty of each rollout's tokens (see overlong_penalty).
 std::vector<double> overlong_scores(const rollout_group &group, std::int64_t max_length, std::int64_t cache);
 
-/// The rule by its name ("exact_match", "edit_similarity", "countdown"); null when there is none.
+/// The rule by its name ("exact_match", "edit_similarity", "countdown", "number"); null when there is none.
 text_score find_text_score(std::string_view name);
 
 }  // namespace slipstream
