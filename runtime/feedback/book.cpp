@@ -336,4 +336,15 @@ std::map<std::string, question> feedback_book::questions() const {
   return all;
 }
 
+void feedback_book::verify() const {
+  const auto all = questions();
+  for (const auto &[id, asked] : all) check_question(asked);
+  for (const auto &given : judgements()) {
+    const auto &asked = all.at(given.question);
+    check_verdict(asked, given.verdict);
+    if (given.order.size() != asked.answers.size())
+      throw input_error("judgement \"" + given.id + "\" was shown other answers than its question has");
+  }
+}
+
 }  // namespace slipstream

@@ -103,6 +103,12 @@ class feedback_book {
   /// Judgements that hold, in the order in which they came.
   std::vector<judgement> judgements() const;
   std::map<std::string, question> questions() const;
+  /// Throws input_error naming a question or judgement that is not as it must be, of those that came from a
+  /// file.
+  void verify() const;
+  /// The file itself, for those that count or copy what is in it.
+  database &data() { return data_; }
+  const database &data() const { return data_; }
 
  private:
   void migrate(const std::filesystem::path &file);
