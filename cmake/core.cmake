@@ -7,7 +7,7 @@ set(SLIPSTREAM_CORE
   models/files/cbor.cpp models/files/checksum.cpp models/files/gguf/ models/files/json.cpp models/files/mapping.cpp
   models/files/model_files.cpp models/files/model_tokens.cpp models/files/write_failure.cpp
   models/objectives/options.cpp models/objectives/table.cpp models/network/config.cpp models/network/families.cpp models/network/spec.cpp
-  runtime/data/ runtime/kinds/ runtime/laboratory/ runtime/plumbing/ runtime/run_folder/ runtime/schedule/ runtime/simulation/
+  runtime/data/ runtime/feedback/ runtime/kinds/ runtime/laboratory/ runtime/plumbing/ runtime/run_folder/ runtime/schedule/ runtime/simulation/
   runtime/topology/ runtime/learning/batch_figures.cpp
   runtime/journal/events.cpp runtime/journal/history.cpp runtime/journal/journal.cpp runtime/journal/other_order.cpp
   runtime/journal/resume.cpp runtime/journal/sound.cpp runtime/journal/story.cpp

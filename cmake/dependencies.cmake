@@ -14,7 +14,7 @@ find_package(zstd REQUIRED)
 
 # These Debian packages have no CMake package, or not everywhere.
 foreach(wanted "PCRE2::8bit;pcre2-8;pcre2.h" "utf8proc::utf8proc;utf8proc;utf8proc.h" "xxhash::xxhash;xxhash;xxhash.h"
-        "hwy::hwy;hwy;hwy/highway.h")
+        "hwy::hwy;hwy;hwy/highway.h" "sqlite3::sqlite3;sqlite3;sqlite3.h")
   list(GET wanted 0 target)
   list(GET wanted 1 library)
   list(GET wanted 2 header)

@@ -23,7 +23,9 @@ struct example {
   std::string rejected;  ///< rejected answer of a pair; empty when there is none
   std::string answer;    ///< what an exact checker expects; empty when there is none
   double score = std::numeric_limits<double>::quiet_NaN();  ///< rating of `response`; NaN when there is none
-  std::string teacher{};  ///< which of several references scores it; empty: the line names none
+  bool tie = false;                    ///< of a pair: neither `response` nor `rejected` is better
+  std::vector<std::string> ranking{};  ///< answers from the best to the worst; empty when there are none
+  std::string teacher{};               ///< which of several references scores it; empty: the line names none
   /// A dialogue, which the model's chat template will write: either the turns that `response` and `rejected`
   /// answer, or a complete dialogue with its answers. Empty for plain texts.
   std::vector<chat_message> turns;

@@ -102,6 +102,24 @@ struct ledger_arguments {
 };
 int execute(const ledger_arguments &arguments);
 
+/// People's judgements out of their book, into it, and what they say of those who gave them.
+struct feedback_export_arguments {
+  std::filesystem::path book, to;
+  std::string form = "own";
+  bool ties = false;
+};
+int execute(const feedback_export_arguments &arguments);
+struct feedback_import_arguments {
+  std::filesystem::path book, file;
+  std::string annotator = "import";
+};
+int execute(const feedback_import_arguments &arguments);
+struct feedback_stats_arguments {
+  std::filesystem::path book;
+  bool json = false;
+};
+int execute(const feedback_stats_arguments &arguments);
+
 struct replay_arguments {
   std::filesystem::path run;
   std::filesystem::path to;             ///< where the replayed checkpoint goes; empty: nowhere

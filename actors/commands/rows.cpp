@@ -22,6 +22,10 @@ std::vector<command> command_rows() {
           tokenizer_train_row(),
           certs_row(),
           data_row(),
+          {"feedback", "people's judgements"},
+          feedback_export_row(),
+          feedback_import_row(),
+          feedback_stats_row(),
           manual_row()};
 }
 

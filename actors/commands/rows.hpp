@@ -28,6 +28,9 @@ command tokenize_row();
 command tokenizer_train_row();
 command certs_row();
 command data_row();
+command feedback_export_row();
+command feedback_import_row();
+command feedback_stats_row();
 command manual_row();
 
 }  // namespace slipstream

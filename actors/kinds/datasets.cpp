@@ -41,6 +41,33 @@ void fail_long(const std::string &place, std::int64_t length, std::int64_t conte
                     "enlarge max_positions, or write too_long = " + "\"drop\" or \"truncate\"");
 }
 
+row_format format_of(example_form form) {
+  switch (form) {
+    case example_form::pair:
+      return row_format::pairs;
+    case example_form::rated:
+    case example_form::labelled:
+      return row_format::scored;
+    case example_form::ranking:
+      return row_format::rankings;
+    case example_form::demonstration:
+      break;
+  }
+  return row_format::demonstrations;
+}
+
+void check_judgement(const dataset &data, const example &row, const actor_config &learner) {
+  const auto &facts = learner.facts;
+  const auto place = data.place(row.row) + ": error: ";
+  if (facts.lines == example_form::pair && row.tie && !facts.learns_ties)
+    throw input_error(place + "the pair is a tie, which [actors." + learner.name +
+                      "] cannot learn from; leave it out, or learn a reward model with loss = "
+                      "\"reward_pairs\" and nu = 1");
+  if (facts.lines == example_form::labelled && row.score != 0 && row.score != 1)
+    throw input_error(place + "the answer is rated " + std::to_string(row.score) + ", but [actors." +
+                      learner.name + "] learns labels, 1 (good) or 0 (bad); use loss = \"reward_scores\"");
+}
+
 std::optional<sample_group> fitting_samples(const dataset &data, const example &row, example_form form,
                                             const text_style &style, std::int64_t context, too_long rule) {
   sample_group group;

@@ -24,6 +24,12 @@ text_style style_for(preflight &checks, const std::string &model, const dataset_
 [[noreturn]] void fail_long(const std::string &place, std::int64_t length, std::int64_t context,
                             bool sampled);
 
+/// What lines a learner needs for samples of a form.
+row_format format_of(example_form form);
+/// Throws input_error naming the line when the learner cannot learn from it: a tie where its loss has no
+/// place for ties, or a rating where it needs a label.
+void check_judgement(const dataset &data, const example &row, const actor_config &learner);
+
 /// What a learner makes of a row, in at most `context` tokens; nothing when the row is to be left out. Throws
 /// input_error at the row.
 std::optional<sample_group> fitting_samples(const dataset &data, const example &row, example_form form,

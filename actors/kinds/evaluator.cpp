@@ -60,17 +60,17 @@ void make_samples(checked_lines &read, preflight &checks, const actor_config &se
   const auto form = learner.facts.lines;
   if (learner.facts.compares_preferences)
     fail_at(self.kind_at, "[actors." + self.name +
-                              "] ranks pairs by a score head, which a model that learns by dpo has not; use "
+                              "] judges answers by a score head, which a model that learns by dpo or kto has "
+                              "not; use "
                               "evaluator.generation");
-  const auto wanted = form == example_form::pair    ? row_format::pairs
-                      : form == example_form::rated ? row_format::scored
-                                                    : row_format::demonstrations;
+  const auto wanted = format_of(form);
   if (read.data.format != wanted)
     fail_at(self.node.find("dataset")->at,
             "[actors." + self.name + "] dataset holds " + std::string(to_string(read.data.format)) +
                 ", but the learner's loss is of " + std::string(to_string(wanted)) + "; name such a file");
   std::size_t kept = 0;
   for (const auto &row : read.data.rows) {
+    if (form == example_form::labelled) check_judgement(read.data, row, learner);
     auto group = fitting_samples(read.data, row, form, read.style, context, rule);
     if (!group) continue;
     ++kept;

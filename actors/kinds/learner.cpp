@@ -35,7 +35,8 @@ void check_reference(preflight &checks, const actor_config &self, const std::str
   const auto &at = self.node.find("reference")->at;
   const auto where = "[actors." + self.name + "] reference ";
   if (!needed)
-    fail_at(at, where + "is of use to " + loss_of_kind(input_kind::preference_pairs) +
+    fail_at(at, where + "is of use to " + loss_of_kind(input_kind::preference_pairs) + " and " +
+                    loss_of_kind(input_kind::labelled_answers) +
                     ", and to a policy loss with kl above 0; leave it out");
   if (checks.models().describe(reference).spec.labels != 0)
     fail_at(at, where + "has a score head; name a language model");
@@ -89,7 +90,7 @@ void check_models(preflight &checks, const actor_config &self, const learner_key
   const loss_complaint said{self, row};
   const auto &reference = keys.reference;
   if (!reference.empty()) check_reference(checks, self, reference, needs.reference);
-  if (row.kind == input_kind::preference_pairs && reference.empty())
+  if (row.needs.reference && reference.empty())
     said("compares with a reference; write reference = \"NAME\", a model of [models] that stays as it is");
   const bool comes_down =
       samples_of(checks, *giver).advantages && checks.upstream(self, actor_role::reference);
@@ -165,6 +166,11 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
   if (rolls_back && checks.graph().run.checkpoint_every == 0)
     fail_at(schedule.position("guards"),
             "[schedule] a guard rolls back to the newest checkpoint; set checkpoint_every in [run]");
+  if (row.kind == input_kind::labelled_answers && schedule.batch < 2 * keys.mini_batches)
+    fail_at(schedule.at, "[schedule] batch = " + std::to_string(schedule.batch) +
+                             " leaves a mini-batch of [actors." + self.name +
+                             "] with one answer, and kto compares it with those to other prompts; " +
+                             "raise it to " + std::to_string(2 * keys.mini_batches) + " or more");
   if (schedule.batch / group < keys.mini_batches)
     fail_at(self.at, "[actors." + self.name + "] mini_batches = " + std::to_string(keys.mini_batches) +
                          " cannot be cut from a batch of " + std::to_string(schedule.batch / group) +

@@ -14,8 +14,7 @@ namespace {
 
 row_format format_for(bool sampled, example_form form) {
   if (sampled) return row_format::prompts;
-  if (form == example_form::pair) return row_format::pairs;
-  return form == example_form::rated ? row_format::scored : row_format::demonstrations;
+  return format_of(form);
 }
 
 struct checked_data {
@@ -116,6 +115,8 @@ checked_data read_checked(preflight &checks, const actor_config &self, const loa
             "[actors." + self.name + "] dataset holds " + std::string(to_string(result.data.format)) +
                 ", but \"" + taker->name + "\" needs " + std::string(to_string(wanted)) +
                 "; name a file with the fields that docs/data.md lists for them");
+  if (!result.sampled && form(*taker) == taker->facts.lines)
+    for (const auto &row : result.data.rows) check_judgement(result.data, row, *taker);
   const auto &model = described_model(checks, *taker);
   result.style = style_for(checks, taker->facts.model, keys.data, result.data);
   const auto context = model.spec.max_positions;

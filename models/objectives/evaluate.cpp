@@ -21,7 +21,7 @@ void require(const objective_row &row, const at::Tensor &input, const char *what
 
 void require_inputs(const objective_row &row, const in &i, const options &o) {
   const auto needed = needs_of(row, o);
-  const bool by_token = row.kind == tokens || row.kind == preference_pairs;
+  const bool by_token = row.kind == tokens || row.kind == preference_pairs || row.kind == labelled_answers;
   if (by_token) require(row, i.logp, "log-probabilities");
   if (by_token || row.kind == values) require(row, i.mask, "a mask");
   if (needed.behaviour) require(row, i.behaviour, "behaviour log-probabilities");
@@ -32,8 +32,11 @@ void require_inputs(const objective_row &row, const in &i, const options &o) {
   if (row.kind == values)
     for (const auto *t : {&i.values, &i.old_values, &i.returns})
       require(row, *t, "values, old values and returns");
-  if (row.kind == score_pairs || row.kind == scores) require(row, i.scores, "scores");
+  if (!by_token && row.kind != values) require(row, i.scores, "scores");
   if (row.kind == scores) require(row, i.targets, "ratings");
+  if (row.kind == score_lists) require(row, i.targets, "places");
+  if (row.kind == labels || row.kind == labelled_answers) require(row, i.targets, "labels");
+  if (row.kind == labelled_answers) require(row, i.reference_point, "a reference point of the mini-batch");
 }
 
 /// Collects per-token (or per-row) figures and turns them into sums with one product.
@@ -134,9 +137,16 @@ objective_result evaluate_tokens(const objective_row &row, const in &i, const op
   return result;
 }
 
+std::string_view name_of_units(input_kind kind) {
+  if (kind == score_lists) return "rankings";
+  if (kind == labels || kind == labelled_answers) return "answers";
+  return kind == scores ? "scores" : "pairs";
+}
+
 objective_result evaluate_rows(const objective_row &row, const in &i, const options &o,
                                const denominators &global) {
-  const double units = row.kind == scores ? global.sequences : global.sequences / 2;
+  const bool of_pairs = row.kind == score_pairs || row.kind == preference_pairs;
+  const double units = of_pairs ? global.sequences / 2 : global.sequences;
   if (!(units > 0))
     throw input_error("loss \"" + std::string(row.name) + "\" got an empty batch: give it samples");
   const auto terms = loss_of(row)(i, o);
@@ -144,14 +154,16 @@ objective_result evaluate_rows(const objective_row &row, const in &i, const opti
   const at::NoGradGuard constant;
   metric_sheet sheet(at::ones_like(terms.policy.loss));
   for (const auto &[name, figure] : terms.extra) sheet.mean(name, figure);
-  return sheet.finish(row.kind == scores ? "scores" : "pairs", loss);
+  return sheet.finish(name_of_units(row.kind), loss);
 }
 
 }  // namespace
 
 denominators count(const objective_row &row, const objective_inputs &inputs) {
   if (row.kind == tokens || row.kind == values) return count_tokens(inputs.mask);
-  const auto &computed = row.kind == preference_pairs ? inputs.logp : inputs.scores;
+  if (row.kind == score_lists) return {0, inputs.targets.eq(1).sum().item<double>()};
+  const auto &computed =
+      row.kind == preference_pairs || row.kind == labelled_answers ? inputs.logp : inputs.scores;
   const auto &units = inputs.mask.defined() ? inputs.mask : computed;  // known before the forward pass
   return {0, static_cast<double>(units.size(0))};
 }

@@ -30,8 +30,9 @@ struct objective_inputs {
   at::Tensor keep;        ///< [B,T] 0 on tokens without a policy term (M2PO's mask); undefined: all have one
   at::Tensor values, old_values, returns;  ///< [B,T], of a critic
   at::Tensor scores;                       ///< [2N] or [N], of a reward model
-  at::Tensor targets;                      ///< [N] ratings
-  at::Tensor margin;                       ///< [N] of pairs; may stay undefined
+  at::Tensor targets;          ///< [N] ratings, labels or places; of a pair [2N], equal where it is a tie
+  at::Tensor reference_point;  ///< [] of kto, over the whole mini-batch
+  at::Tensor margin;           ///< [N] of pairs; may stay undefined
 };
 
 /// How metrics of micro-batches become one: added, averaged by their weights, or the largest.

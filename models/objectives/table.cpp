@@ -70,7 +70,10 @@ constexpr objective_row all_objectives[] = {
     {"value", values, {}, "none", {}, "clipped value loss of OpenAI baselines"},
     {"reward_pairs", score_pairs, {}, "offline", {}, "arXiv:2203.02155"},
     {"reward_scores", scores, {}, "offline", {}, "mean squared error"},
+    {"reward_binary", labels, {}, "offline", {}, "binary cross entropy of the score as a logit"},
+    {"reward_rankings", score_lists, {}, "offline", {}, "Plackett 1975, Luce 1959"},
     {"dpo", preference_pairs, {.reference = true}, "offline", {}, "arXiv:2305.18290"},
+    {"kto", labelled_answers, {.reference = true}, "offline", {}, "arXiv:2402.01306"},
 };
 
 constexpr advantage_row all_advantages[] = {

@@ -16,6 +16,9 @@ enum class input_kind {
   score_pairs,       ///< scores [2N] of a reward model
   scores,            ///< scores [N] of a reward model, and targets [N]
   preference_pairs,  ///< per-token log-probabilities [2N,T]
+  labels,            ///< scores [N] of a reward model, and targets [N]: 1 good, 0 bad
+  score_lists,  ///< scores [N] of ranked answers, and targets [N]: places 1, 2 … of one list after another
+  labelled_answers,  ///< per-token log-probabilities [N,T], and targets [N]: 1 good, 0 bad
 };
 
 struct objective_options {
@@ -29,8 +32,13 @@ struct objective_options {
   double kl_cap = 2;  ///< off-policy weight of the KL term, where behaviour is given; 0: not weighted
   double entropy_coefficient = 0;
   double beta = 0.1;           ///< dpo
-  double label_smoothing = 0;  ///< dpo
+  double label_smoothing = 0;  ///< dpo, reward_binary
   double centring = 0;         ///< reward_pairs
+  double nu = 0;               ///< reward_pairs: how likely ties are (davidson()); 0: there are none
+  double positive_weight = 1;  ///< reward_binary: of good answers
+  bool per_place = false;      ///< reward_rankings: each list by its number of choices
+  double lambda_good = 1;      ///< kto
+  double lambda_bad = 1;       ///< kto
   double value_clip = 0.2;     ///< value
   double stale_clip = 0;       ///< how fast a token's clip bounds shrink with its age (see stale_scale)
   vtrace_bounds vtrace{};      ///< vtrace: pg_rho; the others stand in its advantages

@@ -25,13 +25,21 @@ fields with_beside(fields own) {
   return own;
 }
 
-const std::array<data_format, 11> formats{{
+const std::array<data_format, 12> formats{{
     {"pairs",
      row_format::pairs,
      {"chosen", "rejected"},
      {"chosen", "rejected"},
-     with_beside({"prompt", "conversations"}),
+     with_beside({"prompt", "conversations", "tie"}),
      read_pair,
+     {},
+     media},
+    {"rankings",
+     row_format::rankings,
+     {"ranking"},
+     {"prompt", "ranking"},
+     with_beside({}),
+     read_ranking,
      {},
      media},
     {"messages",
@@ -155,6 +163,8 @@ std::string_view to_string(row_format format) {
       return "pairs";
     case row_format::scored:
       return "scored answers";
+    case row_format::rankings:
+      return "rankings";
   }
   return "unknown";
 }

@@ -16,9 +16,10 @@ enum class row_format {
   demonstrations,  ///< something to answer, and the answer
   pairs,           ///< a better and a worse answer
   scored,          ///< an answer and its score
+  rankings,        ///< several answers from the best to the worst
 };
 
-/// "prompts", "demonstrations", "pairs" or "scored answers".
+/// "prompts", "demonstrations", "pairs", "scored answers" or "rankings".
 std::string_view to_string(row_format format);
 
 /// One way to write a dataset: the fields of its lines and how they are read.

@@ -18,6 +18,7 @@ example read_demonstration(const row_reader &row);  ///< "response", a text, or 
 example read_scored(const row_reader &row);
 example read_labelled(const row_reader &row);
 example read_pair(const row_reader &row);
+example read_ranking(const row_reader &row);
 
 // Dialogues.
 example read_messages(const row_reader &row);

@@ -79,6 +79,18 @@ example read_pair(const row_reader &row) {
   }
   complete_dialogue(row, row.has("prompt") ? "prompt" : "chosen", result);
   result.answer = row.answer();
+  result.tie = row.truth("tie");
+  return result;
+}
+
+example read_ranking(const row_reader &row) {
+  example result;
+  result.ranking = row.texts("ranking");
+  if (result.ranking.size() < 2)
+    row.fail(row.named("ranking") + " must list two answers or more, from the best to the worst");
+  read_question_of(row, result);
+  complete_dialogue(row, "prompt", result);
+  result.answer = row.answer();
   return result;
 }
 

@@ -171,6 +171,28 @@ double row_reader::label() const {
       named("label"), described(given)));
 }
 
+std::vector<std::string> row_reader::texts(std::string_view field) const {
+  const auto &given = value(field);
+  if (given.is_null()) fail_missing(field);
+  if (!given.is_array())
+    fail(fmt::format("{} must be a list of texts, not {}", named(field), described(given)));
+  std::vector<std::string> result;
+  for (const auto &each : given) {
+    if (!each.is_string())
+      fail(fmt::format("{} must hold texts alone, not {}", named(field), described(each)));
+    result.push_back(each.get<std::string>());
+  }
+  return result;
+}
+
+bool row_reader::truth(std::string_view field) const {
+  const auto &given = value(field);
+  if (given.is_null()) return false;
+  if (!given.is_boolean())
+    fail(fmt::format("{} must be true or false, not {}", named(field), described(given)));
+  return given.get<bool>();
+}
+
 // Some data sets hold lists as JSON in a text, so that a table can have them in a column.
 row_reader::json row_reader::list_of(std::string_view field) const {
   const auto &given = value(field);

@@ -37,7 +37,10 @@ class row_reader {
   std::string text_or_nothing(std::string_view field) const;  ///< "" where the field is absent or null
   std::string answer() const;  ///< "answer" as text_or_nothing, or the digits of a whole number
   double number(std::string_view field) const;  ///< true is 1, false is 0
-  double label() const;                         ///< "label": true or 1, false or 0
+  /// A list of texts.
+  std::vector<std::string> texts(std::string_view field) const;
+  bool truth(std::string_view field) const;  ///< true or false; false where the field is absent or null
+  double label() const;                      ///< "label": true or 1, false or 0
   /// [{"role": …, "content": …}, …] or [{"from": …, "value": …}, …], at least one, or one such object.
   std::vector<chat_message> messages(std::string_view field) const;
   /// The field's name in the file, in quotes.

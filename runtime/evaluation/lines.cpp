@@ -55,6 +55,10 @@ class line_evaluation : public evaluation {
         return pair_figures();
       case example_form::rated:
         return rating_figures();
+      case example_form::labelled:
+        return label_figures();
+      case example_form::ranking:
+        return ranking_figures();
       default:
         return loss_figures();
     }
@@ -91,15 +95,50 @@ class line_evaluation : public evaluation {
             {"lines", lines_.size()}};
   }
 
+  /// A label is told right when the score as a logit has its sign.
+  nlohmann::json label_figures() const {
+    double right = 0, loss = 0;
+    const auto count = static_cast<double>(lines_.size());
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      const bool good = lines_[i].score > 0.5;
+      const double for_label = good ? values_[i] : -values_[i];
+      right += (values_[i] > 0) == good ? 1 : 0;
+      loss += std::max(-for_label, 0.0) + std::log1p(std::exp(-std::abs(for_label)));
+    }
+    return {{"accuracy_labels", right / count}, {"cross_entropy", loss / count}, {"lines", lines_.size()}};
+  }
+
+  /// Of each ranking every pair counts.
+  nlohmann::json ranking_figures() const {
+    double right = 0, pairs = 0;
+    std::size_t lists = 0;
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      lists += lines_[i].score == 1 ? 1 : 0;
+      for (auto j = i + 1; j < lines_.size() && lines_[j].score > 1; ++j, ++pairs)
+        right += values_[i] > values_[j] ? 1 : 0;
+    }
+    return {{"accuracy_pairs", right / pairs}, {"rankings", lists}};
+  }
+
+  /// Ties have no right order: they are counted apart.
   nlohmann::json pair_figures() const {
-    double right = 0, margins = 0;
-    const auto pairs = static_cast<double>(lines_.size() / 2);
+    double right = 0, margins = 0, pairs = 0;
+    std::size_t ties = 0;
     for (std::size_t i = 0; i < lines_.size(); i += 2) {
+      if (lines_[i].score == lines_[i + 1].score) {
+        ++ties;
+        continue;
+      }
+      ++pairs;
       right += values_[i] > values_[i + 1] ? 1 : 0;
       margins += values_[i] - values_[i + 1];
     }
-    return {
-        {"accuracy_pairs", right / pairs}, {"margin_mean", margins / pairs}, {"pairs", lines_.size() / 2}};
+    const double counted = std::max(pairs, 1.0);
+    nlohmann::json figures = {{"accuracy_pairs", right / counted},
+                              {"margin_mean", margins / counted},
+                              {"pairs", static_cast<std::size_t>(pairs)}};
+    if (ties > 0) figures["ties"] = ties;
+    return figures;
   }
 
   std::shared_ptr<const transformer> model_;

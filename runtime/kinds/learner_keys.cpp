@@ -21,6 +21,27 @@ const objective_row &read_objective(settings &s) {
                      listed(known));
 }
 
+/// A key of one loss. It stands in the topology as run only where it was given, so that runs begun before
+/// there was such a key go on.
+double number_of(settings &s, const objective_row &row, std::string_view loss, const std::string &key,
+                 double otherwise) {
+  if (!s.has(key)) return otherwise;
+  if (row.name != loss)
+    s.fail(key, key + " is of no use here: it belongs to loss = \"" + std::string(loss) + "\"");
+  return s.number(key, otherwise, 0);
+}
+
+/// The keys of losses that learn from people's judgements.
+void read_judgements(settings &s, const objective_row &row, objective_options &loss) {
+  loss.nu = number_of(s, row, "reward_pairs", "nu", loss.nu);
+  loss.positive_weight = number_of(s, row, "reward_binary", "positive_weight", loss.positive_weight);
+  loss.lambda_good = number_of(s, row, "kto", "lambda_good", loss.lambda_good);
+  loss.lambda_bad = number_of(s, row, "kto", "lambda_bad", loss.lambda_bad);
+  if (s.has("per_place") && row.name != "reward_rankings")
+    s.fail("per_place", "per_place is of no use here: it belongs to loss = \"reward_rankings\"");
+  if (s.has("per_place")) loss.per_place = s.flag("per_place", false);
+}
+
 objective_options read_loss(settings &s, const objective_row &row) {
   auto loss = row.defaults;
   loss.aggregate = parse_aggregation(
@@ -45,6 +66,7 @@ objective_options read_loss(settings &s, const objective_row &row) {
   loss.label_smoothing = s.number("label_smoothing", loss.label_smoothing, 0, 0.5);
   loss.centring = s.number("centring", loss.centring, 0);
   loss.value_clip = s.number("value_clip", loss.value_clip, 0);
+  read_judgements(s, row, loss);
   return loss;
 }
 
@@ -92,6 +114,11 @@ example_form lines_of(input_kind kind) {
       return example_form::pair;
     case input_kind::scores:
       return example_form::rated;
+    case input_kind::labels:
+    case input_kind::labelled_answers:
+      return example_form::labelled;
+    case input_kind::score_lists:
+      return example_form::ranking;
     default:
       return example_form::demonstration;
   }
@@ -102,15 +129,18 @@ void tell_learner(const learner_keys &keys, actor_facts &facts) {
   facts.reference = keys.reference;
   facts.threads = keys.threads;
   facts.ranks = keys.replicas;
+  facts.learns_ties = keys.loss.nu > 0;
   facts.lines = lines_of(keys.objective->kind);
-  facts.compares_preferences = keys.objective->kind == input_kind::preference_pairs;
+  facts.compares_preferences = keys.objective->kind == input_kind::preference_pairs ||
+                               keys.objective->kind == input_kind::labelled_answers;
 }
 
 }  // namespace
 
 bool trains_head(const objective_row &row) {
   return row.kind == input_kind::values || row.kind == input_kind::score_pairs ||
-         row.kind == input_kind::scores;
+         row.kind == input_kind::scores || row.kind == input_kind::labels ||
+         row.kind == input_kind::score_lists;
 }
 
 kind_row learner_row() {

@@ -35,7 +35,8 @@ at::Tensor response_mask(const std::vector<const sample *> &samples, std::int64_
 }
 
 at::Tensor score_targets(const std::vector<const sample *> &samples) {
-  if (std::isnan(samples.front()->score)) return {};
+  const auto none = [](const sample *given) { return std::isnan(given->score); };
+  if (std::all_of(samples.begin(), samples.end(), none)) return {};
   auto result = at::empty({static_cast<std::int64_t>(samples.size())}, at::kFloat);
   auto *entry = result.data_ptr<float>();
   for (const auto *given : samples) *entry++ = static_cast<float>(given->score);
@@ -85,23 +86,38 @@ at::Tensor token_ages(const std::vector<const sample *> &samples, std::int64_t v
 }
 
 std::vector<std::vector<const sample *>> split_by_length(const std::vector<const sample *> &samples,
-                                                         std::int64_t unit, std::int64_t rows) {
-  const auto step = static_cast<std::size_t>(unit);
-  std::vector<std::pair<std::size_t, std::size_t>> units;  // longest sequence, first index
-  for (std::size_t first = 0; first < samples.size(); first += step) {
-    std::size_t longest = 0;
-    for (std::size_t i = first; i < first + step; ++i) longest = std::max(longest, samples[i]->tokens.size());
-    units.emplace_back(longest, first);
+                                                         const unit_sizes &units, std::int64_t rows) {
+  struct extent {
+    std::size_t longest = 0, first = 0, size = 0;
+  };
+  std::vector<extent> extents;
+  std::size_t first = 0;
+  for (const auto size : units) {
+    extent each{0, first, size};
+    for (std::size_t i = first; i < first + size; ++i)
+      each.longest = std::max(each.longest, samples[i]->tokens.size());
+    extents.push_back(each);
+    first += size;
   }
-  std::stable_sort(units.begin(), units.end(),
-                   [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::stable_sort(extents.begin(), extents.end(),
+                   [](const auto &a, const auto &b) { return a.longest < b.longest; });
   std::vector<std::vector<const sample *>> result;
-  for (const auto &[longest, first] : units) {
-    if (result.empty() || static_cast<std::int64_t>(result.back().size()) + unit > rows)
+  for (const auto &each : extents) {
+    if (result.empty() || static_cast<std::int64_t>(result.back().size() + each.size) > rows)
       result.emplace_back();
-    for (std::size_t i = first; i < first + step; ++i) result.back().push_back(samples[i]);
+    for (std::size_t i = each.first; i < each.first + each.size; ++i) result.back().push_back(samples[i]);
   }
   return result;
+}
+
+unit_sizes equal_units(std::size_t samples, std::int64_t unit) {
+  const auto size = static_cast<std::size_t>(unit);
+  return unit_sizes(samples / size, size);
+}
+
+std::vector<std::vector<const sample *>> split_by_length(const std::vector<const sample *> &samples,
+                                                         std::int64_t unit, std::int64_t rows) {
+  return split_by_length(samples, equal_units(samples.size(), unit), rows);
 }
 
 }  // namespace slipstream

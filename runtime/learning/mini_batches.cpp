@@ -2,27 +2,22 @@
 
 #include <algorithm>
 
+#include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/shares.hpp"
 
 namespace slipstream {
 namespace {
 
-/// Samples that stay together: a pair is two.
-std::int64_t unit_of(input_kind kind) {
-  return kind == input_kind::score_pairs || kind == input_kind::preference_pairs ? 2 : 1;
-}
-
 /// Cuts samples into one share a rank, of about as many tokens each, and each share into micro-batches. The
 /// micro-batches of this rank become tensors. The tokens of each slice and the loss's denominators are
 /// counted over all ranks.
 void share_out(const std::vector<const sample *> &samples, const objective_row &row, const cutting &how,
                micro_batches &into) {
-  const auto unit = unit_of(row.kind);
-  const auto shares = share_by_tokens(samples, unit, how.ranks);
+  const auto shares = share_by_tokens(samples, units_of(row.kind, samples), how.ranks);
   auto &tokens = into.slice_tokens;
   for (std::size_t rank = 0; rank < shares.size(); ++rank) {
-    const auto pieces = split_by_length(shares[rank], unit, how.rows);
+    const auto pieces = split_by_length(shares[rank], units_of(row.kind, shares[rank]), how.rows);
     tokens.resize(std::max(tokens.size(), pieces.size()));
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       for (const auto *entry : pieces[i]) tokens[i] += static_cast<std::int64_t>(entry->tokens.size());
@@ -43,6 +38,30 @@ std::vector<const sample *> samples_of_part(const sample_groups &groups, std::si
 }
 
 }  // namespace
+
+std::vector<sample> mismatched_samples(const std::vector<const sample *> &samples) {
+  if (samples.size() < 2)
+    throw input_error(
+        "kto compares answers with those to other prompts, and this mini-batch has one answer; "
+        "raise [schedule] batch, or lower mini_batches");
+  std::size_t longest = 0;
+  for (const auto *entry : samples) longest = std::max(longest, entry->tokens.size());
+  std::vector<sample> result;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto &asked = *samples[i], &answered = *samples[(i + 1) % samples.size()];
+    sample mixed;
+    mixed.prompt_length = asked.prompt_length;
+    mixed.tokens.assign(asked.tokens.begin(), asked.tokens.begin() + asked.prompt_length);
+    mixed.tokens.insert(mixed.tokens.end(), answered.tokens.begin() + answered.prompt_length,
+                        answered.tokens.end());
+    mixed.tokens.resize(std::min(mixed.tokens.size(), longest));  // what the context has room for
+    mixed.trained = answered.trained;
+    if (!mixed.trained.empty())
+      mixed.trained.resize(mixed.tokens.size() - static_cast<std::size_t>(mixed.prompt_length));
+    result.push_back(std::move(mixed));
+  }
+  return result;
+}
 
 mini_batch cut_samples(const std::vector<const sample *> &samples, const objective_row &row,
                        const cutting &how) {
@@ -66,7 +85,14 @@ std::vector<mini_batch> cut_batch(const sample_groups &batch, const sample_group
   std::vector<mini_batch> result;
   const auto parts = static_cast<std::size_t>(count);
   for (std::size_t i = 0; i < parts; ++i) {
-    result.push_back(cut_samples(samples_of_part(batch, i, parts), row, how));
+    const auto samples = samples_of_part(batch, i, parts);
+    result.push_back(cut_samples(samples, row, how));
+    if (row.kind == input_kind::labelled_answers) {
+      const auto mismatched = mismatched_samples(samples);
+      std::vector<const sample *> given;
+      for (const auto &entry : mismatched) given.push_back(&entry);
+      share_out(given, row, how, result.back().mismatched);
+    }
     share_out(samples_of_part(demonstrations, i, parts), cross_entropy(), how, result.back().demonstrated);
   }
   return result;

@@ -20,6 +20,7 @@ struct micro_batches {
 /// The parts of one optimizer step.
 struct mini_batch {
   micro_batches sampled;
+  micro_batches mismatched{};  ///< of kto: each prompt with the answer to the next one
   micro_batches demonstrated;
 
   std::size_t slices() const { return sampled.slice_tokens.size() + demonstrated.slice_tokens.size(); }
@@ -35,6 +36,11 @@ struct cutting {
   /// Samples without advantage stay out, and their tokens in the denominators.
   bool leave_out_zero = false;
 };
+
+/// Each prompt with the answer to the next sample's, the last one's with the first's: what KTO takes its
+/// reference point of (arXiv:2402.01306, section 4.1). None is longer than the longest sample. Throws
+/// input_error for fewer than two samples.
+std::vector<sample> mismatched_samples(const std::vector<const sample *> &samples);
 
 /// One mini-batch of these samples.
 mini_batch cut_samples(const std::vector<const sample *> &samples, const objective_row &row,

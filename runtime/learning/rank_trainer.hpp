@@ -57,6 +57,7 @@ class rank_trainer {
   void add_proximal_logprobs(micro_batches &samples, std::size_t position);
   void add_reference_logprobs(micro_batches &samples, std::size_t position);
   void own_proximal(objective_inputs &inputs) const;
+  void set_reference_point(mini_batch &batch, bool first_epoch);
   void train_slice(const batch_slice &at);
   void train_samples(mini_batch &batch, std::size_t position, bool first_epoch);
   void train_demonstrations(mini_batch &batch, std::size_t position);

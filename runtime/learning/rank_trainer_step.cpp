@@ -7,6 +7,7 @@
 
 #include "models/error.hpp"
 #include "models/objectives/corrections.hpp"
+#include "models/objectives/supervised.hpp"
 #include "runtime/learning/rank_trainer.hpp"
 #include "runtime/schedule/schedule_controller.hpp"
 
@@ -14,7 +15,8 @@ namespace slipstream {
 namespace {
 
 bool per_token(input_kind kind) {
-  return kind == input_kind::tokens || kind == input_kind::preference_pairs;
+  return kind == input_kind::tokens || kind == input_kind::preference_pairs ||
+         kind == input_kind::labelled_answers;
 }
 
 }  // namespace
@@ -56,12 +58,38 @@ void rank_trainer::own_proximal(objective_inputs &inputs) const {
                         : own;
 }
 
+/// KTO's reference point, by the weights as they are now: forward passes over all mismatched answers of the
+/// mini-batch in its first slice, and one figure of all ranks.
+void rank_trainer::set_reference_point(mini_batch &batch, bool first_epoch) {
+  const at::NoGradGuard constant;
+  if (!reference_) throw input_error("loss \"kto\" compares with a reference, and the learner has none");
+  auto &mismatched = batch.mismatched;
+  const auto policy = store_->frozen();
+  std::vector<at::Tensor> log_ratios;
+  for (std::size_t i = 0; i < mismatched.slice_tokens.size(); ++i) {
+    if (i >= mismatched.own.size()) {
+      if (first_epoch) reference_.idle_pass();
+      policy.idle_pass();
+      continue;
+    }
+    auto &micro = mismatched.own[i];
+    if (first_epoch) micro.inputs.reference = reference_.logprobs(micro.tokens, options_.temperature);
+    const auto apart = policy.logprobs(micro.tokens, options_.temperature) - micro.inputs.reference;
+    log_ratios.push_back((apart * micro.inputs.mask).sum(1).to(at::kDouble));
+  }
+  const auto all = at::cat(ranks_.by_rank(log_ratios));
+  const auto point = kto_reference_point(all);
+  for (auto &micro : batch.sampled.own)
+    micro.inputs.reference_point = point.to(micro.inputs.mask.device(), micro.inputs.mask.scalar_type());
+}
+
 /// A rank with fewer micro-batches than another one has nothing to do in some slices but to give the others
 /// its part of the parameters (ZeRO-3) and, in the last, to take the step.
 void rank_trainer::train_slice(const batch_slice &at) {
   auto &batch = mini_batches_[at.mini_batch];
   const bool idle = batch.sampled.own.empty() && batch.demonstrated.own.empty();
   if (at.position == 0 && idle) store_->no_backward();
+  if (at.position == 0 && !batch.mismatched.slice_tokens.empty()) set_reference_point(batch, at.epoch == 0);
   const auto samples = batch.sampled.slice_tokens.size();
   if (at.position < samples)
     train_samples(batch, at.position, at.epoch == 0);

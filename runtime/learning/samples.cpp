@@ -226,6 +226,13 @@ sample_group example_samples(const example &line, example_form form, const text_
   sample_group result;
   result.id = line.id;
   result.rollouts = 1;
+  if (form == example_form::ranking) {
+    for (const auto &answer : line.ranking) {
+      result.samples.push_back(answer_sample(line, answer, style));
+      result.samples.back().score = static_cast<double>(result.samples.size());
+    }
+    return result;
+  }
   if (form == example_form::demonstration && !line.turns.empty() && line.response.empty()) {
     auto turns = line.turns;
     end_at_answer(turns);
@@ -234,7 +241,11 @@ sample_group example_samples(const example &line, example_form form, const text_
     result.samples.push_back(answer_sample(line, line.response, style));
   }
   result.samples.back().score = line.score;
-  if (form == example_form::pair) result.samples.push_back(answer_sample(line, line.rejected, style));
+  if (form == example_form::pair) {
+    result.samples.push_back(answer_sample(line, line.rejected, style));
+    if (line.tie)
+      for (auto &entry : result.samples) entry.score = 0;
+  }
   return result;
 }
 

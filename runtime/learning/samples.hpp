@@ -68,9 +68,10 @@ struct text_style {
 /// An empty prompt is the begin token, or the end token where there is none.
 std::vector<std::int64_t> prompt_tokens(const example &line, const text_style &style);
 
-/// A demonstration (prompt, response), a pair (chosen, rejected) or a rated answer (response, score), each
-/// answer closed by the end token or by what the chat template puts there. Of a dialogue every answer is
-/// trained on. Throws input_error for a dialogue without an answer, or with a role that the template lacks.
+/// A demonstration (prompt, response), a pair (chosen, rejected), a rated answer (response, score) or a
+/// ranking (answers whose scores are their places 1, 2 …), each answer closed by the end token or by what the
+/// chat template puts there. Of a dialogue every answer is trained on. The samples of a tie carry one score.
+/// Throws input_error for a dialogue without an answer, or with a role that the template lacks.
 sample_group example_samples(const example &line, example_form form, const text_style &style);
 
 /// Makes the samples fit into `limit` tokens: what is too long loses its tail, and with `keep_last` all of it

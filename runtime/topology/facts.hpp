@@ -23,7 +23,13 @@ enum class actor_role {
 };
 
 /// The training data that a learner makes of a line when there is no sampler.
-enum class example_form { demonstration, pair, rated };
+enum class example_form {
+  demonstration,
+  pair,
+  rated,
+  labelled,  ///< rated 1 (good) or 0 (bad)
+  ranking,   ///< several answers from the best to the worst
+};
 
 /// Facts about an actor that others may need, whatever its kind. They are set when its keys are read.
 struct actor_facts {
@@ -49,7 +55,8 @@ struct actor_facts {
   // Of a learner.
   std::string reference;  ///< the frozen model that the learner evaluates itself; empty: none
   example_form lines = example_form::demonstration;
-  bool compares_preferences = false;  ///< of pairs, by log-probabilities instead of a score head
+  bool compares_preferences = false;  ///< of pairs or labels, by log-probabilities instead of a score head
+  bool learns_ties = false;           ///< its loss has a place for pairs of which neither is better
   // Files that it reads.
   std::vector<std::string> datasets;  ///< names and patterns
   std::string chat;                   ///< a file of its chat template; empty: none

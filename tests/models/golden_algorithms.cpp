@@ -112,6 +112,11 @@ double metric(const objective_result &result, const char *name) {
   return finish_metrics(totals).at(name);
 }
 
+/// Pairs as rows: chosen, rejected, chosen, rejected …
+at::Tensor interleaved(const at::Tensor &good, const at::Tensor &bad) {
+  return at::stack({good, bad}, 1).flatten();
+}
+
 void check_adamw(golden_case &c) {
   const auto parameters = c.input("parameters"), gradients = c.input("gradients");
   auto state = fresh_adamw(parameters);
@@ -143,6 +148,24 @@ void check_cispo(golden_case &c) {
       {.mask = mask, .logp = logp, .behaviour = c.input("old_logp"), .advantages = c.input("advantages")},
       {.clip = bounds(c)});
   c.expect_loss("loss", "grad", result.loss, logp);
+}
+
+void check_davidson(golden_case &c) {
+  const auto first = c.leaf("first"), second = c.leaf("second"), log_nu = c.leaf("log_nu");
+  const auto outcome = c.integers("outcome"), tie = outcome.eq(2);
+  const auto apart = at::where(outcome.eq(1), second - first, first - second);
+  const auto loss = davidson(apart, tie, log_nu).mean();
+  c.expect_loss("loss", "grad_first", loss, first);
+  c.expect_gradient("grad_second", loss, second);
+  c.expect_gradient("grad_log_nu", loss, log_nu);
+  // and as a learner calls it: a tie carries equal ratings
+  const auto better = at::where(outcome.eq(1), second, first),
+             worse = at::where(outcome.eq(1), first, second);
+  const auto rated = at::where(tie, at::full_like(better, 0.5), at::ones_like(better));
+  const auto row =
+      by_row("reward_pairs", {.scores = interleaved(better, worse), .targets = interleaved(rated, 1 - rated)},
+             {.nu = std::exp(log_nu.item<double>())});
+  CHECK(row.loss.item<double>() == Approx(loss.item<double>()).epsilon(1e-6));
 }
 
 void check_decoupled_ppo(golden_case &c) {
@@ -243,6 +266,21 @@ void check_kl_straight_through(golden_case &c) {
   c.expect_loss("weighted", "grad_weighted", token_mean(weighted, mask), logp);
 }
 
+void check_kto(golden_case &c) {
+  const auto policy = c.leaf("policy"), reference = c.input("reference"), labels = c.input("labels");
+  const auto point = kto_reference_point(c.input("mismatched_policy") - c.input("mismatched_reference"));
+  c.expect("reference_point", point);
+  const auto result = by_row(
+      "kto",
+      {.mask = at::ones({labels.size(0), 1}, labels.options()),
+       .logp = policy.unsqueeze(1),
+       .reference = reference.unsqueeze(1),
+       .targets = labels,
+       .reference_point = point},
+      {.beta = c.param("beta"), .lambda_good = c.param("lambda_good"), .lambda_bad = c.param("lambda_bad")});
+  c.expect_loss("loss", "grad", result.loss, policy);
+}
+
 void check_lr_schedule(golden_case &c) {
   for (const std::string name : {"cosine", "linear"}) {
     const learning_rate_schedule schedule{parse_schedule_shape(name), c.param("lr"), c.whole("warmup"),
@@ -286,6 +324,16 @@ void check_overlong_penalty(golden_case &c) {
     penalties.push_back(
         overlong_penalty(lengths[i].item<std::int64_t>(), c.whole("max_length"), c.whole("cache")));
   c.expect("penalty", at::tensor(penalties, at::kDouble));
+}
+
+void check_plackett_luce(golden_case &c) {
+  const auto scores = c.leaf("scores");
+  const auto places =
+      at::arange(1, scores.size(1) + 1, scores.options().requires_grad(false)).repeat(scores.size(0));
+  const objective_inputs inputs{.scores = scores.flatten(), .targets = places};
+  c.expect_loss("loss", "grad", by_row("reward_rankings", inputs, {}).loss, scores);
+  c.expect_loss("loss_per_place", "grad_per_place",
+                by_row("reward_rankings", inputs, {.per_place = true}).loss, scores);
 }
 
 void check_ppo_clip(golden_case &c) {
@@ -337,9 +385,18 @@ void check_reinforce_pp_baseline(golden_case &c) {
   c.expect("advantages", reinforce_pp_baseline(c.input("rewards"), c.param("eps")));
 }
 
-/// Pairs as rows: chosen, rejected, chosen, rejected …
-at::Tensor interleaved(const at::Tensor &good, const at::Tensor &bad) {
-  return at::stack({good, bad}, 1).flatten();
+void check_reward_binary(golden_case &c) {
+  const auto scores = c.leaf("scores");
+  const objective_inputs inputs{.scores = scores, .targets = c.input("labels")};
+  const auto plain = by_row("reward_binary", inputs, {});
+  c.expect_loss("loss", "grad", plain.loss, scores);
+  c.expect("accuracy", metric(plain, "accuracy"));
+  c.expect_loss("loss_weighted", "grad_weighted",
+                by_row("reward_binary", inputs, {.positive_weight = c.param("positive_weight")}).loss,
+                scores);
+  c.expect_loss("loss_smoothed", "grad_smoothed",
+                by_row("reward_binary", inputs, {.label_smoothing = c.param("label_smoothing")}).loss,
+                scores);
 }
 
 void check_reward_model(golden_case &c) {
@@ -421,6 +478,7 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"adamw", check_adamw},
     {"adaptive_kl", check_adaptive_kl},
     {"cispo", check_cispo},
+    {"davidson", check_davidson},
     {"decoupled_ppo", check_decoupled_ppo},
     {"dpo", check_dpo},
     {"entropy", check_entropy},
@@ -432,16 +490,19 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"kept_logprobs", check_kept_logprobs},
     {"kl_estimators", check_kl_estimators},
     {"kl_straight_through", check_kl_straight_through},
+    {"kto", check_kto},
     {"lr_schedule", check_lr_schedule},
     {"m2po_mask", check_m2po_mask},
     {"on_policy_distillation", check_on_policy_distillation},
     {"overlong_penalty", check_overlong_penalty},
+    {"plackett_luce", check_plackett_luce},
     {"ppo_clip", check_ppo_clip},
     {"ppo_dual_clip", check_ppo_dual_clip},
     {"proximal_interpolation", check_proximal_interpolation},
     {"reinforce", check_reinforce},
     {"reinforce_pp", check_reinforce_pp},
     {"reinforce_pp_baseline", check_reinforce_pp_baseline},
+    {"reward_binary", check_reward_binary},
     {"reward_model", check_reward_model},
     {"rloo", check_rloo},
     {"sft", check_sft},
@@ -450,8 +511,9 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"whiten", check_whiten},
 };
 
-/// Cases that other tests walk the same folder for: runtime/admission.cpp, and the sampler's own.
-const std::set<std::string> elsewhere = {"staleness_admission", "sampling_filters"};
+/// Cases that other tests walk the same folder for: runtime/admission.cpp, runtime/agreement.cpp, and the
+/// sampler's own.
+const std::set<std::string> elsewhere = {"agreement", "staleness_admission", "sampling_filters"};
 
 }  // namespace
 

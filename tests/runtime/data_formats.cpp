@@ -307,3 +307,17 @@ TEST_CASE("the table is in order: no format hides another one's lines") {
     CHECK(recognised_format(row_reader(row.dump(), file, 1, none)) == &format);
   }
 }
+
+TEST_CASE("rankings are lists of texts from the best to the worst, and pairs may be ties") {
+  const auto data = parse_jsonl(R"({"prompt":"p","ranking":["a","b","c"]})", "f");
+  CHECK(data.format == row_format::rankings);
+  CHECK(data.rows.at(0).ranking == std::vector<std::string>{"a", "b", "c"});
+  CHECK(data.rows.at(0).prompt == "p");
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","ranking":["a"]})"), Contains("two answers or more"));
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","ranking":"a"})"), Contains("list of texts"));
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","ranking":["a",1]})"), Contains("texts alone"));
+  CHECK(first(R"({"prompt":"p","chosen":"a","rejected":"b","tie":true})").tie);
+  CHECK_FALSE(first(R"({"prompt":"p","chosen":"a","rejected":"b","tie":null})").tie);
+  CHECK_THROWS_WITH(first(R"({"prompt":"p","chosen":"a","rejected":"b","tie":1})"),
+                    Contains("true or false"));
+}

@@ -6,8 +6,11 @@
 #include "models/error.hpp"
 #include "runtime/learning/batch_figures.hpp"
 #include "runtime/learning/collate.hpp"
+#include "runtime/learning/mini_batches.hpp"
 #include "runtime/learning/samples.hpp"
+#include "runtime/learning/shares.hpp"
 #include "runtime/learning/trainer.hpp"
+#include "tests/support/rank_courses.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -277,4 +280,86 @@ TEST_CASE("a learner of adapters trains and publishes these alone, over weights 
   CHECK(published[2]->trainable().numel() == adapter_count(spec, lora));
   CHECK_FALSE(at::equal(published[2]->trainable(), published[0]->trainable()));
   CHECK_FALSE(at::equal(published[0]->trainable(), reference.trainable()));
+}
+
+TEST_CASE("a ranking becomes one sample an answer with its place, and a tie's samples carry one score") {
+  const auto text = make_character_tokenizer("ab=");
+  const text_style style{text, find_chat("plain")};
+  example line;
+  line.prompt = "a=";
+  line.ranking = {"b", "ab", "a"};
+  const auto ranked = example_samples(line, example_form::ranking, style).samples;
+  REQUIRE(ranked.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(ranked[i].score == static_cast<double>(i + 1));
+    CHECK(ranked[i].prompt_length == 2);
+  }
+  CHECK(ranked[1].tokens.size() == 5);
+  line.response = "b", line.rejected = "ab", line.tie = true;
+  const auto tied = example_samples(line, example_form::pair, style).samples;
+  CHECK(tied[0].score == tied[1].score);
+  line.tie = false;
+  const auto better = example_samples(line, example_form::pair, style).samples;
+  CHECK_FALSE(better[0].score == better[1].score);
+  const auto &some = tied[0];
+  const auto mixed = collate({&better[0], &better[1], &some, &tied[1]}, 0, at::kCPU).inputs.targets;
+  CHECK(mixed.isnan().sum().item<std::int64_t>() == 2);
+  CHECK(mixed[2].item<float>() == mixed[3].item<float>());
+}
+
+TEST_CASE("rankings of several lengths stay whole in shares and micro-batches") {
+  std::vector<sample> samples;
+  for (const int places : {3, 2, 4})
+    for (int place = 1; place <= places; ++place) {
+      samples.push_back(
+          make_sample(std::vector<std::int64_t>(static_cast<std::size_t>(places + place), 1), 1));
+      samples.back().score = place;
+    }
+  std::vector<const sample *> given;
+  for (const auto &entry : samples) given.push_back(&entry);
+  const auto units = units_of(input_kind::score_lists, given);
+  CHECK(units == unit_sizes{3, 2, 4});
+  for (const auto &share : share_by_tokens(given, units, 2))
+    for (const auto &part : split_by_length(share, units_of(input_kind::score_lists, share), 5)) {
+      CHECK(part.front()->score == 1);
+      for (std::size_t i = 1; i < part.size(); ++i)
+        CHECK((part[i]->score == 1 || part[i]->score == part[i - 1]->score + 1));
+    }
+  const auto counted = count_samples(find_objective("reward_rankings"), given);
+  CHECK(counted.sequences == 3);
+  samples[0].score = 2;
+  CHECK_THROWS_AS(units_of(input_kind::score_lists, given), input_error);
+}
+
+TEST_CASE("KTO's mismatched samples have each prompt and the next one's answer, no longer than the longest") {
+  auto one = make_sample({1, 2, 3}, 1), two = make_sample({4, 5, 6, 7, 8}, 3);
+  two.trained = {1, 0};
+  const auto mixed = mismatched_samples({&one, &two});
+  REQUIRE(mixed.size() == 2);
+  CHECK(mixed[0].tokens == std::vector<std::int64_t>{1, 7, 8});
+  CHECK(mixed[0].prompt_length == 1);
+  CHECK(mixed[0].trained == std::vector<std::uint8_t>{1, 0});
+  CHECK(mixed[1].tokens == std::vector<std::int64_t>{4, 5, 6, 2, 3});
+  auto wordy = make_sample({9, 1, 1, 1, 1, 1}, 1);
+  const auto cut = mismatched_samples({&two, &wordy});
+  CHECK(cut[0].tokens.size() == 6);
+  CHECK_THROWS_AS(mismatched_samples({&one}), input_error);
+}
+
+TEST_CASE("KTO learns with any cut into micro-batches what it learns in one, by one reference point a step") {
+  using namespace test::ranks;
+  auto options = options_of("kto", 1);
+  options.rate.rate = 1e-2;
+  const auto given = judged(batch_of(0), input_kind::labelled_answers);
+  options.micro_batch = 100;
+  trainer whole(options, small_model(0));
+  options.micro_batch = 2;
+  trainer parts(options, small_model(0));
+  for (int update = 0; update < 3; ++update) {
+    const auto one = train(whole, given).metrics, many = train(parts, given).metrics;
+    for (const char *figure : {"loss", "reference_point", "accuracy", "margin"})
+      CHECK(one.at(figure).get<double>() == Approx(many.at(figure).get<double>()).margin(1e-5));
+  }
+  CHECK(at::allclose(whole.model().flat(), parts.model().flat(), 1e-4, 1e-5));
+  CHECK_FALSE(at::equal(whole.model().flat(), small_model(0).flat()));
 }

@@ -28,7 +28,8 @@ inline transformer small_model(std::int64_t labels, numerics mode = numerics::ex
 
 inline bool needs_head(const objective_row &row) {
   return row.kind == input_kind::values || row.kind == input_kind::scores ||
-         row.kind == input_kind::score_pairs;
+         row.kind == input_kind::score_pairs || row.kind == input_kind::labels ||
+         row.kind == input_kind::score_lists;
 }
 
 inline trainer_options options_of(const std::string &loss, std::int64_t replicas) {
@@ -41,6 +42,8 @@ inline trainer_options options_of(const std::string &loss, std::int64_t replicas
   if (options.objective->kind == input_kind::score_pairs ||
       options.objective->kind == input_kind::preference_pairs)
     options.micro_batch = 4;
+  if (options.objective->kind == input_kind::labelled_answers)
+    options.reference = std::make_shared<const transformer>(small_model(0));
   options.replicas = replicas;
   options.bucket = 500;  // several, of which the last is short
   return options;
@@ -86,6 +89,20 @@ inline trained_version train(trainer &core, const batch &given, const batch &dem
   return core.complete(0);
 }
 
+/// The same answers judged as a loss needs it: labels, or the places of rankings.
+inline batch judged(const batch &given, input_kind kind) {
+  const bool places = kind == input_kind::score_lists;
+  if (!places && kind != input_kind::labels && kind != input_kind::labelled_answers) return given;
+  batch result;
+  for (const auto &group : given) {
+    auto copy = std::make_shared<sample_group>(*group);
+    for (std::size_t i = 0; i < copy->samples.size(); ++i)
+      copy->samples[i].score = places ? static_cast<double>(i + 1) : static_cast<double>((copy->id + i) % 2);
+    result.push_back(std::move(copy));
+  }
+  return result;
+}
+
 struct course {
   std::vector<nlohmann::json> metrics;
   at::Tensor weights;
@@ -96,9 +113,9 @@ inline course train_three(const trainer_options &options) {
   trainer core(options, small_model(needs_head(*options.objective) ? 1 : 0));
   course made;
   for (std::uint64_t update = 0; update < 3; ++update)
-    made.metrics.push_back(
-        train(core, batch_of(10 * update), options.sft_weight > 0 ? batch_of(100 + 10 * update, 5) : batch{})
-            .metrics);
+    made.metrics.push_back(train(core, judged(batch_of(10 * update), options.objective->kind),
+                                 options.sft_weight > 0 ? batch_of(100 + 10 * update, 5) : batch{})
+                               .metrics);
   made.weights = core.model().flat().clone();
   made.state = core.state();
   return made;
