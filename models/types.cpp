@@ -1,6 +1,20 @@
 #include "models/types.hpp"
 
+#include <numeric>
+
 namespace slipstream {
+
+void kept_tokens::append(const kept_tokens &more) {
+  counts.insert(counts.end(), more.counts.begin(), more.counts.end());
+  ids.insert(ids.end(), more.ids.begin(), more.ids.end());
+}
+
+kept_tokens kept_tokens::from(std::size_t first) const {
+  if (first >= counts.size()) return {};
+  const auto begin = counts.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto before = std::accumulate(counts.begin(), begin, std::ptrdiff_t{0});
+  return {{begin, counts.end()}, {ids.begin() + before, ids.end()}};
+}
 
 std::string_view to_string(finish_reason reason) {
   switch (reason) {

@@ -26,6 +26,18 @@ struct sampling_options {
   double min_p = 0.0;
 };
 
+/// The tokens that top-k, top-p and min-p left when each token of an answer was drawn: counts[t] ids,
+/// ascending, one token's after the other's. Both empty: nothing was filtered.
+struct kept_tokens {
+  std::vector<std::int64_t> counts, ids;
+
+  bool empty() const { return counts.empty(); }
+  void append(const kept_tokens &more);
+  /// Those of the tokens from `first` on.
+  kept_tokens from(std::size_t first) const;
+  bool operator==(const kept_tokens &) const = default;
+};
+
 /// One sampled answer. Arrays run over the generated tokens (the end token included).
 struct generation {
   std::vector<std::int64_t> tokens;
@@ -34,6 +46,7 @@ struct generation {
   finish_reason reason = finish_reason::length;
   /// Version of the oldest weights whose keys and values each token attended to; at most its `versions`.
   std::vector<std::int64_t> cache_versions{};
+  kept_tokens kept{};  ///< `logprobs` are over these tokens alone
 };
 
 /// What a sample has got so far: arrays as in `generation`, whose `reason` counts once it has ended.

@@ -85,6 +85,7 @@ struct sample {
   std::vector<float> returns;  ///< what the critic learns; empty without one
   std::vector<std::int64_t> versions;
   std::vector<std::int64_t> cache_versions;  ///< as in `generation`; empty: those of `versions`
+  kept_tokens kept{};                        ///< as in `generation`
   std::vector<std::uint8_t> trained;         ///< 1 where the loss counts; empty: everywhere
   double score = std::numeric_limits<double>::quiet_NaN();  ///< reward, or the label of a rated answer
   bool truncated = false;                                   ///< sampled, and ended by the token limit

@@ -62,6 +62,7 @@ struct bench_arguments {
   std::vector<std::int64_t> batches{1, 8, 32, 64};
   std::int64_t prompt = 16, fresh = 48, group = 1;
   double temperature = 1.0, top_p = 1.0;
+  std::string weights = "f32";  ///< f32, bf16 or int8
   std::int64_t repeats = 3;
   bool json = false;
 };

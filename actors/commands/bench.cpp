@@ -21,6 +21,9 @@ command bench_row() {
         app.add_option("--group", arguments.group, "answers to each prompt")->check(CLI::PositiveNumber);
         app.add_option("--temperature", arguments.temperature, "0 is greedy")->check(CLI::NonNegativeNumber);
         app.add_option("--top-p", arguments.top_p)->check(CLI::Range(0.0, 1.0));
+        app.add_option("--weights", arguments.weights,
+                       "f32, bf16 or int8: how matrices are stored for sampling")
+            ->check(CLI::IsMember({"f32", "bf16", "int8"}));
         app.add_option("--repeats", arguments.repeats, "the best of so many is printed")
             ->check(CLI::PositiveNumber);
         app.add_flag("--json", arguments.json,

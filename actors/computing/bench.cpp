@@ -52,6 +52,12 @@ double peak_memory(bool from_now) {
   return 0;
 }
 
+arithmetic::weight_format format_of(const std::string &name) {
+  if (name == "bf16") return arithmetic::weight_format::bfloat16;
+  if (name == "int8") return arithmetic::weight_format::int8;
+  return arithmetic::weight_format::float32;
+}
+
 struct timing {
   double tokens = 0, seconds = 0;
 };
@@ -63,7 +69,8 @@ struct engine_timing {
 };
 engine_timing time_engine(const bench_arguments &arguments, const std::shared_ptr<const transformer> &model,
                           std::int64_t batch, std::int64_t fresh) {
-  engine decoder(engine_options{.slots = batch, .prefill_tokens = arguments.prompt * batch});
+  engine decoder(engine_options{
+      .slots = batch, .prefill_tokens = arguments.prompt * batch, .weights = format_of(arguments.weights)});
   decoder.set_weights(model, 0);
   for (std::int64_t first = 0; first < batch; first += arguments.group) {
     generation_request request;
@@ -93,7 +100,7 @@ std::function<void()> training_step(transformer &model, const at::Tensor &gradie
                            at::full({batch}, length, at::kLong)};
   return [&model, gradient, &moments, tokens] {
     gradient.zero_();
-    batch_logprobs(model, tokens, 1.0, false).logprobs.mean().neg().backward();
+    batch_logprobs(model, tokens, 1.0).logprobs.mean().neg().backward();
     const at::NoGradGuard no_gradients;
     adamw_step(model.flat(), gradient, moments, {}, 1e-6);
   };
@@ -145,6 +152,9 @@ void check(const bench_arguments &arguments, const model_spec &spec) {
     throw input_error(
         fmt::format("--prompt and --new make {} tokens, and the model's context holds {}; lower them", length,
                     spec.max_positions));
+  if (arguments.what == "train" && arguments.weights != "f32")
+    throw input_error("--weights " + arguments.weights +
+                      " rounds weights for sampling; training computes in f32");
   if (arguments.what == "decode" && arguments.fresh < 2)
     throw input_error("--new 1 leaves nothing to decode behind the prompt; give 2 or more");
 }

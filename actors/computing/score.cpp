@@ -94,7 +94,7 @@ json score_line(const transformer &model, const scored_line &line) {
   const auto all = pad_tokens({line.tokens}, 0);
   const token_batch batch{all.ids.to(model.flat().device()), all.lengths};
   if (model.spec().labels > 0) return {{"score", batch_scores(model, batch)[0].item<double>()}};
-  const at::Tensor values = batch_logprobs(model, batch, 1.0, false).logprobs[0].to(at::kCPU).contiguous();
+  const at::Tensor values = batch_logprobs(model, batch, 1.0).logprobs[0].to(at::kCPU).contiguous();
   json logprobs = json::array();
   double sum = 0;
   for (std::size_t i = line.given; i < line.tokens.size(); ++i) {

@@ -140,6 +140,19 @@ void check_target(preflight &checks, const actor_config &self, const learner_key
                 "] learns what each version of the policy is worth");
 }
 
+// Samples of a policy whose weights were rounded are off-policy at any age.
+void check_rounded_weights(preflight &checks, const actor_config &self, const learner_keys &keys) {
+  const auto &row = *keys.objective;
+  if (row.kind != input_kind::tokens || row.correction != "none" || keys.allow_uncorrected) return;
+  for (const auto &sampler : checks.graph().actors)
+    if (sampler.facts.rounds_weights && sampler.facts.model == self.facts.model)
+      fail_at(position_of(sampler, "weights"),
+              "[actors." + sampler.name + "] weights rounds the policy's, and loss = \"" +
+                  std::string(row.name) + "\" of [actors." + self.name +
+                  "] corrects nothing for samples of other weights; use " + loss_with("decoupled") +
+                  " there, sample with weights = \"float32\", or write allow_uncorrected = true there");
+}
+
 void check_schedule(preflight &checks, const actor_config &self, const learner_keys &keys) {
   const auto &row = *keys.objective;
   const auto &schedule = checks.graph().schedule;
@@ -167,6 +180,7 @@ void check_schedule(preflight &checks, const actor_config &self, const learner_k
             "[actors." + self.name + "] start_after = " + std::to_string(keys.start_after) +
                 " leaves none of the run's " + std::to_string(checks.graph().run.updates) +
                 " updates to train in; lower it");
+  check_rounded_weights(checks, self, keys);
   if (checks.samples_own_policy() && schedule.max_staleness > 0 && row.kind == input_kind::tokens &&
       row.correction == "none" && !keys.allow_uncorrected)
     fail_at(self.node.find("loss")->at,

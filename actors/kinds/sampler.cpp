@@ -16,7 +16,7 @@ generation_request request_of(const sampler_keys &keys) {
   request.samples = keys.group;
   request.max_new_tokens = keys.max_new_tokens;
   request.min_new_tokens = keys.min_new_tokens;
-  request.sampling.temperature = keys.temperature;
+  request.sampling = {keys.temperature, keys.top_k, keys.top_p, keys.min_p};
   return request;
 }
 
@@ -35,6 +35,7 @@ weight_change change_of(new_weights rule) {
 offline_part offline(preflight &checks, const actor_config &self, const sampler_keys &keys) {
   auto how = std::make_shared<offline_sampler>();
   how->engine.slots = keys.slots;
+  how->engine.weights = keys.weights;
   how->request = request_of(keys);
   how->device = self.device;
   how->text = checks.models().describe(keys.model).text;
@@ -49,6 +50,7 @@ sampler_setup make_setup(spawn_context &context, const actor_config &self, const
   const auto &name = keys.model;
   sampler_setup setup;
   setup.engine.slots = keys.slots;
+  setup.engine.weights = keys.weights;
   setup.engine.on_new_weights = change_of(graph.schedule.on_new_weights);
   setup.request = request_of(keys);
   setup.request.seed = graph.run.seed;
@@ -74,7 +76,14 @@ void add_sampler_kinds(registry &kinds) {
     const auto keys = config.keys.get<sampler_keys>();
     const auto name = config.name;
     node_plan plan;
-    plan.verify = [=](preflight &checks) { described_model(checks, *checks.graph().find_actor(name)); };
+    plan.verify = [=](preflight &checks) {
+      const auto &self = *checks.graph().find_actor(name);
+      described_model(checks, self);
+      if (self.facts.rounds_weights && self.device != "cpu")
+        fail_at(position_of(self, "weights"),
+                "[actors." + name +
+                    "] weights are rounded on the cpu only; leave the key out, or use device = \"cpu\"");
+    };
     plan.spawn = [=](spawn_context &context) -> caf::strong_actor_ptr {
       const auto &self = *context.plan.graph().find_actor(name);
       std::optional<sampler_setup> setup;  // its model is loaded where it is needed

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "models/arithmetic/parallel.hpp"
 #include "models/arithmetic/targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -17,7 +18,7 @@ namespace slipstream::arithmetic::HWY_NAMESPACE {
 
 // What fits in the registers: 8 rows by 3 panels of AVX-512, 6 rows by 1 panel of AVX2 or NEON.
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-constexpr std::size_t tile_rows = 8, tile_panels = 3;
+constexpr std::size_t tile_rows = 8, tile_panels = panels_together;
 #else
 constexpr std::size_t tile_rows = 6, tile_panels = 1;
 #endif
@@ -164,8 +165,28 @@ void multiply_packed(const operand &a, std::size_t rows, const packed_matrix &b,
   }
 }
 
+#if HWY_TARGET != HWY_SCALAR
+/// to[k][0 .. 3] of `width` k: four rows of b become four columns, in blocks of four by four.
+HWY_INLINE void pack_four(const float *from, std::size_t stride, float *to) {
+  const floats d;
+  const auto a = load(from), b = load(from + stride), c = load(from + 2 * stride),
+             e = load(from + 3 * stride);
+  const auto ab_low = hn::InterleaveLower(d, a, b), ab_high = hn::InterleaveUpper(d, a, b),
+             ce_low = hn::InterleaveLower(d, c, e), ce_high = hn::InterleaveUpper(d, c, e);
+  const hn::RepartitionToWide<floats> pairs;
+  const auto two = [&](const vector &x) { return hn::BitCast(pairs, x); };
+  HWY_ALIGN float turned[4][width];
+  hn::Store(hn::BitCast(d, hn::InterleaveLower(pairs, two(ab_low), two(ce_low))), d, turned[0]);
+  hn::Store(hn::BitCast(d, hn::InterleaveUpper(pairs, two(ab_low), two(ce_low))), d, turned[1]);
+  hn::Store(hn::BitCast(d, hn::InterleaveLower(pairs, two(ab_high), two(ce_high))), d, turned[2]);
+  hn::Store(hn::BitCast(d, hn::InterleaveUpper(pairs, two(ab_high), two(ce_high))), d, turned[3]);
+  for (std::size_t k = 0; k < width; ++k)
+    std::memcpy(to + k * panel_width, turned[k % 4] + k / 4 * 4, 4 * sizeof(float));
+}
+#endif
+
 /// to[depth][16] of columns column .. column + 15 of b; those from `columns` on are 0.
-void pack(const operand &b, std::size_t depth, std::size_t column, std::size_t columns, float *to) {
+void pack_panel(const operand &b, std::size_t depth, std::size_t column, std::size_t columns, float *to) {
   const std::size_t valid = std::min(panel_width, columns - column);
   if (valid < panel_width) std::fill(to, to + depth * panel_width, 0.0f);
   const float *from = b.data + column * b.row_stride;
@@ -173,12 +194,19 @@ void pack(const operand &b, std::size_t depth, std::size_t column, std::size_t c
     for (std::size_t k = 0; k < depth; ++k) std::copy_n(from + k * b.k_stride, valid, to + k * panel_width);
     return;
   }
-  for (std::size_t k = 0; k < depth; ++k)
+  std::size_t k = 0;
+#if HWY_TARGET != HWY_SCALAR
+  if (b.k_stride == 1 && valid == panel_width)
+    for (; k + width <= depth; k += width)
+      for (std::size_t i = 0; i < panel_width; i += 4)
+        pack_four(from + i * b.row_stride + k, b.row_stride, to + k * panel_width + i);
+#endif
+  for (; k < depth; ++k)
     for (std::size_t i = 0; i < valid; ++i) to[k * panel_width + i] = from[i * b.row_stride + k * b.k_stride];
 }
 
 // Of k and of rows that are computed at once, so that both factors stay in the processor's second cache.
-constexpr std::size_t depth_block = 384, row_block = 384;
+constexpr std::size_t depth_block = 576, row_block = 1024;
 
 void multiply_packing(const operand &a, std::size_t rows, const operand &b, std::size_t depth,
                       std::size_t first, std::size_t last, float *c, std::size_t c_stride, bool carry) {
@@ -192,7 +220,7 @@ void multiply_packing(const operand &a, std::size_t rows, const operand &b, std:
         const std::size_t panels = std::min(tile_panels, (last - column + panel_width - 1) / panel_width);
         const operand piece{b.data + k * b.k_stride, b.row_stride, b.k_stride};
         for (std::size_t p = 0; p < panels; ++p)
-          pack(piece, deep, column + p * panel_width, last, packed.data() + p * deep * panel_width);
+          pack_panel(piece, deep, column + p * panel_width, last, packed.data() + p * deep * panel_width);
         strip<float>(high, panels,
                      {a.data + row * a.row_stride + k * a.k_stride, a.row_stride, a.k_stride, packed.data(),
                       deep * panel_width * sizeof(float), nullptr, deep, c + row * c_stride + column,
@@ -211,7 +239,7 @@ namespace {
 
 HWY_EXPORT(multiply_packed);
 HWY_EXPORT(multiply_packing);
-HWY_EXPORT(pack);
+HWY_EXPORT(pack_panel);
 
 std::uint16_t to_bfloat16(float value) {
   std::uint32_t bits = 0;
@@ -254,20 +282,23 @@ packed_matrix::packed_matrix(const operand &b, std::size_t depth, std::size_t co
       format_(format),
       values_(panels() * panel_width * depth * size_of(format)) {
   if (format == weight_format::int8) scales_.resize(panels() * panel_width);
-  std::vector<float> wide(format == weight_format::float32 ? 0 : depth * panel_width);
-  const std::size_t step = depth * panel_width;
-  for (std::size_t panel = 0; panel < panels(); ++panel) {
-    unsigned char *to = values_.data() + panel * step * size_of(format);
-    float *floats = format == weight_format::float32 ? reinterpret_cast<float *>(to) : wide.data();
-    HWY_DYNAMIC_DISPATCH(pack)(b, depth, panel * panel_width, columns, floats);
-    if (format == weight_format::bfloat16)
-      for (std::size_t i = 0; i < step; ++i) {
-        const std::uint16_t value = to_bfloat16(wide[i]);
-        std::memcpy(to + i * 2, &value, sizeof value);
-      }
-    if (format == weight_format::int8)
-      quantise(wide.data(), depth, reinterpret_cast<std::int8_t *>(to), scales_.data() + panel * panel_width);
-  }
+  share(panels(), 8.0 * static_cast<double>(depth * columns), [&](std::size_t panel) { fill(panel, b); });
+}
+
+void packed_matrix::fill(std::size_t panel, const operand &b) {
+  thread_local std::vector<float> wide;
+  const std::size_t step = depth_ * panel_width;
+  unsigned char *to = values_.data() + panel * step * size_of(format_);
+  if (format_ != weight_format::float32) wide.resize(std::max(wide.size(), step));
+  float *floats = format_ == weight_format::float32 ? reinterpret_cast<float *>(to) : wide.data();
+  HWY_DYNAMIC_DISPATCH(pack_panel)(b, depth_, panel * panel_width, columns_, floats);
+  if (format_ == weight_format::bfloat16)
+    for (std::size_t i = 0; i < step; ++i) {
+      const std::uint16_t value = to_bfloat16(wide[i]);
+      std::memcpy(to + i * 2, &value, sizeof value);
+    }
+  if (format_ == weight_format::int8)
+    quantise(wide.data(), depth_, reinterpret_cast<std::int8_t *>(to), scales_.data() + panel * panel_width);
 }
 
 const void *packed_matrix::panel(std::size_t index) const {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/arithmetic/weight_format.hpp"
+
 /// Matrix products in float32 whose every output element is one chain of fused multiply-adds, from k = 0 on:
 /// c = fma(a[k], b[k], c). An element therefore has the same bits whatever else is computed with it: other
 /// rows, other columns, any number of threads, any width of the registers. (Vectors lie across columns; a
@@ -13,19 +15,13 @@ namespace slipstream::arithmetic {
 /// Columns of a panel: 16 neighbouring columns of a matrix, interleaved, so that one k is one cache line.
 constexpr std::size_t panel_width = 16;
 
+/// Panels that are computed together where there are as many: threads should share a product by these.
+constexpr std::size_t panels_together = 3;
+
 /// A matrix [rows, k] whose element (r, k) lies at data[r * row_stride + k * k_stride].
 struct operand {
   const float *data = nullptr;
   std::size_t row_stride = 0, k_stride = 0;
-};
-
-/// How the weights of a packed matrix are stored. Each weight is turned into float32 with one rounding; then
-/// the chain is the same, so that a product has the bits of one by the float32 matrix
-/// `packed_matrix::unpacked()`.
-enum class weight_format {
-  float32,
-  bfloat16,  ///< rounded to nearest, ties to even
-  int8,      ///< of each column: its greatest magnitude / 127 times -127 .. 127
 };
 
 /// The right factor of a product, b[k, columns], in panels. Read-only once it is packed; any number of
@@ -34,8 +30,7 @@ class packed_matrix {
  public:
   packed_matrix() = default;
   /// Of b whose element (k, column) is b.data[column * b.row_stride + k * b.k_stride]; a weight [out, in] has
-  /// row_stride = in, k_stride = 1. Packs panels [first, last) only, so that several threads can share the
-  /// work after `reserve`.
+  /// row_stride = in, k_stride = 1. Threads share the work.
   packed_matrix(const operand &b, std::size_t depth, std::size_t columns,
                 weight_format format = weight_format::float32);
 
@@ -51,6 +46,8 @@ class packed_matrix {
   const float *scales(std::size_t index) const { return scales_.data() + index * panel_width; }
 
  private:
+  void fill(std::size_t panel, const operand &b);
+
   std::size_t depth_ = 0, columns_ = 0;
   weight_format format_ = weight_format::float32;
   std::vector<unsigned char> values_;

@@ -203,6 +203,22 @@ double block_sums(const float *x, std::size_t n, float scale, float peak, float 
   return whole;
 }
 
+double weighted_sum(const float *x, std::size_t n, float scale, float log_sum) {
+  double whole = 0;
+  for (std::size_t first = 0; first < n; first += softmax_block) {
+    running_sums sums;
+    over(std::min<std::size_t>(softmax_block, n - first),
+         [&](std::size_t i, std::size_t count, std::size_t p) {
+           const vector logprob = hn::Sub(hn::Mul(load_some(x + first + i, count), all(scale)), all(log_sum));
+           const vector e = first_lanes(exponential(logprob), count);
+           const auto some = hn::Gt(e, all(0.0f));  // minus infinity times nothing is nothing
+           sums.lanes[p] = fused(e, hn::IfThenElseZero(some, logprob), sums.lanes[p]);
+         });
+    whole += static_cast<double>(sums.total());
+  }
+  return whole;
+}
+
 void terms(const float *x, std::size_t count, float scale, float peak, float *y) {
   through(count, [&](std::size_t i, std::size_t n) {
     store_some(exponential(hn::Sub(hn::Mul(load_some(x + i, n), all(scale)), all(peak))), y + i, n);
@@ -256,6 +272,7 @@ HWY_EXPORT(rotate_heads);
 HWY_EXPORT(exponentials_of);
 HWY_EXPORT(block_sums);
 HWY_EXPORT(terms);
+HWY_EXPORT(weighted_sum);
 HWY_EXPORT(greatest_of);
 HWY_EXPORT(scaled_and_shifted);
 HWY_EXPORT(softmax_slopes);
@@ -336,6 +353,10 @@ float log_sum_exp(const float *logits, std::int64_t n, float scale) {
   sums.resize(size((n + softmax_block - 1) / softmax_block));
   const float peak = greatest(logits, n) * scale;
   return log_of_sum(peak, softmax_sums(logits, n, scale, peak, sums.data()));
+}
+
+float softmax_entropy(const float *logits, std::int64_t n, float scale, float log_sum) {
+  return static_cast<float>(-HWY_DYNAMIC_DISPATCH(weighted_sum)(logits, size(n), scale, log_sum));
 }
 
 void scale_and_shift(const float *x, std::int64_t n, float scale, float shift, float *out) {

@@ -56,6 +56,8 @@ void log_softmax(const float *logits, std::int64_t n, float scale, float *out);
 
 /// That log_of_sum of logits[n] * scale.
 float log_sum_exp(const float *logits, std::int64_t n, float scale);
+/// The entropy, in nats, of softmax(logits[n] * scale), whose log_sum_exp is `log_sum`.
+float softmax_entropy(const float *logits, std::int64_t n, float scale, float log_sum);
 /// out[n] = x * scale - shift. out may be x.
 void scale_and_shift(const float *x, std::int64_t n, float scale, float shift, float *out);
 

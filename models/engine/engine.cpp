@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "models/arithmetic/parallel.hpp"
 #include "models/engine/forward.hpp"
 #include "models/engine/random.hpp"
 #include "models/engine/sampling.hpp"
@@ -21,6 +22,11 @@ struct work {
   token_run run;
   std::size_t first = 0, count = 1;
 };
+/// A sequence and the logits that its next token is drawn from.
+struct drawing {
+  sequence *from;
+  std::span<const float> logits;
+};
 struct work_list {
   engine_weights weights;
   std::vector<work> items;
@@ -33,6 +39,7 @@ bool append(generation &answer, const drawn_token &drawn, std::int64_t version, 
   answer.logprobs.push_back(drawn.logprob);
   answer.versions.push_back(version);
   answer.cache_versions.push_back(cache_version);
+  if (!drawn.kept.empty()) answer.kept.append({{std::ssize(drawn.kept)}, drawn.kept});
   const bool stop = std::find(end_tokens.begin(), end_tokens.end(), drawn.token) != end_tokens.end();
   answer.reason = stop ? finish_reason::stop : finish_reason::length;
   return stop || static_cast<std::int64_t>(answer.tokens.size()) == request.max_new_tokens;
@@ -67,12 +74,18 @@ struct engine::state {
   engine_weights weights;
   std::optional<scheduler> plan;  // from the first weights on
   std::uint64_t decoded = 0, prefilled = 0;
+  std::vector<float> logits_room;
+  struct rounded_model {
+    std::weak_ptr<const transformer> given, rounded;
+  };
+  std::vector<rounded_model> rounded;  // those in use
 
   bool keeps() const { return options.on_new_weights == weight_change::finish; }
   const engine_weights &weights_of(const active_request &request) const {
     return request.weights.model ? request.weights : weights;
   }
   void require_fit(const transformer &model) const;
+  std::shared_ptr<const transformer> packed(const std::shared_ptr<const transformer> &model);
   void add_prompts(std::vector<work_list> &lists, std::vector<bool> &at_prompt);
   std::vector<work_list> gather();
   void compute(const work_list &list);
@@ -83,6 +96,21 @@ void engine::state::require_fit(const transformer &model) const {
   if (!(old.spec() == model.spec()) || old.flat().options().device() != model.flat().options().device() ||
       old.flat().scalar_type() != model.flat().scalar_type())
     throw input_error("new weights must have the shape, the device and the type of the old ones");
+}
+
+// One object for each model, so that its sequences are computed together.
+std::shared_ptr<const transformer> engine::state::packed(const std::shared_ptr<const transformer> &model) {
+  if (options.weights == arithmetic::weight_format::float32) {
+    model->pack();
+    return model;
+  }
+  std::erase_if(rounded, [](const rounded_model &each) { return each.rounded.expired(); });
+  for (const rounded_model &each : rounded)
+    if (each.given.lock() == model)
+      if (auto known = each.rounded.lock()) return known;
+  auto fresh = std::make_shared<const transformer>(model->packed_in(options.weights));
+  rounded.push_back({model, fresh});
+  return fresh;
 }
 
 // The prompts taken in now. `at_prompt` marks the sequences that draw from their logits.
@@ -126,18 +154,21 @@ std::vector<work_list> engine::state::gather() {
 void engine::state::compute(const work_list &list) {
   std::vector<token_run> runs;
   for (const work &item : list.items) runs.push_back(item.run);
-  const at::Tensor logits = next_logits(*list.weights.model, plan->cache(), runs);
+  const at::Tensor logits = next_logits(*list.weights.model, plan->cache(), runs, logits_room);
   const auto width = static_cast<std::size_t>(logits.size(1));
   const float *row = logits.data_ptr<float>();
   const std::vector<std::int64_t> &end_tokens = list.weights.model->spec().eos_tokens;
+  std::vector<drawing> all;
   for (const work &item : list.items) {
-    for (std::size_t i = item.first; i < item.first + item.count; ++i) {
-      draw(plan->running()[i], {row, width}, list.weights.version, end_tokens);
-      plan->running()[i].missing.clear();
-    }
-    decoded += item.count;
+    for (std::size_t i = item.first; i < item.first + item.count; ++i)
+      all.push_back({&plan->running()[i], {row, width}});
     row += width;
   }
+  arithmetic::share(all.size(), 20.0 * static_cast<double>(all.size() * width), [&](std::size_t i) {
+    draw(*all[i].from, all[i].logits, list.weights.version, end_tokens);
+    all[i].from->missing.clear();
+  });
+  decoded += all.size();
 }
 
 engine::engine(engine_options options) : state_(std::make_unique<state>()) {
@@ -154,15 +185,14 @@ void engine::set_weights(std::shared_ptr<const transformer> model, std::int64_t 
   } else {
     state_->plan.emplace(state_->options, model->spec(), model->flat().options());
   }
-  model->pack();
-  state_->weights = {std::move(model), version};
+  state_->weights = {state_->packed(model), version};
 }
 
 void engine::submit(generation_request request, engine_weights own, std::vector<partial_generation> begun) {
   if (!state_->plan) throw std::logic_error("the engine takes requests once it has weights");
   if (own.model) {
     state_->require_fit(*own.model);
-    own.model->pack();
+    own.model = state_->packed(own.model);
   }
   state_->plan->submit(std::move(request), std::move(own), std::move(begun));
 }
@@ -170,7 +200,7 @@ void engine::submit(generation_request request, engine_weights own, std::vector<
 std::vector<finished_request> engine::step() {
   if (!state_->plan) return {};
   const at::NoGradGuard no_gradients;
-  for (const work_list &list : state_->gather()) state_->compute(list);
+  for (const work_list &list : state_->gather()) arithmetic::as_team([&] { state_->compute(list); });
   return state_->plan->retire();
 }
 
@@ -190,6 +220,7 @@ std::vector<partial_generation> engine::progress(std::uint64_t id,
     part.logprobs = rest(answer.logprobs);
     part.versions = rest(answer.versions);
     part.cache_versions = rest(answer.cache_versions);
+    part.kept = answer.kept.from(static_cast<std::size_t>(from));
     part.reason = answer.reason;
     result.push_back({std::move(part), ended});
   }

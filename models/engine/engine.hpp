@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "models/arithmetic/weight_format.hpp"
 #include "models/network/transformer.hpp"
 #include "models/types.hpp"
 
@@ -22,6 +23,8 @@ struct engine_options {
   /// One step prefills at most about this many tokens, so that it stays short: tokens of prompts and of
   /// answers that are continued. The next steps compute the rest. Each step takes at least one sequence.
   std::int64_t prefill_tokens = 2048;
+  /// How the model's matrices are stored (transformer::packed_in); not float32: on the CPU only.
+  arithmetic::weight_format weights = arithmetic::weight_format::float32;
 };
 
 /// One prompt and how many answers to draw. Random numbers come from a counter-based stream keyed by

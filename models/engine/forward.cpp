@@ -6,7 +6,8 @@
 
 namespace slipstream {
 
-at::Tensor next_logits(const transformer &model, paged_cache &cache, const std::vector<token_run> &runs) {
+at::Tensor next_logits(const transformer &model, paged_cache &cache, const std::vector<token_run> &runs,
+                       std::vector<float> &room) {
   std::vector<std::int64_t> ids, positions, last_rows;
   std::vector<cached_run> cached;
   for (const token_run &run : runs) {
@@ -23,7 +24,7 @@ at::Tensor next_logits(const transformer &model, paged_cache &cache, const std::
   paged_attention how(cache, std::move(cached));
   at::Tensor hidden = model.hidden(moved(ids), moved(positions), how);
   if (last_rows.size() < ids.size()) hidden = hidden.index_select(0, moved(last_rows));
-  return model.logits(hidden).to(at::kCPU, at::kFloat).contiguous();
+  return model.logits(hidden, room).to(at::kCPU, at::kFloat).contiguous();
 }
 
 }  // namespace slipstream

@@ -19,7 +19,8 @@ struct token_run {
 };
 
 /// One forward pass over all runs: writes their keys and values into their (writable) pages and returns the
-/// logits [runs, vocab] after each run's last token, float32 on the host.
-at::Tensor next_logits(const transformer &model, paged_cache &cache, const std::vector<token_run> &runs);
+/// logits [runs, vocab] after each run's last token, float32 on the host; perhaps in `room`.
+at::Tensor next_logits(const transformer &model, paged_cache &cache, const std::vector<token_run> &runs,
+                       std::vector<float> &room);
 
 }  // namespace slipstream

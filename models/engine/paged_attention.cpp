@@ -13,6 +13,9 @@
 namespace slipstream {
 namespace {
 
+// Rows of a prompt that one thread takes at once: the others have some, too.
+constexpr std::int64_t rows_together = 64;
+
 at::Tensor on_device(const std::vector<std::int64_t> &values, const at::Tensor &like) {
   return at::tensor(values, at::kLong).to(like.device());
 }
@@ -27,6 +30,8 @@ paged_attention::paged_attention(paged_cache &cache, std::vector<cached_run> run
   for (const cached_run &run : runs_) {
     first_rows_.push_back(rows);
     rows += run.count;
+    for (std::int64_t t = 0; t < run.count; t += rows_together)
+      ranges_.push_back({first_rows_.size() - 1, t, std::min(rows_together, run.count - t)});
     for (std::int64_t t = run.first; t < run.first + run.count; ++t)
       slots_.push_back((*run.pages)[static_cast<std::size_t>(t / page_size)] * page_size + t % page_size);
   }
@@ -35,55 +40,64 @@ paged_attention::paged_attention(paged_cache &cache, std::vector<cached_run> run
 
 at::Tensor paged_attention::attend(std::int64_t layer, std::int64_t window, const at::Tensor &q,
                                    const at::Tensor &k, const at::Tensor &v) {
+  at::Tensor out = at::empty_like(q, at::MemoryFormat::Contiguous);
   if (by_rows_) {
-    write_rows(layer, k.contiguous(), v.contiguous());
-    return attend_rows(layer, window, q.contiguous());
+    const at::Tensor all = at::cat({q, k, v}, 1);
+    const float *rows = all.data_ptr<float>(), *keys = rows + q.size(1) * q.size(2),
+                *values = keys + k.size(1) * k.size(2);
+    attend_rows(layer, window,
+                {rows, keys, values, all.size(1) * all.size(2), q.size(0), q.size(1), k.size(1), q.size(2)},
+                out.data_ptr<float>());
+    return out;
   }
   for (const auto &[pages, rows] : {std::pair(cache_.keys(layer), k), std::pair(cache_.values(layer), v)})
     pages.flatten(0, 1).index_copy_(0, slots_tensor_, rows);
-  at::Tensor out = at::empty_like(q);
   for (const padded_group &group : groups_)
     out.index_copy_(0, group.rows, attend_group(layer, window, group, q));
   return out;
 }
 
-void paged_attention::write_rows(std::int64_t layer, const at::Tensor &k, const at::Tensor &v) const {
-  const cache_shape &shape = cache_.shape();
-  const auto heads = static_cast<std::size_t>(shape.kv_heads), dim = static_cast<std::size_t>(shape.head_dim);
-  const std::size_t key_size = arithmetic::key_block_size(dim),
-                    value_size = arithmetic::value_block_size(dim);
-  const float *key = k.data_ptr<float>(), *value = v.data_ptr<float>();
-  float *keys = cache_.keys(layer).data_ptr<float>(), *values = cache_.values(layer).data_ptr<float>();
-  for (const std::int64_t slot : slots_) {
-    const auto page = static_cast<std::size_t>(slot / shape.page_size),
-               place = static_cast<std::size_t>(slot % shape.page_size);
-    for (std::size_t head = page * heads; head < (page + 1) * heads; ++head, key += dim, value += dim) {
-      arithmetic::write_key(key, dim, place, keys + head * key_size);
-      arithmetic::write_value(value, dim, place, values + head * value_size);
-    }
-  }
-}
-
-at::Tensor paged_attention::attend_rows(std::int64_t layer, std::int64_t window, const at::Tensor &q) const {
-  const auto kv_heads = static_cast<std::size_t>(cache_.shape().kv_heads);
-  at::Tensor out = at::empty_like(q);
+void paged_attention::attend_rows(std::int64_t layer, std::int64_t window, const plain_rows &in, float *out) {
+  write_rows(layer, in);
+  const auto kv_heads = static_cast<std::size_t>(in.kv_heads);
   std::int64_t steps = 0;
   for (const cached_run &run : runs_) steps += run.count * (run.first + run.count);
-  const double cost = static_cast<double>(steps * q.size(1) * q.size(2));
-  arithmetic::share(runs_.size() * kv_heads, cost,
-                    [&](std::size_t i) { attend_head(layer, window, i / kv_heads, i % kv_heads, q, out); });
-  return out;
+  const double cost = static_cast<double>(steps * in.heads * in.head_dim);
+  arithmetic::share_range(ranges_.size() * kv_heads, cost, [&](std::size_t first, std::size_t last) {
+    for (std::size_t i = first; i < last; ++i)
+      attend_head(layer, window, ranges_[i / kv_heads], i % kv_heads, in, out);
+  });
 }
 
-// One run's rows, of the query heads that read one key head.
-void paged_attention::attend_head(std::int64_t layer, std::int64_t window, std::size_t index,
-                                  std::size_t kv_head, const at::Tensor &q, const at::Tensor &out) const {
+void paged_attention::write_rows(std::int64_t layer, const plain_rows &in) const {
+  const auto heads = static_cast<std::size_t>(in.kv_heads), dim = static_cast<std::size_t>(in.head_dim),
+             stride = static_cast<std::size_t>(in.stride);
+  const std::size_t key_size = arithmetic::key_block_size(dim),
+                    value_size = arithmetic::value_block_size(dim);
+  float *keys = cache_.keys(layer).data_ptr<float>(), *values = cache_.values(layer).data_ptr<float>();
+  const std::int64_t page_size = cache_.shape().page_size;
+  const double cost = 8.0 * static_cast<double>(slots_.size() * heads * dim);
+  arithmetic::share_range(slots_.size(), cost, [&](std::size_t first, std::size_t last) {
+    for (std::size_t row = first; row < last; ++row) {
+      const auto page = static_cast<std::size_t>(slots_[row] / page_size),
+                 place = static_cast<std::size_t>(slots_[row] % page_size);
+      for (std::size_t head = 0; head < heads; ++head) {
+        const std::size_t from = row * stride + head * dim, to = page * heads + head;
+        arithmetic::write_key(in.k + from, dim, place, keys + to * key_size);
+        arithmetic::write_value(in.v + from, dim, place, values + to * value_size);
+      }
+    }
+  });
+}
+
+// Some of one run's rows, of the query heads that read one key head.
+void paged_attention::attend_head(std::int64_t layer, std::int64_t window, const row_range &range,
+                                  std::size_t kv_head, const plain_rows &in, float *out) const {
   thread_local std::vector<const float *> keys, values;
   thread_local std::vector<arithmetic::attending_row> rows;
-  const cache_shape &shape = cache_.shape();
-  const cached_run &run = runs_[index];
-  const auto dim = static_cast<std::size_t>(shape.head_dim),
-             kv_heads = static_cast<std::size_t>(shape.kv_heads);
+  const cached_run &run = runs_[range.run];
+  const auto dim = static_cast<std::size_t>(in.head_dim), kv_heads = static_cast<std::size_t>(in.kv_heads),
+             heads = static_cast<std::size_t>(in.heads), share = heads / kv_heads;
   const std::size_t key_size = arithmetic::key_block_size(dim),
                     value_size = arithmetic::value_block_size(dim);
   const float *all_keys = cache_.keys(layer).data_ptr<float>(),
@@ -95,18 +109,17 @@ void paged_attention::attend_head(std::int64_t layer, std::int64_t window, std::
     keys.push_back(all_keys + block * key_size);
     values.push_back(all_values + block * value_size);
   }
-  const auto heads = static_cast<std::size_t>(q.size(1)), share = heads / kv_heads;
   rows.clear();
-  for (std::int64_t t = 0; t < run.count; ++t) {
+  for (std::int64_t t = range.first; t < range.first + range.count; ++t) {
     const std::int64_t last = run.first + t + 1,
                        first = window > 0 ? std::max<std::int64_t>(0, last - window) : 0;
-    for (std::size_t head = kv_head * share; head < (kv_head + 1) * share; ++head) {
-      const std::size_t at = (static_cast<std::size_t>(first_rows_[index] + t) * heads + head) * dim;
-      rows.push_back({q.data_ptr<float>() + at, out.data_ptr<float>() + at, static_cast<std::size_t>(first),
+    const auto row = static_cast<std::size_t>(first_rows_[range.run] + t);
+    for (std::size_t head = kv_head * share; head < (kv_head + 1) * share; ++head)
+      rows.push_back({in.q + row * static_cast<std::size_t>(in.stride) + head * dim,
+                      out + (row * heads + head) * dim, static_cast<std::size_t>(first),
                       static_cast<std::size_t>(last)});
-    }
   }
-  const auto tokens = static_cast<std::size_t>(shape.page_size);
+  const auto tokens = static_cast<std::size_t>(cache_.shape().page_size);
   arithmetic::attend(rows.data(), rows.size(), {keys.data(), values.data(), 0, 0, tokens}, dim);
 }
 

@@ -27,8 +27,15 @@ class paged_attention : public attention {
 
   at::Tensor attend(std::int64_t layer, std::int64_t window, const at::Tensor &q, const at::Tensor &k,
                     const at::Tensor &v) override;
+  bool takes_rows() const override { return by_rows_; }
+  void attend_rows(std::int64_t layer, std::int64_t window, const plain_rows &in, float *out) override;
 
  private:
+  /// Rows of one run that one thread takes together.
+  struct row_range {
+    std::size_t run = 0;
+    std::int64_t first = 0, count = 0;
+  };
   /// Runs of one length, padded to the longest sequence among them.
   struct padded_group {
     std::int64_t sequences = 0, count = 0, tokens = 0;
@@ -37,10 +44,9 @@ class paged_attention : public attention {
     at::Tensor distance;  // [sequences,1,1,count,tokens] from each key to the row's position, tokens
   };
 
-  void write_rows(std::int64_t layer, const at::Tensor &k, const at::Tensor &v) const;
-  at::Tensor attend_rows(std::int64_t layer, std::int64_t window, const at::Tensor &q) const;
-  void attend_head(std::int64_t layer, std::int64_t window, std::size_t run, std::size_t kv_head,
-                   const at::Tensor &q, const at::Tensor &out) const;
+  void write_rows(std::int64_t layer, const plain_rows &in) const;
+  void attend_head(std::int64_t layer, std::int64_t window, const row_range &rows, std::size_t kv_head,
+                   const plain_rows &in, float *out) const;
   void prepare_groups();
   padded_group padded(std::int64_t count, const std::vector<std::size_t> &members) const;
   at::Tensor attend_group(std::int64_t layer, std::int64_t window, const padded_group &group,
@@ -49,7 +55,8 @@ class paged_attention : public attention {
   paged_cache &cache_;
   std::vector<cached_run> runs_;
   std::vector<std::int64_t> first_rows_;  // of each run
-  std::vector<std::int64_t> slots_;       // of each row: page * page_size + place in the page
+  std::vector<row_range> ranges_;
+  std::vector<std::int64_t> slots_;  // of each row: page * page_size + place in the page
   bool by_rows_ = true;
   at::Tensor slots_tensor_;  // the same on the device, and the groups, unless by_rows_
   std::vector<padded_group> groups_;

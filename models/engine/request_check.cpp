@@ -53,7 +53,7 @@ void check_begun(const generation_request &request, const std::vector<partial_ge
   for (const auto &[answer, ended] : begun) {
     const std::size_t count = answer.tokens.size();
     if (answer.logprobs.size() != count || answer.versions.size() != count ||
-        answer.cache_versions.size() != count)
+        answer.cache_versions.size() != count || (!answer.kept.empty() && answer.kept.counts.size() != count))
       refuse_request(request, "a sample has begun with tokens that lack a log-probability or a version");
     const auto strange = [&](std::int64_t token) { return token < 0 || token >= spec.vocab_size; };
     if (std::any_of(answer.tokens.begin(), answer.tokens.end(), strange))

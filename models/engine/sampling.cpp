@@ -45,13 +45,13 @@ bool filters(const sampling_options &options) {
 }
 
 /// Tokens and their terms.
-struct kept_token {
+struct candidate {
   std::size_t id;
   float term;
 };
-using kept_tokens = std::vector<kept_token>;
+using candidates = std::vector<candidate>;
 
-double mass_of(const kept_tokens &tokens) {
+double mass_of(const candidates &tokens) {
   double mass = 0;
   for (const auto &token : tokens) mass += static_cast<double>(token.term);
   return mass;
@@ -59,10 +59,10 @@ double mass_of(const kept_tokens &tokens) {
 
 /// The likeliest tokens: all whose term is at least a threshold, which falls until `enough` says so.
 template <class Enough>
-kept_tokens likeliest(const std::vector<float> &terms, float threshold, const Enough &enough) {
+candidates likeliest(const std::vector<float> &terms, float threshold, const Enough &enough) {
   for (;; threshold /= 16) {
     if (threshold < std::numeric_limits<float>::min()) threshold = std::numeric_limits<float>::denorm_min();
-    kept_tokens result;
+    candidates result;
     for (std::size_t id = 0; id < terms.size(); ++id)
       if (terms[id] >= threshold) result.push_back({id, terms[id]});
     if (threshold == std::numeric_limits<float>::denorm_min() || enough(result)) return result;
@@ -70,21 +70,21 @@ kept_tokens likeliest(const std::vector<float> &terms, float threshold, const En
 }
 
 /// What the filters keep, in the order of the ids. The best token's term is 1.
-kept_tokens filtered(const softmax_row &row, const sampling_options &options) {
+candidates filtered(const softmax_row &row, const sampling_options &options) {
   std::vector<float> terms(row.logits.size());
   arithmetic::softmax_terms(row.logits.data(), row.size(), row.scale, row.peak, terms.data());
   const auto k = static_cast<std::size_t>(options.top_k);
   const bool by_p = options.top_p < 1.0;
   const float least = static_cast<float>(options.min_p);
-  kept_tokens kept;
+  candidates kept;
   if (k > 0)
-    kept = likeliest(terms, 0.0625f, [&](const kept_tokens &found) { return found.size() >= k; });
+    kept = likeliest(terms, 0.0625f, [&](const candidates &found) { return found.size() >= k; });
   else if (by_p)
     kept = likeliest(terms, 0.0625f,
-                     [&](const kept_tokens &found) { return mass_of(found) >= options.top_p * row.whole; });
+                     [&](const candidates &found) { return mass_of(found) >= options.top_p * row.whole; });
   else
-    kept = likeliest(terms, least, [](const kept_tokens &) { return true; });
-  std::sort(kept.begin(), kept.end(), [](const kept_token &a, const kept_token &b) {
+    kept = likeliest(terms, least, [](const candidates &) { return true; });
+  std::sort(kept.begin(), kept.end(), [](const candidate &a, const candidate &b) {
     return a.term != b.term ? a.term > b.term : a.id < b.id;
   });
   if (k > 0 && kept.size() > k) kept.resize(k);
@@ -96,13 +96,13 @@ kept_tokens filtered(const softmax_row &row, const sampling_options &options) {
       reached += static_cast<double>(kept[count++].term);
     kept.resize(count);
   }
-  std::erase_if(kept, [&](const kept_token &token) { return token.term < least; });
-  std::sort(kept.begin(), kept.end(), [](const kept_token &a, const kept_token &b) { return a.id < b.id; });
+  std::erase_if(kept, [&](const candidate &token) { return token.term < least; });
+  std::sort(kept.begin(), kept.end(), [](const candidate &a, const candidate &b) { return a.id < b.id; });
   return kept;
 }
 
 /// The token at which the sum of the terms passes u times their whole.
-const kept_token &invert(const kept_tokens &kept, double mass, double u) {
+const candidate &invert(const candidates &kept, double mass, double u) {
   double reached = 0;
   for (const auto &token : kept)
     if (u * mass < (reached += static_cast<double>(token.term))) return token;
@@ -160,11 +160,13 @@ drawn_token draw(std::span<const float> all, std::span<const float> possible, co
     const std::size_t token = invert(row, u);
     return {static_cast<std::int64_t>(token), row.logprob(token)};
   }
-  const kept_tokens kept = filtered(row, options);
+  const candidates kept = filtered(row, options);
   const double mass = mass_of(kept);
-  const kept_token &drawn = invert(kept, mass, u);
-  return {static_cast<std::int64_t>(drawn.id),
-          static_cast<float>(arithmetic::logarithm(static_cast<double>(drawn.term) / mass))};
+  const candidate &drawn = invert(kept, mass, u);
+  drawn_token result{static_cast<std::int64_t>(drawn.id),
+                     static_cast<float>(arithmetic::logarithm(static_cast<double>(drawn.term) / mass))};
+  for (const auto &token : kept) result.kept.push_back(static_cast<std::int64_t>(token.id));
+  return result;
 }
 
 }  // namespace
@@ -176,7 +178,7 @@ std::vector<double> filtered_probabilities(std::span<const float> logits, const 
     return result;
   }
   const softmax_row row = softmax_of(logits, scale_of(options));
-  const kept_tokens kept = filtered(row, options);
+  const candidates kept = filtered(row, options);
   const double mass = mass_of(kept);
   for (const auto &token : kept) result[token.id] = static_cast<double>(token.term) / mass;
   return result;

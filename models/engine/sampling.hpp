@@ -19,12 +19,14 @@ std::vector<double> filtered_probabilities(std::span<const float> logits, const 
 struct drawn_token {
   std::int64_t token = 0;
   float logprob = 0.0f;
+  std::vector<std::int64_t> kept{};  ///< what the filters left, ascending; empty without a filter
 };
 
 /// Draws one token by inverting the cumulative distribution at `u` in [0,1). `forbidden` tokens are never
 /// drawn. The log-probability is the one under the distribution drawn from; at temperature 0 it is that of
 /// the whole distribution at temperature 1. Without a filter it has the bits of arithmetic::log_softmax, as
-/// the learner computes it. Throws run_error when the logits are not finite.
+/// the learner computes it; with one, those of functions::kept_logprobs. Throws run_error when the logits are
+/// not finite.
 drawn_token draw_token(std::span<const float> logits, const sampling_options &options,
                        std::span<const std::int64_t> forbidden, double u);
 

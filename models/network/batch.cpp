@@ -66,6 +66,20 @@ at::Tensor foretellers(const rows &packed, at::Device device) {
   return indices(readers, device);
 }
 
+// Of the rows that foretell, one after another.
+kept_rows kept_of(const token_batch &batch, const std::vector<std::int64_t> &lengths) {
+  kept_rows result;
+  if (batch.kept.empty()) return result;
+  for (std::size_t b = 0; b < lengths.size(); ++b) {
+    const kept_tokens &own = batch.kept[b];
+    const auto before = lengths[b] - 1 - std::ssize(own.counts);
+    if (before < 0) throw std::invalid_argument("a sequence was drawn from more sets than it has tokens");
+    for (std::int64_t t = 0; t < before; ++t) result.add_whole();
+    result.add(own);
+  }
+  return result;
+}
+
 at::Tensor packed_hidden(const transformer &model, const token_batch &batch, const rows &packed) {
   causal how(packed.lengths, model.mode());
   return model.hidden(batch.ids.reshape({-1}).index_select(0, packed.cells), packed.positions, how);
@@ -110,7 +124,7 @@ at::Tensor batch_values(const transformer &model, const token_batch &batch) {
 }
 
 token_scores batch_logprobs(const transformer &model, const token_batch &batch, double temperature,
-                            bool with_entropy) {
+                            entropies wanted) {
   if (!(temperature > 0))
     throw std::invalid_argument("a temperature above 0 is needed for log-probabilities");
   const rows packed = rows_of(batch, model.spec());
@@ -120,11 +134,16 @@ token_scores batch_logprobs(const transformer &model, const token_batch &batch, 
   const at::Tensor hidden = packed_hidden(model, batch, packed).index_select(0, from);
   const at::IntArrayRef shape = batch.ids.sizes();
   token_scores result;
-  if (!with_entropy) {
-    result.logprobs = spread(model.logprobs(hidden, ids, 1.0 / temperature), cells, shape);
+  const kept_rows kept = kept_of(batch, packed.lengths);
+  if (wanted != entropies::differentiable) {
+    const bool entropy = wanted == entropies::without_gradient;
+    const ops::chosen_scores found = model.logprobs(hidden, ids, 1.0 / temperature, kept, entropy);
+    result.logprobs = spread(found.logprobs, cells, shape);
+    if (entropy) result.entropy = spread(found.entropy, cells, shape);
   } else {
     const at::Tensor logits = model.logits(hidden);
-    result.logprobs = spread(ops::token_logprobs(logits, ids, 1.0 / temperature, model.mode()), cells, shape);
+    result.logprobs =
+        spread(ops::token_logprobs(logits, ids, 1.0 / temperature, kept, model.mode()), cells, shape);
     const at::Tensor all = at::log_softmax(logits / temperature, -1);
     result.entropy = spread((all.exp() * all).sum(-1).neg(), cells, shape);
   }

@@ -13,6 +13,9 @@ namespace slipstream {
 struct token_batch {
   at::Tensor ids;      ///< [B,T] int64
   at::Tensor lengths;  ///< [B] int64
+  /// [B] of each row's last counts.size() tokens, whose log-probabilities are over these tokens alone; empty:
+  /// all are over the whole vocabulary.
+  std::vector<kept_tokens> kept{};
 };
 
 /// Pads `sequences` (each at least one token) with `pad` to the longest one (or to `width` when larger).
@@ -27,10 +30,12 @@ at::Tensor batch_hidden(const transformer &model, const token_batch &batch);
 struct token_scores {
   at::Tensor logprobs;  ///< [B,T] log-probability of ids[t] at `temperature`
   at::Tensor
-      entropy;  ///< [B,T] entropy of the distribution over token t, in nats; undefined unless asked for
+      entropy;  ///< [B,T] entropy of the whole distribution over token t, in nats; undefined unless asked for
 };
+/// Which entropies are wanted: those with a gradient need all logits at once.
+enum class entropies { none, without_gradient, differentiable };
 token_scores batch_logprobs(const transformer &model, const token_batch &batch, double temperature,
-                            bool with_entropy);
+                            entropies wanted = entropies::none);
 
 /// A critic's values [B,T] by a model with a score head: position t is the value before token t, read at the
 /// token before it; position 0 is 0.

@@ -73,6 +73,12 @@ void by_rows(std::int64_t rows, std::int64_t width,
                           });
 }
 
+void each_row(std::int64_t rows, std::int64_t width, const std::function<void(std::int64_t)> &work) {
+  by_rows(rows, width, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) work(row);
+  });
+}
+
 struct linear_function : Function<linear_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w) {
     const at::Tensor x = given.contiguous();
@@ -186,15 +192,16 @@ struct split_function : Function<split_function> {
     const at::Tensor k = at::empty({rows, kv_count, dim}, qkv.options()), v = at::empty_like(k);
     const std::int64_t q_width = count * dim, k_width = kv_count * dim;
     const float *from = in(qkv);
-    for (std::int64_t row = 0; row < rows; ++row, from += q_width + 2 * k_width) {
-      std::copy_n(from, q_width, out(q) + row * q_width);
-      std::copy_n(from + q_width, k_width, out(k) + row * k_width);
-      std::copy_n(from + q_width + k_width, k_width, out(v) + row * k_width);
+    each_row(rows, q_width + 2 * k_width, [&](std::int64_t row) {
+      const float *own = from + row * (q_width + 2 * k_width);
+      std::copy_n(own, q_width, out(q) + row * q_width);
+      std::copy_n(own + q_width, k_width, out(k) + row * k_width);
+      std::copy_n(own + q_width + k_width, k_width, out(v) + row * k_width);
       arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, count, dim,
                          out(q) + row * q_width);
       arithmetic::rotate(in(cosines) + row * half, in(sines) + row * half, kv_count, dim,
                          out(k) + row * k_width);
-    }
+    });
     context->save_for_backward({cosines, sines});
     return {q, k, v};
   }
@@ -207,12 +214,13 @@ struct split_function : Function<split_function> {
     const std::int64_t q_width = gq.size(1) * dim, k_width = gk.size(1) * dim;
     const at::Tensor g = at::empty({rows, q_width + 2 * k_width}, gq.options());
     float *to = out(g);
-    for (std::int64_t row = 0; row < rows; ++row, to += q_width + 2 * k_width) {
-      std::copy_n(in(gq) + row * q_width, q_width, to);
-      std::copy_n(in(gk) + row * k_width, k_width, to + q_width);
-      std::copy_n(in(gv) + row * k_width, k_width, to + q_width + k_width);
-      arithmetic::rotate(in(cosines) + row * half, in(back) + row * half, gq.size(1) + gk.size(1), dim, to);
-    }
+    each_row(rows, q_width + 2 * k_width, [&](std::int64_t row) {
+      float *own = to + row * (q_width + 2 * k_width);
+      std::copy_n(in(gq) + row * q_width, q_width, own);
+      std::copy_n(in(gk) + row * k_width, k_width, own + q_width);
+      std::copy_n(in(gv) + row * k_width, k_width, own + q_width + k_width);
+      arithmetic::rotate(in(cosines) + row * half, in(back) + row * half, gq.size(1) + gk.size(1), dim, own);
+    });
     return {g, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -282,41 +290,77 @@ struct attention_function : Function<attention_function> {
   }
 };
 
+void keep_sets(AutogradContext *context, const kept_rows &kept) {
+  if (kept.empty()) return;
+  context->saved_data["starts"] = kept.starts;
+  context->saved_data["kept"] = kept.ids;
+}
+
+kept_rows sets_of(AutogradContext *context) {
+  const auto found = context->saved_data.find("starts");
+  if (found == context->saved_data.end()) return {};
+  return {found->second.toIntVector(), context->saved_data["kept"].toIntVector()};
+}
+
+std::span<const std::int64_t> set_of(const kept_rows &kept, std::int64_t row) {
+  return kept.empty() ? std::span<const std::int64_t>() : kept.of(row);
+}
+
+// The log-probability of row's `id`, whose log_sum_exp is `sum`.
+float chosen_logprob(const float *logits, std::int64_t width, std::int64_t id, float scale, float sum,
+                     std::span<const std::int64_t> kept) {
+  return kept.empty() ? logits[id] * scale - sum : kept_logprob(logits, width, id, kept, scale);
+}
+
+// Its gradient g[width] by the logits; g may be logits.
+void chosen_slopes(const float *logits, std::int64_t width, std::int64_t id, float scale, float sum,
+                   std::span<const std::int64_t> kept, float gy, float *g) {
+  if (kept.empty()) {
+    arithmetic::scale_and_shift(logits, width, scale, sum, g);
+    arithmetic::log_softmax_gradient(g, width, id, scale, gy, g);
+    return;
+  }
+  thread_local std::vector<float> apart;
+  apart.resize(size(width));
+  kept_logprob_gradient(logits, width, id, kept, scale, gy, apart.data());
+  std::copy(apart.begin(), apart.end(), g);
+}
+
 struct logprob_function : Function<logprob_function> {
   static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &ids,
-                            double scale) {
-    const at::Tensor logits = given.contiguous(), all = at::empty_like(logits);
-    const at::Tensor y = at::empty({logits.size(0)}, logits.options());
+                            double scale, const kept_rows &kept) {
+    const at::Tensor logits = given.contiguous();
+    const at::Tensor y = at::empty({logits.size(0)}, logits.options()), whole = at::empty_like(y);
     const std::int64_t *id = ids.data_ptr<std::int64_t>(), width = logits.size(1);
-    by_rows(logits.size(0), 8 * width, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t row = first; row < last; ++row) {
-        arithmetic::log_softmax(in(logits) + row * width, width, static_cast<float>(scale),
-                                out(all) + row * width);
-        out(y)[row] = in(all)[row * width + id[row]];
-      }
+    each_row(logits.size(0), 8 * width, [&](std::int64_t row) {
+      const float *own = in(logits) + row * width;
+      const float sum = arithmetic::log_sum_exp(own, width, static_cast<float>(scale));
+      out(whole)[row] = sum;
+      out(y)[row] = chosen_logprob(own, width, id[row], static_cast<float>(scale), sum, set_of(kept, row));
     });
-    context->save_for_backward({all, ids});
+    context->save_for_backward({logits, ids, whole});
     context->saved_data["scale"] = scale;
+    keep_sets(context, kept);
     return y;
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &logprobs = saved[0], gy = gradients[0].contiguous(), g = at::empty_like(logprobs);
-    const std::int64_t *id = saved[1].data_ptr<std::int64_t>(), width = logprobs.size(1);
+    const at::Tensor &logits = saved[0], &whole = saved[2], gy = gradients[0].contiguous(),
+                     g = at::empty_like(logits);
+    const std::int64_t *id = saved[1].data_ptr<std::int64_t>(), width = logits.size(1);
     const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
-    const auto work = [&](std::size_t i) {
-      const auto row = static_cast<std::int64_t>(i);
-      arithmetic::log_softmax_gradient(in(logprobs) + row * width, width, id[row], scale, in(gy)[row],
-                                       out(g) + row * width);
-    };
-    arithmetic::share(size(g.size(0)), 20.0 * static_cast<double>(g.numel()), work);
-    return {g, at::Tensor(), at::Tensor()};
+    const kept_rows kept = sets_of(context);
+    each_row(g.size(0), 12 * width, [&](std::int64_t row) {
+      chosen_slopes(in(logits) + row * width, width, id[row], scale, in(whole)[row], set_of(kept, row),
+                    in(gy)[row], out(g) + row * width);
+    });
+    return {g, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
-// Rows whose logits are there at once: some 64 MB of them.
+// Rows whose logits are there at once: some 100 MB of a large vocabulary's, and enough rows for the products.
 std::int64_t rows_at_once(std::int64_t vocabulary) {
-  return std::max<std::int64_t>(1, (std::int64_t{16} << 20) / vocabulary);
+  return std::clamp<std::int64_t>((std::int64_t{24} << 20) / vocabulary, 1, 512);
 }
 
 // Up to so many bytes of logits are kept for the backward pass, which else computes them again: a sixth of a
@@ -343,10 +387,12 @@ void each_chunk(const at::Tensor &x, const at::Tensor &w, const at::Tensor &kept
 }
 
 struct chosen_function : Function<chosen_function> {
-  static at::Tensor forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w,
-                            const at::Tensor &ids, double scale) {
+  static variable_list forward(AutogradContext *context, const at::Tensor &given, const at::Tensor &w,
+                               const at::Tensor &ids, double scale, const kept_rows &kept_sets,
+                               bool with_entropy) {
     const at::Tensor x = given.contiguous();
-    const at::Tensor y = at::empty({x.size(0)}, x.options()), whole = at::empty_like(y);
+    const at::Tensor y = at::empty({x.size(0)}, x.options()), whole = at::empty_like(y),
+                     entropy = at::empty({with_entropy ? x.size(0) : 0}, x.options());
     const bool keep = (given.requires_grad() || w.requires_grad()) &&
                       x.size(0) * w.size(0) * static_cast<std::int64_t>(sizeof(float)) <= kept_logits;
     const at::Tensor kept = keep ? at::empty({x.size(0), w.size(0)}, x.options()) : at::Tensor();
@@ -357,13 +403,19 @@ struct chosen_function : Function<chosen_function> {
           const float *own = in(logits) + row * width;
           const float sum = arithmetic::log_sum_exp(own, width, static_cast<float>(scale));
           out(whole)[first + row] = sum;
-          out(y)[first + row] = own[id[first + row]] * static_cast<float>(scale) - sum;
+          out(y)[first + row] = chosen_logprob(own, width, id[first + row], static_cast<float>(scale), sum,
+                                               set_of(kept_sets, first + row));
+          if (with_entropy)
+            out(entropy)[first + row] =
+                arithmetic::softmax_entropy(own, width, static_cast<float>(scale), sum);
         }
       });
     });
     context->save_for_backward({x, w, ids, whole, kept});
     context->saved_data["scale"] = scale;
-    return y;
+    keep_sets(context, kept_sets);
+    context->mark_non_differentiable({entropy});
+    return {y, entropy};
   }
   static variable_list backward(AutogradContext *context, const variable_list &gradients) {
     const variable_list saved = context->get_saved_variables();
@@ -371,6 +423,7 @@ struct chosen_function : Function<chosen_function> {
                      gy = gradients[0].contiguous();
     const std::int64_t *id = saved[2].data_ptr<std::int64_t>();
     const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
+    const kept_rows kept_sets = sets_of(context);
     const at::Tensor gx = context->needs_input_grad(0) ? at::empty_like(x) : at::Tensor();
     const at::Tensor room =
         kept.defined() ? at::empty({std::min(x.size(0), rows_at_once(w.size(0))), w.size(0)}, x.options())
@@ -382,9 +435,8 @@ struct chosen_function : Function<chosen_function> {
           kept.defined() ? room.narrow(0, 0, count) : logits;  // what is kept may be asked for again
       by_rows(count, 12 * width, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-          float *own = out(g) + row * width;
-          arithmetic::scale_and_shift(in(logits) + row * width, width, scale, in(whole)[first + row], own);
-          arithmetic::log_softmax_gradient(own, width, id[first + row], scale, in(gy)[first + row], own);
+          chosen_slopes(in(logits) + row * width, width, id[first + row], scale, in(whole)[first + row],
+                        set_of(kept_sets, first + row), in(gy)[first + row], out(g) + row * width);
         }
       });
       if (gx.defined())
@@ -393,15 +445,16 @@ struct chosen_function : Function<chosen_function> {
       const at::Tensor part = weight_gradient(g, x.narrow(0, first, count), w);
       if (part.defined()) gw = gw.defined() ? gw.add_(part) : part;
     });
-    return {gx, gw, at::Tensor(), at::Tensor()};
+    return {gx, gw, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
-                           double scale) {
-  return chosen_function::apply(hidden, w, ids.contiguous(), scale);
+ops::chosen_scores chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
+                                   double scale, const kept_rows &kept, bool with_entropy) {
+  const variable_list found = chosen_function::apply(hidden, w, ids.contiguous(), scale, kept, with_entropy);
+  return {found[0], with_entropy ? found[1] : at::Tensor()};
 }
 
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias) {
@@ -409,13 +462,20 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bi
   return bias.defined() ? at::add(y, bias) : y;
 }
 
+void linear(const at::Tensor &x, const arithmetic::packed_matrix &w, float *y) {
+  const double cost = static_cast<double>(x.numel()) * static_cast<double>(w.columns());
+  constexpr std::size_t together = arithmetic::panels_together;
+  arithmetic::share_range((w.panels() + together - 1) / together, cost,
+                          [&](std::size_t first, std::size_t last) {
+                            arithmetic::multiply(rows_of(x), size(x.size(0)), w, first * together,
+                                                 std::min(w.panels(), last * together), y, w.columns());
+                          });
+}
+
 at::Tensor linear(const at::Tensor &given, const arithmetic::packed_matrix &w, const at::Tensor &bias) {
   const at::Tensor x = given.contiguous();
   const at::Tensor y = at::empty({x.size(0), static_cast<std::int64_t>(w.columns())}, x.options());
-  const double cost = static_cast<double>(x.numel()) * static_cast<double>(w.columns());
-  arithmetic::share_range(w.panels(), cost, [&](std::size_t first, std::size_t last) {
-    arithmetic::multiply(rows_of(x), size(x.size(0)), w, first, last, out(y), w.columns());
-  });
+  linear(x, w, out(y));
   return bias.defined() ? at::add(y, bias) : y;
 }
 
@@ -451,8 +511,9 @@ at::Tensor causal_attention(const ops::heads &parts, const std::vector<std::int6
                                    window);
 }
 
-at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale) {
-  return logprob_function::apply(logits, ids.contiguous(), scale);
+at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale,
+                          const kept_rows &kept) {
+  return logprob_function::apply(logits, ids.contiguous(), scale, kept);
 }
 
 }  // namespace slipstream::functions

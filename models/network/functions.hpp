@@ -9,6 +9,8 @@ namespace slipstream::functions {
 at::Tensor linear(const at::Tensor &x, const at::Tensor &w, const at::Tensor &bias);
 /// Without gradients, by a weight in panels.
 at::Tensor linear(const at::Tensor &x, const arithmetic::packed_matrix &w, const at::Tensor &bias);
+/// The same of a dense x, into y[N,out].
+void linear(const at::Tensor &x, const arithmetic::packed_matrix &w, float *y);
 at::Tensor rms_norm(const at::Tensor &x, const at::Tensor &weight, double eps);
 at::Tensor layer_norm(const at::Tensor &x, const at::Tensor &gain, const at::Tensor &bias, double eps);
 at::Tensor silu_gate(const at::Tensor &gate_up);
@@ -20,8 +22,9 @@ at::Tensor causal_attention(const ops::heads &in, const std::vector<std::int64_t
                             std::int64_t window);
 /// token_logprobs of hidden w^T, whose logits [N,V] are never there as a whole: computed in chunks of rows,
 /// and again for the gradient.
-at::Tensor chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
-                           double scale);
-at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale);
+ops::chosen_scores chosen_logprobs(const at::Tensor &hidden, const at::Tensor &w, const at::Tensor &ids,
+                                   double scale, const kept_rows &kept, bool with_entropy);
+at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale,
+                          const kept_rows &kept);
 
 }  // namespace slipstream::functions

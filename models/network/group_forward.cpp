@@ -21,7 +21,8 @@ token_batch join(const transformer &model, const std::vector<std::int64_t> &prom
   }
   auto batch = pad_tokens(rows, std::max<std::int64_t>(model.spec().pad_token, 0));
   const auto device = model.flat().device();
-  return {batch.ids.to(device), batch.lengths.to(device)};
+  for (const auto &answer : answers) batch.kept.push_back(answer.kept);
+  return {batch.ids.to(device), batch.lengths.to(device), std::move(batch.kept)};
 }
 
 // The rows are the prompt's, once, and then each answer's; an answer's queries see the prompt and their own
@@ -94,7 +95,15 @@ at::Tensor shared_logprobs(const transformer &model, const std::vector<std::int6
                            const std::vector<generation> &answers, double temperature) {
   std::vector<std::int64_t> ids;
   for (const auto &answer : answers) ids.insert(ids.end(), answer.tokens.begin(), answer.tokens.end());
-  return model.logprobs(shared_before(model, prompt, answers), at::tensor(ids, at::kLong), 1.0 / temperature);
+  kept_rows kept;
+  for (const auto &answer : answers) {
+    if (answer.kept.empty())
+      for (std::size_t t = 0; t < answer.tokens.size(); ++t) kept.add_whole();
+    kept.add(answer.kept);
+  }
+  return model
+      .logprobs(shared_before(model, prompt, answers), at::tensor(ids, at::kLong), 1.0 / temperature, kept)
+      .logprobs;
 }
 
 // Figures of all answers' tokens, one after another (`shared`) or as a padded batch [B,T], as
@@ -143,7 +152,7 @@ std::vector<std::vector<float>> answer_logprobs(const transformer &model,
   const at::NoGradGuard no_gradients;
   const bool shared = shares_prompt(model, prompt);
   return by_answer(shared ? shared_logprobs(model, prompt, answers, temperature)
-                          : batch_logprobs(model, join(model, prompt, answers), temperature, false).logprobs,
+                          : batch_logprobs(model, join(model, prompt, answers), temperature).logprobs,
                    shared, prompt, answers);
 }
 

@@ -71,6 +71,20 @@ at::Tensor attend_plain(const heads &in, const std::vector<std::int64_t> &length
   return out.transpose(1, 2).reshape({batch * g.width, count, dim}).index_select(0, g.cells);
 }
 
+// Which logits [N,V] are not among the kept ones of their row.
+at::Tensor left_out(const kept_rows &kept, const at::Tensor &logits) {
+  at::Tensor result = at::zeros(logits.sizes(), at::kBool);
+  bool *row = result.data_ptr<bool>();
+  for (std::int64_t i = 0; i < logits.size(0); ++i, row += logits.size(1)) {
+    const auto own = kept.of(i);
+    if (own.empty()) continue;
+    std::fill_n(row, logits.size(1), true);
+    for (const std::int64_t token : own)
+      if (token < logits.size(1)) row[token] = false;
+  }
+  return result.to(logits.device());
+}
+
 }  // namespace
 
 bool own_kernels(const at::Tensor &x, numerics mode) {
@@ -168,9 +182,12 @@ at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &le
   return attend_plain(in, lengths, window);
 }
 
-at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale, numerics mode) {
-  if (own_kernels(logits, mode)) return functions::token_logprobs(logits, ids, scale);
-  return at::log_softmax(logits * scale, -1).gather(1, ids.unsqueeze(1)).squeeze(1);
+at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale,
+                          const kept_rows &kept, numerics mode) {
+  if (own_kernels(logits, mode)) return functions::token_logprobs(logits, ids, scale, kept);
+  const at::Tensor scaled = logits * scale;
+  const at::Tensor over = kept.empty() ? scaled : scaled.masked_fill(left_out(kept, scaled), -INFINITY);
+  return at::log_softmax(over, -1).gather(1, ids.unsqueeze(1)).squeeze(1);
 }
 
 }  // namespace slipstream::ops

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/network/kept_rows.hpp"
 #include "models/network/spec.hpp"
 #include "models/types.hpp"
 
@@ -67,7 +68,14 @@ heads split_heads(const at::Tensor &qkv, const rotary &angles, const norm_weight
 at::Tensor causal_attention(const heads &in, const std::vector<std::int64_t> &lengths, std::int64_t window,
                             numerics mode);
 
-/// log softmax(logits[N,V] * scale)[ids[N]], [N].
-at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale, numerics mode);
+/// log softmax(logits[N,V] * scale)[ids[N]], [N]; of rows with kept tokens over these alone.
+at::Tensor token_logprobs(const at::Tensor &logits, const at::Tensor &ids, double scale,
+                          const kept_rows &kept, numerics mode);
+
+/// Log-probabilities [N] of chosen tokens, and the entropies [N] of the whole distributions, in nats, without
+/// a gradient; undefined unless asked for.
+struct chosen_scores {
+  at::Tensor logprobs, entropy;
+};
 
 }  // namespace slipstream::ops

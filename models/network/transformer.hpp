@@ -8,7 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "models/arithmetic/weight_format.hpp"
+#include "models/network/kept_rows.hpp"
 #include "models/network/layer_residency.hpp"
+#include "models/network/operations.hpp"
 #include "models/network/spec.hpp"
 #include "models/types.hpp"
 
@@ -50,6 +53,13 @@ at::Tensor initial_adapter(const model_spec &spec, const adapter_spec &adapter, 
 at::Tensor merge_adapter(const model_spec &spec, const at::Tensor &base, const adapter_spec &adapter,
                          const at::Tensor &values);
 
+/// N rows of queries [heads,head_dim], keys and values [kv_heads,head_dim] in plain memory, each row `stride`
+/// floats behind the one before.
+struct plain_rows {
+  const float *q = nullptr, *k = nullptr, *v = nullptr;
+  std::int64_t stride = 0, rows = 0, heads = 0, kv_heads = 0, head_dim = 0;
+};
+
 /// How the rows' queries meet keys: a causal padded batch (training) or a paged cache (decoding).
 class attention {
  public:
@@ -58,6 +68,10 @@ class attention {
   /// Queries see the last `window` tokens, their own included; 0: all.
   virtual at::Tensor attend(std::int64_t layer, std::int64_t window, const at::Tensor &q, const at::Tensor &k,
                             const at::Tensor &v) = 0;
+  /// The same without gradients, on the CPU in float32: out[N,H*D], dense. Only where takes_rows() says so;
+  /// throws logic_error elsewhere.
+  virtual bool takes_rows() const { return false; }
+  virtual void attend_rows(std::int64_t layer, std::int64_t window, const plain_rows &in, float *out);
   /// A copy for a backward pass that computes layers again. Throws logic_error where there is none.
   virtual std::shared_ptr<attention> copy() const;
 };
@@ -104,13 +118,21 @@ class transformer {
   /// Rearranges the weights for passes without gradients (a copy of them), on the CPU in float32; does
   /// nothing elsewhere, nor the second time. The buffer must never change afterwards.
   void pack() const;
+  /// The same network whose matrices are rounded to `format` in passes without gradients; embeddings, norms,
+  /// biases and adapters stay as they are. Packs them. Throws input_error where our kernels do not compute.
+  transformer packed_in(arithmetic::weight_format format) const;
 
   /// Final hidden states [N, hidden] (after the last norm) of N tokens; ids and positions [N] int64.
   at::Tensor hidden(const at::Tensor &ids, const at::Tensor &positions, attention &how) const;
   /// Logits [N, vocab] of hidden states [N, hidden].
   at::Tensor logits(const at::Tensor &hidden_states) const;
-  /// log softmax(logits * scale)[ids] [N] of hidden states [N, hidden]; ids [N] int64.
-  at::Tensor logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale) const;
+  /// The same into memory that several calls share, whose end the result must not outlive: fresh memory of
+  /// this size costs a tenth of a decode step.
+  at::Tensor logits(const at::Tensor &hidden_states, std::vector<float> &room) const;
+  /// log softmax(logits * scale)[ids] [N] of hidden states [N, hidden]; ids [N] int64. Rows with kept tokens
+  /// are over these alone; none: `kept` is empty.
+  ops::chosen_scores logprobs(const at::Tensor &hidden_states, const at::Tensor &ids, double scale,
+                              const kept_rows &kept = {}, bool with_entropy = false) const;
   /// Scores [N] of hidden states [N, hidden]; the spec must have labels = 1.
   at::Tensor scores(const at::Tensor &hidden_states) const;
 

@@ -66,7 +66,7 @@ class line_evaluation : public evaluation {
 
  private:
   at::Tensor losses(const micro_batch &batch) const {
-    const auto scores = batch_logprobs(*model_, batch.tokens, 1.0, false);
+    const auto scores = batch_logprobs(*model_, batch.tokens, 1.0);
     return -(scores.logprobs * batch.inputs.mask).sum(1);
   }
 

@@ -92,7 +92,8 @@ void replay_comparison::read(const journal_record &record) {
     opened_ = false;
   }
   if (std::holds_alternative<run_opened>(record.event)) opened_ = true;
-  if (std::holds_alternative<run_resumed>(record.event)) opened_ = false;  // its first part said nothing: arithmetic 1
+  if (std::holds_alternative<run_resumed>(record.event))
+    opened_ = false;  // its first part said nothing: arithmetic 1
   const auto *told = std::get_if<version_made>(&record.event);
   if (!told || told->learner != learner_) return;
   told_[told->version] = told->tensors;

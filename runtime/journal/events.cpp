@@ -10,15 +10,23 @@ namespace {
 
 constexpr std::int64_t most_rollouts = std::int64_t{1} << 32;  // of a prompt
 
-/// Whether an answer has ended and why, in one byte.
+// Sets that tokens were drawn from follow the byte with this bit. Earlier releases wrote none.
+constexpr std::uint8_t sets_follow = 0x80;
+
+/// Whether an answer has ended and why, in one byte; then the sets.
 template <class Partial>
 struct answer_end : field_form {
   explicit answer_end(Partial &x) : partial(x) {}
   void write(auto &f) const {
-    f.bytes.put(static_cast<std::uint8_t>(partial.ended ? 1 + static_cast<int>(partial.answer.reason) : 0));
+    const auto &kept = partial.answer.kept;
+    const int end = partial.ended ? 1 + static_cast<int>(partial.answer.reason) : 0;
+    f.bytes.put(static_cast<std::uint8_t>(end | (kept.empty() ? 0 : sets_follow)));
+    if (!kept.empty()) f(kept.counts, kept.ids);
   }
   void read(auto &f) const {
-    const auto end = f.bytes.template get<std::uint8_t>();
+    auto end = f.bytes.template get<std::uint8_t>();
+    if (end & sets_follow) f(partial.answer.kept.counts, partial.answer.kept.ids);
+    end &= static_cast<std::uint8_t>(~sets_follow);
     if (end > 1 + static_cast<int>(finish_reason::aborted)) throw run_error("an unknown end of an answer");
     partial.ended = end > 0;
     if (partial.ended) partial.answer.reason = static_cast<finish_reason>(end - 1);
@@ -27,19 +35,38 @@ struct answer_end : field_form {
   Partial &partial;
 };
 
+/// Whether the token limit ended a sample, in one byte; then the sets.
+template <class Sample>
+struct sample_end : field_form {
+  explicit sample_end(Sample &x) : entry(x) {}
+  void write(auto &f) const {
+    f.bytes.put(
+        static_cast<std::uint8_t>((entry.truncated ? 1 : 0) | (entry.kept.empty() ? 0 : sets_follow)));
+    if (!entry.kept.empty()) f(entry.kept.counts, entry.kept.ids);
+  }
+  void read(auto &f) const {
+    const auto end = f.bytes.template get<std::uint8_t>();
+    if (end & sets_follow) f(entry.kept.counts, entry.kept.ids);
+    if ((end & ~sets_follow) > 1) throw run_error("a flag is neither 0 nor 1");
+    entry.truncated = (end & 1) != 0;
+  }
+  static std::size_t shortest() { return 1; }
+  Sample &entry;
+};
+
 // Ranks and nodes send samples and answers in other forms (runtime/nodes/).
 constexpr auto kept_sample = [](auto &f, auto &x) {
   f(x.tokens, x.prompt_length, x.behaviour, x.reference, x.advantages, x.values, x.returns,
     as::stretches(x.versions, x.tokens), as::stretches(x.cache_versions, x.tokens),
-    as::differences(x.trained), x.score, x.truncated, as::checked([&] { require_sound(x); }));
+    as::differences(x.trained), x.score, sample_end(x), as::checked([&] { require_sound(x); }));
 };
 constexpr auto kept_group = [](auto &f, auto &x) {
   f(x.id, x.rollouts, as::listed_by(x.samples, kept_sample), x.scores, x.model_versions);
 };
 constexpr auto kept_progress = [](auto &f, auto &x) {
   f(x.answer.tokens, x.answer.logprobs, as::stretches(x.answer.versions, x.answer.tokens),
-    as::stretches(x.answer.cache_versions, x.answer.tokens), as::checked([&] { require_sound(x.answer); }),
-    answer_end(x));
+    as::stretches(x.answer.cache_versions, x.answer.tokens), answer_end(x),
+    as::checked([&] { require_sound(x.answer); }));
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ void append(partial_generation &to, const partial_generation &more) {
   append(to.answer.logprobs, more.answer.logprobs);
   append(to.answer.versions, more.answer.versions);
   append(to.answer.cache_versions, more.answer.cache_versions);
+  to.answer.kept.append(more.answer.kept);
   to.answer.reason = more.answer.reason;
   to.ended = more.ended;
 }

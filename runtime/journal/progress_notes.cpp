@@ -14,6 +14,7 @@ partial_generation behind(const generation &whole, std::int64_t known) {
   part.answer.logprobs = rest(whole.logprobs);
   part.answer.versions = rest(whole.versions);
   part.answer.cache_versions = rest(whole.cache_versions);
+  part.answer.kept = whole.kept.from(static_cast<std::size_t>(known));
   part.answer.reason = whole.reason;
   part.ended = true;
   return part;

@@ -168,6 +168,13 @@ class lines_without_nodes {
   bool in_nodes_ = false;
 };
 
+/// Keys at their defaults that earlier releases did not write.
+bool newer_default(const std::string &line) {
+  static const std::set<std::string> lines{"weights = \"float32\"", "top_k = 0", "top_p = 1.0",
+                                           "min_p = 0.0"};
+  return lines.contains(line);
+}
+
 }  // namespace
 
 void require_same_topology(const run_paths &paths, const std::string &resolved) {
@@ -175,7 +182,9 @@ void require_same_topology(const run_paths &paths, const std::string &resolved) 
   std::string old_line, new_line;
   while (true) {
     const bool more_before = before.next(old_line);
-    const bool more_now = now.next(new_line);
+    bool more_now = now.next(new_line);
+    while (more_now && newer_default(new_line) && !(more_before && old_line == new_line))
+      more_now = now.next(new_line);
     if (!more_before && !more_now) return;
     if (more_before && more_now && old_line == new_line) continue;
     throw input_error(

@@ -18,9 +18,15 @@ sampler_keys read_sampler(settings &s) {
     s.fail("min_new_tokens", fmt::format("min_new_tokens = {} is above max_new_tokens = {}; lower it",
                                          keys.min_new_tokens, keys.max_new_tokens));
   keys.temperature = s.number("temperature", 1.0, 1e-3, 100.0);
+  keys.top_k = s.integer("top_k", 0, 0, most);
+  keys.top_p = s.number("top_p", 1.0, 1e-6, 1.0);
+  keys.min_p = s.number("min_p", 0.0, 0.0, 1.0);
   keys.slots = s.integer("slots", 64, 1, 65536);
   keys.replicas = s.integer("replicas", 1, 1, 1024);
   keys.threads = s.integer("threads", 1, 1, 1024);
+  const auto weights = s.choice("weights", {"float32", "bfloat16", "int8"});
+  if (weights == "bfloat16") keys.weights = arithmetic::weight_format::bfloat16;
+  if (weights == "int8") keys.weights = arithmetic::weight_format::int8;
   return keys;
 }
 
@@ -32,6 +38,7 @@ void tell_sampler(const sampler_keys &keys, actor_facts &facts) {
   facts.group = keys.group;
   facts.max_new_tokens = keys.max_new_tokens;
   facts.temperature = keys.temperature;
+  facts.rounds_weights = keys.weights != arithmetic::weight_format::float32;
 }
 
 }  // namespace

@@ -59,6 +59,8 @@ micro_batch collate(const std::vector<const sample *> &samples, std::int64_t pad
   const auto tokens = pad_tokens(rows, pad);
   const auto width = tokens.ids.size(1);
   result.tokens = {moved(tokens.ids, device), moved(tokens.lengths, device)};
+  if (std::any_of(samples.begin(), samples.end(), [](const auto *entry) { return !entry->kept.empty(); }))
+    for (const auto *entry : samples) result.tokens.kept.push_back(entry->kept);
   result.inputs.mask = moved(response_mask(samples, width), device);
   result.inputs.behaviour = moved(place_responses(samples, width, &sample::behaviour), device);
   result.inputs.reference = moved(place_responses(samples, width, &sample::reference), device);

@@ -69,7 +69,8 @@ std::shared_ptr<const transformer> parameter_store::unused(
     std::vector<std::shared_ptr<const transformer>> &pool, const transformer &like) {
   const auto found =
       std::find_if(pool.begin(), pool.end(), [](const auto &buffer) { return buffer.use_count() == 1; });
-  if (found != pool.end())  // another network over the same buffer: what the old one has packed is of old values
+  if (found !=
+      pool.end())  // another network over the same buffer: what the old one has packed is of old values
     return *found = std::make_shared<const transformer>(like.with_trainable((*found)->trainable()));
   pool.push_back(std::make_shared<const transformer>(like.with_trainable(at::empty_like(like.trainable()))));
   return pool.back();

@@ -116,7 +116,7 @@ void rank_trainer::train_demonstrations(mini_batch &batch, std::size_t position)
   const auto &micro = shown.own[position];
   auto inputs = micro.inputs;
   store_->begin_pass(true);
-  inputs.logp = batch_logprobs(store_->network(), micro.tokens, 1.0, false).logprobs;
+  inputs.logp = batch_logprobs(store_->network(), micro.tokens, 1.0).logprobs;
   const auto result = evaluate(row, inputs, row.defaults, shown.totals);
   backward(result.loss * options_.sft_weight, position + 1 == shown.own.size());
   metrics_.add_demonstrated(result);
@@ -130,8 +130,10 @@ objective_result rank_trainer::add_gradient(micro_batch &micro, const denominato
   auto inputs = micro.inputs;
   store_->begin_pass(true);
   if (per_token(row.kind)) {
-    const bool with_entropy = row.needs.behaviour || options_.loss.entropy_coefficient != 0;
-    auto scores = batch_logprobs(network, micro.tokens, options_.temperature, with_entropy);
+    const auto wanted = options_.loss.entropy_coefficient != 0 ? entropies::differentiable
+                        : row.needs.behaviour                  ? entropies::without_gradient
+                                                               : entropies::none;
+    auto scores = batch_logprobs(network, micro.tokens, options_.temperature, wanted);
     inputs.logp = scores.logprobs, inputs.entropy = scores.entropy;
     own_proximal(inputs);
   } else if (row.kind == input_kind::values) {

@@ -20,6 +20,7 @@ sample rollout_sample(const rollout_group &group, std::size_t index) {
   result.behaviour = rollout.logprobs;
   result.versions = rollout.versions;
   result.cache_versions = rollout.cache_versions;
+  result.kept = rollout.kept;
   result.truncated = rollout.reason == finish_reason::length;
   return result;
 }
@@ -183,6 +184,7 @@ sample_group pair_samples(const joined_group &joined, const std::vector<double> 
   for (const auto pick : {best, worst}) {
     result.samples.push_back(rollout_sample(*joined.group, static_cast<std::size_t>(pick - ratings.begin())));
     result.samples.back().score = *pick;
+    result.samples.back().kept = {};  // losses of pairs speak of the whole distribution
   }
   return result;
 }

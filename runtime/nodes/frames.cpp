@@ -17,7 +17,7 @@ void fields(auto &f, of<example> auto &x) {
 }
 void fields(auto &f, of<generation> auto &x) {
   f(x.tokens, x.logprobs, as::stretches(x.versions, x.tokens), as::stretches(x.cache_versions, x.tokens),
-    as::one_up_to(x.reason, finish_reason::aborted, "an unknown end of an answer"),
+    as::one_up_to(x.reason, finish_reason::aborted, "an unknown end of an answer"), x.kept.counts, x.kept.ids,
     as::checked([&] { require_sound(x); }));
 }
 void fields(auto &f, of<partial_generation> auto &x) {

@@ -25,7 +25,7 @@ struct as_cbor : field_form {
 constexpr auto sent_sample = [](auto &f, auto &x) {
   f(x.tokens, x.prompt_length, x.behaviour, x.reference, x.advantages, x.values, x.returns,
     as::stretches(x.versions, x.tokens), as::stretches(x.cache_versions, x.tokens), x.trained, x.score,
-    x.truncated, as::checked([&] { require_sound(x); }));
+    x.truncated, x.kept.counts, x.kept.ids, as::checked([&] { require_sound(x); }));
 };
 constexpr auto sent_group = [](auto &f, auto &x) {
   f(x.id, as::listed_by(x.samples, sent_sample), x.rollouts, x.drop_reason, x.scores, x.model_versions);

@@ -44,6 +44,7 @@ struct actor_facts {
   std::int64_t group = 1;  ///< answers to a prompt
   std::int64_t max_new_tokens = 0;
   double temperature = 1.0;
+  bool rounds_weights = false;  ///< it samples from weights of fewer bits than the learner's
   // Of scorers, references and critics.
   bool compares_answers = false;   ///< with the line's own
   std::int64_t refresh_every = 0;  ///< versions after which a reference takes the policy's weights; 0: never

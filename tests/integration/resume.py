@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 program, points = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
 updates, batch, group = 40, 16, 4
@@ -109,7 +110,7 @@ middles["ranks"] = middles["policy"]
 learner_keys = {"ranks": "replicas = 2\nzero = 1\n", "refreshed": "kl = 0.5\n", "imitating": "sft_weight = 0.5\nsft_batch = 6\n"}
 
 
-def topology(place, name, schedule, run_keys="", middle="policy"):
+def topology(place, name, schedule, run_keys="", middle="policy", slots=4):
     return f"""[run]
 name = "{name}"
 seed = 3
@@ -129,7 +130,7 @@ kind = "sampler"
 takes = "prompts"
 model = "policy"
 group = {group}
-slots = 4
+slots = {slots}
 max_new_tokens = 100
 min_new_tokens = 50
 [actors.near]
@@ -235,12 +236,11 @@ def check_books(run, name, bound, middle="policy"):
 def stopped_run(place, name, keys):
     """Ctrl-C after a few updates; returns how many rollouts were under way then."""
     run = place / "runs" / name
-    process = start(place, name, keys)
-    while lines_of(run) < 5:
-        try:
-            raise SystemExit(name + ": " + process.communicate(timeout=0.01)[1])
-        except subprocess.TimeoutExpired:
-            pass
+    process = start(place, name, *keys)
+    while lines_of(run) < 5:  # looked at often: right after an update new groups begin
+        if process.poll() is not None:
+            raise SystemExit(name + ": " + process.communicate()[1])
+        time.sleep(0.0005)
     process.send_signal(signal.SIGINT)
     process.communicate()
     summary = json.loads((run / "summary.json").read_text())
@@ -252,10 +252,11 @@ def stopped_run(place, name, keys):
 
 def check_stop(place, keys, bound):
     """What is being generated is in the journal, and goes on."""
-    for attempt in range(8):  # now and then a stop falls between two groups, when nothing is under way
+    slow = (keys, "", "policy", 1)  # one slot: a group is under way for longer
+    for attempt in range(40):  # many a stop falls between two groups, when nothing is under way
         name = "stopped-%d" % attempt
-        partial = stopped_run(place, name, keys)
-        run, _ = killed_run(place, name, 0, keys)
+        partial = stopped_run(place, name, slow)
+        run, _ = killed_run(place, name, 0, *slow)
         went_on = check_books(run, name + ", gone on with", bound)
         check(name + ": what was under way went on", went_on == partial)
         if partial > 0:

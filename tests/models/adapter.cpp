@@ -64,7 +64,7 @@ TEST_CASE("only the adapters train, and their gradients agree with finite differ
   const at::Tensor base = initial_parameters(spec, 1).to(at::kDouble);
   const at::Tensor values = uneven(initial_adapter(spec, lora, base, 2).to(at::kDouble));
   const auto loss = [&](const transformer &model) {
-    const at::Tensor all = batch_logprobs(model, batch, 1.0, false).logprobs;
+    const at::Tensor all = batch_logprobs(model, batch, 1.0).logprobs;
     return (all * at::arange(all.numel(), all.options()).sin().view_as(all)).sum();
   };
   transformer model(spec, base, lora, values, numerics::fast);

@@ -1,6 +1,7 @@
 #include "models/engine/engine.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <map>
@@ -13,6 +14,7 @@
 #include "models/files/checkpoint.hpp"
 #include "models/files/safetensors.hpp"
 #include "models/network/batch.hpp"
+#include "models/network/group_forward.hpp"
 #include "tests/support/test.hpp"
 
 using namespace slipstream;
@@ -170,12 +172,52 @@ TEST_CASE("in exact numerics the learner computes the same log-probabilities to 
       sequences.push_back(prompt);
       sequences.back().insert(sequences.back().end(), sample.tokens.begin(), sample.tokens.end());
     }
-    const auto scores = batch_logprobs(*model, pad_tokens(sequences, 0), 0.8, false).logprobs;
+    const auto scores = batch_logprobs(*model, pad_tokens(sequences, 0), 0.8).logprobs;
     for (std::size_t i = 0; i < sequences.size(); ++i)
       for (std::size_t t = 0; t < done.samples[i].tokens.size(); ++t)
         CHECK(scores[static_cast<std::int64_t>(i)][static_cast<std::int64_t>(prompt.size() + t)]
                   .item<float>() == done.samples[i].logprobs[t]);
   }
+}
+
+TEST_CASE("with top-k, top-p and min-p the learner takes log-probabilities over what they left, to the bit") {
+  const auto model = tiny_model(6, numerics::exact);
+  auto requests = random_requests(5, 12);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const sampling_options choices[] = {{0.8, 5, 1.0, 0.0}, {0.8, 0, 0.7, 0.0}, {0.8, 0, 1.0, 0.2}};
+    requests[i].sampling = choices[i % 3];
+  }
+  std::size_t kept = 0, tokens = 0;
+  engine all = engine_of(model, {9, 4, 0, weight_change::keep_cache});
+  for (const auto &[id, done] : run(all, requests, 5)) {
+    const auto &prompt = requests[id - 100].prompt;
+    std::vector<std::vector<std::int64_t>> sequences;
+    std::vector<kept_tokens> sets;
+    for (const auto &sample : done.samples) {
+      sequences.push_back(prompt);
+      sequences.back().insert(sequences.back().end(), sample.tokens.begin(), sample.tokens.end());
+      sets.push_back(sample.kept);
+      REQUIRE(sample.kept.counts.size() == sample.tokens.size());
+      kept += sample.kept.ids.size();
+      tokens += sample.tokens.size();
+    }
+    token_batch batch = pad_tokens(sequences, 0);
+    batch.kept = sets;
+    const auto scores = batch_logprobs(*model, batch, 0.8).logprobs;
+    const auto apart = answer_logprobs(*model, prompt, done.samples, 0.8);
+    const at::NoGradGuard in_panels;
+    const auto packed = batch_logprobs(*model, batch, 0.8).logprobs;
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      for (std::size_t t = 0; t < done.samples[i].tokens.size(); ++t) {
+        const float drawn = done.samples[i].logprobs[t];
+        const auto row = static_cast<std::int64_t>(i), column = static_cast<std::int64_t>(prompt.size() + t);
+        CHECK(scores[row][column].item<float>() == drawn);
+        CHECK(packed[row][column].item<float>() == drawn);
+        CHECK(apart[i][t] == drawn);
+      }
+  }
+  CHECK(kept > tokens);
+  CHECK(kept < 13 * tokens);
 }
 
 TEST_CASE("fast numerics and gathered pages agree with the full forward") {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "models/network/operations.hpp"
 #include "models/objectives/advantages.hpp"
 #include "models/objectives/aggregate.hpp"
 #include "models/objectives/corrections.hpp"
@@ -451,6 +452,28 @@ void check_whiten(golden_case &c) {
   c.expect("whitened_keep_mean", whiten(c.input("x"), c.input("mask"), c.param("eps"), true));
 }
 
+kept_rows sets_of(const at::Tensor &kept) {  // [N,V] 0/1
+  kept_rows result;
+  for (std::int64_t i = 0; i < kept.size(0); ++i) {
+    kept_tokens own{{0}, {}};
+    for (std::int64_t token = 0; token < kept.size(1); ++token)
+      if (kept[i][token].item<double>() != 0) own.ids.push_back(token);
+    own.counts[0] = std::ssize(own.ids);
+    result.add(own);
+  }
+  return result;
+}
+
+void check_kept_logprobs(golden_case &c) {
+  const auto logits = c.leaf("logits");
+  const auto ids = c.integers("tokens");
+  const auto logp = ops::token_logprobs(logits.flatten(0, 1), ids.flatten(), 1 / c.param("temperature"),
+                                        sets_of(c.input("kept").flatten(0, 1)), numerics::fast)
+                        .view_as(ids);
+  c.expect("logp", logp * c.input("mask"));
+  c.expect_loss("loss", "grad", token_mean(-logp, c.input("mask")), logits);
+}
+
 const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"adamw", check_adamw},
     {"adaptive_kl", check_adaptive_kl},
@@ -464,6 +487,7 @@ const std::map<std::string, std::function<void(golden_case &)>> checks = {
     {"grpo", check_grpo},
     {"gspo", check_gspo},
     {"importance_weights", check_importance_weights},
+    {"kept_logprobs", check_kept_logprobs},
     {"kl_estimators", check_kl_estimators},
     {"kl_straight_through", check_kl_straight_through},
     {"kto", check_kto},

@@ -85,7 +85,7 @@ TEST_CASE("greedy decoding gives the ids of transformers, and the log-probabilit
     CHECK(answer.tokens == expected);
     std::vector<std::int64_t> whole = request.prompt;
     whole.insert(whole.end(), answer.tokens.begin(), answer.tokens.end());
-    const at::Tensor trained = batch_logprobs(*model, pad_tokens({whole}, 0), 1.0, false).logprobs[0];
+    const at::Tensor trained = batch_logprobs(*model, pad_tokens({whole}, 0), 1.0).logprobs[0];
     for (std::size_t i = 0; i < answer.logprobs.size(); ++i)
       CHECK(std::abs(answer.logprobs[i] - trained[prompt + static_cast<std::int64_t>(i)].item<float>()) <
             2e-5);
@@ -95,7 +95,7 @@ TEST_CASE("greedy decoding gives the ids of transformers, and the log-probabilit
 TEST_CASE("log-probabilities and entropy follow from the logits of transformers") {
   const golden_case llama = open_case("llama");
   const transformer model(llama.model.spec, llama.model.flat, numerics::exact);
-  const token_scores scores = batch_logprobs(model, llama.batch, 0.7, true);
+  const token_scores scores = batch_logprobs(model, llama.batch, 0.7, entropies::differentiable);
   const at::Tensor all = at::log_softmax(llama.expected.get("logits").to(at::kDouble) / 0.7, -1);
   const at::Tensor ids = llama.batch.ids;
   const at::Tensor lengths = llama.batch.lengths;

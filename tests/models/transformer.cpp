@@ -55,7 +55,8 @@ std::pair<at::Tensor, at::Tensor> loss_and_gradient(const model_spec &spec, cons
   transformer model(spec, flat, mode);
   const at::Tensor gradient = at::zeros_like(flat);
   if (with_gradient) model.train_into(gradient);
-  const token_scores scores = batch_logprobs(model, pad_tokens(made_up_sequences(), 0), 0.8, true);
+  const token_scores scores =
+      batch_logprobs(model, pad_tokens(made_up_sequences(), 0), 0.8, entropies::differentiable);
   const at::Tensor weights =
       at::arange(scores.logprobs.numel(), flat.options()).cos().view_as(scores.logprobs);
   const at::Tensor loss = (scores.logprobs * weights).sum() + 0.3 * (scores.entropy * weights).sum();
@@ -73,10 +74,10 @@ TEST_CASE("exact numerics: a sequence's log-probabilities have the same bits in 
   const model_spec spec = small_spec(every_kind());
   const transformer model(spec, uneven_parameters(spec, 3), numerics::exact);
   const sequences all = made_up_sequences();
-  const token_scores together = batch_logprobs(model, pad_tokens(all, 0), 0.9, false);
-  const token_scores wide = batch_logprobs(model, pad_tokens({all.rbegin(), all.rend()}, 5, 31), 0.9, false);
+  const token_scores together = batch_logprobs(model, pad_tokens(all, 0), 0.9);
+  const token_scores wide = batch_logprobs(model, pad_tokens({all.rbegin(), all.rend()}, 5, 31), 0.9);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const token_scores alone = batch_logprobs(model, pad_tokens({all[i]}, 0), 0.9, false);
+    const token_scores alone = batch_logprobs(model, pad_tokens({all[i]}, 0), 0.9);
     const auto length = static_cast<std::int64_t>(all[i].size()), b = static_cast<std::int64_t>(i);
     const at::Tensor expected = alone.logprobs[0];
     CHECK(at::equal(together.logprobs[b].narrow(0, 0, length), expected));
@@ -133,9 +134,8 @@ TEST_CASE("a long sequence takes the other attention path in fast numerics and a
   sequences long_ones(2);
   for (std::int64_t t = 0; t < 200; ++t) long_ones[t % 3 == 0].push_back((t * t + 3) % 19);
   const token_batch batch = pad_tokens(long_ones, 0);
-  const at::Tensor fast = batch_logprobs(transformer(spec, flat, numerics::fast), batch, 1.0, false).logprobs;
-  const at::Tensor exact =
-      batch_logprobs(transformer(spec, flat, numerics::exact), batch, 1.0, false).logprobs;
+  const at::Tensor fast = batch_logprobs(transformer(spec, flat, numerics::fast), batch, 1.0).logprobs;
+  const at::Tensor exact = batch_logprobs(transformer(spec, flat, numerics::exact), batch, 1.0).logprobs;
   CHECK(relative_error(fast, exact) < 2e-5);
 }
 
@@ -147,18 +147,32 @@ TEST_CASE(
   transformer model(spec, flat, mode);
   model.train_into(gradient);
   const token_batch batch = pad_tokens(made_up_sequences(), 0);
-  batch_logprobs(model, batch, 1.0, false).logprobs.sum().backward();
+  batch_logprobs(model, batch, 1.0).logprobs.sum().backward();
   const at::Tensor once = gradient.clone();
   CHECK(once.abs().max().item<double>() > 0);
-  batch_logprobs(model, batch, 1.0, false).logprobs.sum().backward();
+  batch_logprobs(model, batch, 1.0).logprobs.sum().backward();
   CHECK(relative_error(gradient, 2 * once) < 1e-6);
 
-  const at::Tensor loss = batch_logprobs(model, batch, 1.0, false).logprobs.sum();
+  const at::Tensor loss = batch_logprobs(model, batch, 1.0).logprobs.sum();
   {
     const at::NoGradGuard guard;
     model.flat().add_(1e-3);
   }
   CHECK_THROWS(loss.backward());
+}
+
+TEST_CASE("entropies without a gradient are those of the whole distribution") {
+  const model_spec spec = small_spec(every_kind());
+  transformer model(spec, uneven_parameters(spec, 3), numerics::exact);
+  const at::Tensor gradient = at::zeros_like(model.flat());
+  model.train_into(gradient);
+  const token_batch batch = pad_tokens(made_up_sequences(), 0);
+  const token_scores quick = batch_logprobs(model, batch, 0.8, entropies::without_gradient),
+                     full = batch_logprobs(model, batch, 0.8, entropies::differentiable);
+  CHECK_FALSE(quick.entropy.requires_grad());
+  CHECK(quick.logprobs.requires_grad());
+  CHECK(relative_error(quick.entropy, full.entropy.detach()) < 1e-6);
+  CHECK(at::equal(quick.logprobs.detach(), full.logprobs.detach()));
 }
 
 TEST_CASE("fresh parameters depend on seed and name only") {
@@ -199,7 +213,7 @@ TEST_CASE("the answers to one prompt, computed with the prompt once, are what ea
   const transformer reward(spec, uneven_parameters(spec, 4), numerics::exact);
   const auto scores = answer_scores(reward, prompt, answers);
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const at::Tensor alone = batch_logprobs(model, whole(i), 0.8, false).logprobs[0];
+    const at::Tensor alone = batch_logprobs(model, whole(i), 0.8).logprobs[0];
     for (std::size_t t = 0; t < logprobs[i].size(); ++t)
       CHECK(logprobs[i][t] == alone[static_cast<std::int64_t>(prompt.size() + t)].item<float>());
     CHECK(scores[i] == batch_scores(reward, whole(i))[0].item<double>());
@@ -215,12 +229,12 @@ TEST_CASE("a head that is not there, a context exceeded and a temperature of 0 a
   const transformer model(spec, initial_parameters(spec, 1), numerics::fast);
   CHECK_THROWS_AS(batch_scores(model, batch), input_error);
   CHECK_THROWS_AS(batch_hidden(model, pad_tokens({std::vector<std::int64_t>(41, 1)}, 0)), input_error);
-  CHECK_THROWS_AS(batch_logprobs(model, batch, 0.0, false), std::invalid_argument);
+  CHECK_THROWS_AS(batch_logprobs(model, batch, 0.0), std::invalid_argument);
   CHECK_THROWS_AS(transformer(spec, at::zeros({3}), numerics::fast), std::invalid_argument);
   CHECK_THROWS_AS(transformer(spec, initial_parameters(spec, 1).to(at::kDouble), numerics::exact),
                   input_error);
   spec.labels = 1;
   const transformer reward(spec, initial_parameters(spec, 1), numerics::fast);
-  CHECK_THROWS_AS(batch_logprobs(reward, batch, 1.0, false), input_error);
+  CHECK_THROWS_AS(batch_logprobs(reward, batch, 1.0), input_error);
   CHECK_THROWS_AS(pad_tokens({{}}, 0), std::invalid_argument);
 }

@@ -156,7 +156,7 @@ TEST_CASE("M2PO's mask takes its moment over the whole batch") {
   for (const auto &group : batch)
     for (const auto &entry : group->samples) samples.push_back(&entry);
   const auto whole = collate(samples, 0, at::kCPU);
-  const auto proximal = batch_logprobs(model, whole.tokens, 1.0, false).logprobs.detach();
+  const auto proximal = batch_logprobs(model, whole.tokens, 1.0).logprobs.detach();
   const auto kept = m2po_mask(proximal, whole.inputs.behaviour, whole.inputs.mask, 0.3);
   const auto share = 1 - (kept.sum() / whole.inputs.mask.sum()).item<double>();
   CHECK(share > 0.05);
@@ -182,10 +182,10 @@ TEST_CASE("steps shrink with the root of the effective sample size of the sequen
   for (const auto &group : batch)
     for (const auto &entry : group->samples) samples.push_back(&entry);
   const auto whole = collate(samples, 0, at::kCPU);
-  const auto logs = ((batch_logprobs(model, whole.tokens, 1.0, false).logprobs - whole.inputs.behaviour) *
-                     whole.inputs.mask)
-                        .sum(1)
-                        .detach();
+  const auto logs =
+      ((batch_logprobs(model, whole.tokens, 1.0).logprobs - whole.inputs.behaviour) * whole.inputs.mask)
+          .sum(1)
+          .detach();
   const double scale = two.metrics["step_scale"];
   CHECK(scale == Approx(std::sqrt(effective_share(logs))).epsilon(1e-5));
   CHECK(scale < 0.95);
@@ -247,7 +247,7 @@ TEST_CASE("a learner's own reference gives what the samples would have brought")
     auto copy = std::make_shared<sample_group>(*group), bare = std::make_shared<sample_group>(*group);
     for (auto &entry : copy->samples) {
       const auto tokens = pad_tokens({entry.tokens}, 0);
-      const auto scores = batch_logprobs(*frozen, tokens, 1.0, false).logprobs.detach()[0].contiguous();
+      const auto scores = batch_logprobs(*frozen, tokens, 1.0).logprobs.detach()[0].contiguous();
       entry.reference.assign(scores.data_ptr<float>() + 2, scores.data_ptr<float>() + entry.tokens.size());
     }
     brought.push_back(copy);

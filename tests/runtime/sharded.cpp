@@ -55,7 +55,7 @@ token_batch tokens_of(std::int64_t first) {
 
 at::Tensor loss_of(const transformer &network, const token_batch &tokens) {
   return network.spec().labels > 0 ? batch_scores(network, tokens).sum()
-                                   : batch_logprobs(network, tokens, 0.8, false).logprobs.sum();
+                                   : batch_logprobs(network, tokens, 0.8).logprobs.sum();
 }
 
 /// The gradient [parameters] of the sum over the batches, each rank with one of them, put together.
