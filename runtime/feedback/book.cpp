@@ -33,8 +33,8 @@ CREATE INDEX judgements_unused ON judgements (place) WHERE fit = '' AND withdraw
 constexpr std::string_view judgement_columns =
     "id, question, annotator, verdict, answer_order, shown_ns, answered_ns, guideline, comment, flagged";
 
-judgement read_judgement(const database_statement &row) {
-  judgement made;
+given_verdict read_judgement(const database_statement &row) {
+  given_verdict made;
   made.id = row.text(0), made.question = row.text(1);
   made.annotator = row.text(2), made.verdict = row.text(3);
   made.order = order_of(row.text(4));
@@ -167,7 +167,7 @@ void feedback_book::skip(const std::string &question, const std::string &annotat
   skipped.bind(1, question).bind(2, annotator).run();
 }
 
-judgement_fate feedback_book::judge(const judgement &given, std::int64_t now_ns) {
+judgement_fate feedback_book::judge(const given_verdict &given, std::int64_t now_ns) {
   database::transaction all(data_);
   auto known = data_.prepare("SELECT 1 FROM judgements WHERE id = ?1 OR (question = ?2 AND annotator = ?3)");
   known.bind(1, given.id).bind(2, given.question).bind(3, given.annotator);
@@ -251,7 +251,7 @@ std::int64_t feedback_book::expire(std::int64_t now_ns) {
   return ended;
 }
 
-std::vector<judgement> feedback_book::consume(const std::string &fit) {
+std::vector<given_verdict> feedback_book::consume(const std::string &fit) {
   if (fit.empty()) throw input_error("a fit that uses judgements needs a name");
   database::transaction all(data_);
   auto found = data_.prepare(
@@ -260,7 +260,7 @@ std::vector<judgement> feedback_book::consume(const std::string &fit) {
       "j.comment, j.flagged FROM judgements j JOIN questions q ON q.id = j.question WHERE j.fit = '' AND "
       "j.withdrawn "
       "= 0 AND q.state = 'answered' AND q.gold = '' ORDER BY j.place");
-  std::vector<judgement> used;
+  std::vector<given_verdict> used;
   while (found.next()) used.push_back(read_judgement(found));
   auto marked = data_.prepare("UPDATE judgements SET fit = ? WHERE id = ?");
   auto closed = data_.prepare("UPDATE questions SET state = 'consumed' WHERE id = ?");
@@ -321,10 +321,10 @@ book_totals feedback_book::totals() const {
           data_.integer("SELECT count(*) FROM judgements WHERE withdrawn = 0")};
 }
 
-std::vector<judgement> feedback_book::judgements() const {
+std::vector<given_verdict> feedback_book::judgements() const {
   auto found = data_.prepare("SELECT " + std::string(judgement_columns) +
                              " FROM judgements WHERE withdrawn = 0 ORDER BY place");
-  std::vector<judgement> all;
+  std::vector<given_verdict> all;
   while (found.next()) all.push_back(read_judgement(found));
   return all;
 }
@@ -343,7 +343,7 @@ void feedback_book::verify() const {
     const auto &asked = all.at(given.question);
     check_verdict(asked, given.verdict);
     if (given.order.size() != asked.answers.size())
-      throw input_error("judgement \"" + given.id + "\" was shown other answers than its question has");
+      throw input_error("verdict \"" + given.id + "\" was shown other answers than its question has");
   }
 }
 

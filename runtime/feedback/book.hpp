@@ -45,7 +45,7 @@ struct shown_question {
 };
 
 /// One person's verdict, about the answers as they stand in the question (not as they were shown).
-struct judgement {
+struct given_verdict {
   std::string id;  ///< made by who sends it, so that a repetition is known
   std::string question, annotator, verdict;
   std::vector<std::size_t> order;
@@ -54,7 +54,7 @@ struct judgement {
   bool flagged = false;
 };
 
-/// What became of a judgement that was sent: a repetition of one that is stored changes nothing.
+/// What became of a verdict that was sent: a repetition of one that is stored changes nothing.
 enum class judgement_fate { stored, repeated, not_held, expired, unknown };
 
 /// Where all questions are: asked = open + answered + expired + consumed. `judgements` counts those that
@@ -85,15 +85,15 @@ class feedback_book {
                                      std::uint64_t seed);
   /// Gives a held question back, never to be shown to this person again.
   void skip(const std::string &question, const std::string &annotator);
-  judgement_fate judge(const judgement &given, std::int64_t now_ns);
-  /// Takes this person's newest judgement back, unless a fit used it; its question is held again. Which it
+  judgement_fate judge(const given_verdict &given, std::int64_t now_ns);
+  /// Takes this person's newest verdict back, unless a fit used it; its question is held again. Which it
   /// was.
   std::optional<std::string> undo(const std::string &annotator, std::int64_t now_ns, std::int64_t hold_ns);
 
   /// Ends the questions whose deadline has passed; how many.
   std::int64_t expire(std::int64_t now_ns);
   /// All judgements of answered questions that no fit used yet, which `fit` uses from now on.
-  std::vector<judgement> consume(const std::string &fit);
+  std::vector<given_verdict> consume(const std::string &fit);
   /// Leaves a person's judgements out from now on; the fits that used some of them.
   std::vector<std::string> withdraw(const std::string &annotator);
   /// Deletes all that is stored of a person; the fits that used some of it.
@@ -101,9 +101,9 @@ class feedback_book {
 
   book_totals totals() const;
   /// Judgements that hold, in the order in which they came.
-  std::vector<judgement> judgements() const;
+  std::vector<given_verdict> judgements() const;
   std::map<std::string, question> questions() const;
-  /// Throws input_error naming a question or judgement that is not as it must be, of those that came from a
+  /// Throws input_error naming a question or verdict that is not as it must be, of those that came from a
   /// file.
   void verify() const;
   /// The file itself, for those that count or copy what is in it.

@@ -60,7 +60,7 @@ void write_ranking(line_writer &out, const question &asked, const std::string &v
   out.write({{"prompt", asked.prompt}, {"ranking", ranking}});
 }
 
-void write_one(line_writer &out, const question &asked, const judgement &given, exchange_form form,
+void write_one(line_writer &out, const question &asked, const given_verdict &given, exchange_form form,
                bool ties) {
   if (!asked.gold.empty()) return out.leave_out("questions with known verdicts");
   if (form == exchange_form::pairs && asked.form == question_form::pair)

@@ -12,7 +12,7 @@
 namespace slipstream {
 
 /// How judgements are written as JSON Lines: `own` is the whole book; the others are forms that data sets
-/// have (docs/data.md), one line a judgement, which TRL and OpenRLHF read too.
+/// have (docs/data.md), one line a verdict, which TRL and OpenRLHF read too.
 enum class exchange_form { own, pairs, labels, scores, rankings };
 exchange_form parse_exchange_form(std::string_view name);
 

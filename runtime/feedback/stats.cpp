@@ -15,8 +15,6 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::json;
-
 /// A verdict as a number: of rankings there is no one number, so these have no figure of agreement.
 std::optional<double> rating_of(const judged_row &row) {
   switch (row.form) {
@@ -52,18 +50,18 @@ std::map<std::string, ratings_of_one> rated_together(const std::vector<judged_ro
   return people;
 }
 
-json or_null(const std::optional<double> &figure) {
-  return figure ? json(*figure) : json();
+nlohmann::json or_null(const std::optional<double> &figure) {
+  return figure ? nlohmann::json(*figure) : nlohmann::json();
 }
 
-json agreement_of(const std::vector<judged_row> &rows, question_form form) {
+nlohmann::json agreement_of(const std::vector<judged_row> &rows, question_form form) {
   const auto people = rated_together(rows, form);
   if (people.empty()) return {};
   std::vector<ratings_of_one> ratings;
   for (const auto &[name, own] : people) ratings.push_back(own);
-  json made = {{"questions", ratings.front().size()},
-               {"alpha_nominal", or_null(krippendorff_alpha(ratings, rating_scale::nominal))},
-               {"kappa", json::array()}};
+  nlohmann::json made = {{"questions", ratings.front().size()},
+                         {"alpha_nominal", or_null(krippendorff_alpha(ratings, rating_scale::nominal))},
+                         {"kappa", nlohmann::json::array()}};
   if (form == question_form::score) {
     made["alpha_ordinal"] = or_null(krippendorff_alpha(ratings, rating_scale::ordinal));
     made["alpha_interval"] = or_null(krippendorff_alpha(ratings, rating_scale::interval));
@@ -75,7 +73,7 @@ json agreement_of(const std::vector<judged_row> &rows, question_form form) {
   return made;
 }
 
-json annotator_figures(const std::vector<const judged_row *> &own) {
+nlohmann::json annotator_figures(const std::vector<const judged_row *> &own) {
   std::vector<double> seconds;
   double known = 0, met = 0, total = 0;
   for (const auto *row : own) {
@@ -89,13 +87,14 @@ json annotator_figures(const std::vector<const judged_row *> &own) {
   std::nth_element(seconds.begin(), middle, seconds.end());
   return {{"judgements", own.size()},
           {"median_seconds", *middle},
-          {"per_hour", total > 0 ? json(static_cast<double>(own.size()) * 3600 / total) : json()},
+          {"per_hour",
+           total > 0 ? nlohmann::json(static_cast<double>(own.size()) * 3600 / total) : nlohmann::json()},
           {"known_asked", known},
-          {"known_met", known > 0 ? json(met / known) : json()}};
+          {"known_met", known > 0 ? nlohmann::json(met / known) : nlohmann::json()}};
 }
 
 /// How often the answer that was shown first won, with Wilson's interval.
-json position_figures(const std::vector<judged_row> &rows) {
+nlohmann::json position_figures(const std::vector<judged_row> &rows) {
   double decided = 0, first = 0;
   for (const auto &row : rows) {
     if (row.form != question_form::pair || row.order.size() != 2) continue;
@@ -135,14 +134,15 @@ std::vector<judged_row> judged_rows(const feedback_book &book) {
   return rows;
 }
 
-json feedback_figures(const std::vector<judged_row> &rows) {
+nlohmann::json feedback_figures(const std::vector<judged_row> &rows) {
   std::map<std::string, std::vector<const judged_row *>> by_person;
   std::map<std::string, std::int64_t> days;
   for (const auto &row : rows) {
     by_person[row.annotator].push_back(&row);
     ++days[day_of(row.answered_ns)];
   }
-  json figures = {{"annotators", json::object()}, {"agreement", json::object()}};
+  nlohmann::json figures = {{"annotators", nlohmann::json::object()},
+                            {"agreement", nlohmann::json::object()}};
   for (const auto &[name, own] : by_person) figures["annotators"][name] = annotator_figures(own);
   for (const auto form : {question_form::pair, question_form::label, question_form::score})
     if (auto found = agreement_of(rows, form); !found.is_null())

@@ -9,7 +9,7 @@
 
 namespace slipstream {
 
-/// A judgement with what its figures need of its question.
+/// A verdict with what its figures need of its question.
 struct judged_row {
   std::string question, annotator, verdict;
   std::vector<std::size_t> order;

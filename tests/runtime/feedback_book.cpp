@@ -22,9 +22,9 @@ question pair_question(const std::string &id, std::int64_t people = 1, std::int6
   return made;
 }
 
-judgement by(const std::string &who, const std::string &question, const std::string &verdict,
-             const std::string &id = "") {
-  judgement made;
+given_verdict by(const std::string &who, const std::string &question, const std::string &verdict,
+                 const std::string &id = "") {
+  given_verdict made;
   made.id = id.empty() ? who + "/" + question : id;
   made.question = question, made.annotator = who, made.verdict = verdict;
   return made;
@@ -96,7 +96,7 @@ TEST_CASE("a late answer to a question that nobody else has taken counts") {
   CHECK(book.judge(by("ann", "q1", "tie"), 5 * minute) == judgement_fate::stored);
 }
 
-TEST_CASE("a judgement that is sent twice, by a double press or from two tabs, is stored once") {
+TEST_CASE("a verdict that is sent twice, by a double press or from two tabs, is stored once") {
   const test::scratch folder;
   feedback_book book(folder / "a.db");
   book.ask(pair_question("q1", 2), 0);
@@ -125,7 +125,7 @@ TEST_CASE("after its deadline a question is asked no more, and its books say so"
   CHECK(totals.closes());
 }
 
-TEST_CASE("the newest judgement can be taken back until a fit has used it") {
+TEST_CASE("the newest verdict can be taken back until a fit has used it") {
   const test::scratch folder;
   feedback_book book(folder / "a.db");
   book.ask(pair_question("q1"), 0);

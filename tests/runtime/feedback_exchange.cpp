@@ -31,7 +31,7 @@ void judge_as(feedback_book &book, const std::string &who, const std::string &qu
   const auto shown = book.next(who, at, 600 * second_ns, 1);
   REQUIRE(shown);
   REQUIRE(shown->asked.id == question);
-  judgement given;
+  given_verdict given;
   given.id = who + question, given.question = question, given.annotator = who, given.verdict = verdict;
   given.comment = "because <b>";
   REQUIRE(book.judge(given, at + seconds * second_ns) == judgement_fate::stored);
