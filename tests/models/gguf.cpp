@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "models/error.hpp"
 #include "models/files/checkpoint.hpp"
 #include "models/files/gguf/blocks.hpp"
 #include "models/files/gguf/file.hpp"
@@ -117,6 +118,17 @@ void add_factors(test::gguf_builder &to, const model_spec &spec) {
   const auto scaled = rotary_frequencies(spec);
   for (std::size_t i = 0; i < factors.size(); ++i) factors[i] /= scaled[i];
   to.floats("rope_freqs.weight", {factors.size()}, factors);
+}
+
+// What is said of a file that cannot be a model; empty where it is one.
+std::string refusal_of(const std::filesystem::path &file) {
+  try {
+    verify_checkpoint(file);
+    (void)load_checkpoint(file);
+  } catch (const input_error &problem) {
+    return problem.what();
+  }
+  return "";
 }
 
 }  // namespace
@@ -285,4 +297,19 @@ TEST_CASE("a checkpoint of a GGUF file is a folder with its tokenizer and templa
   CHECK(at::equal(again.flat, model.flat));
   CHECK(again.text->encode("the then 7") == model.text->encode("the then 7"));
   CHECK(load_chat(place / "folder").has_value());
+}
+
+TEST_CASE("a GGUF file that is cut anywhere is refused or read as before") {
+  const test::scratch place;
+  const auto bytes = test::small_gguf().bytes();
+  for (std::size_t size = 1; size + 32 < bytes.size(); size += 37) {
+    INFO(size);
+    CHECK(!refusal_of(place.write("cut.gguf", bytes.substr(0, size))).empty());
+  }
+}
+
+TEST_CASE("an empty file and a missing one are refused") {
+  const test::scratch place;
+  CHECK_THAT(refusal_of(place.write("empty.gguf", "")), test::Contains("is empty"));
+  CHECK_THAT(refusal_of(place / "none.gguf"), test::Contains("there is no such"));
 }

@@ -343,18 +343,3 @@ TEST_CASE("hostile GGUF files are refused in one line that names file and key") 
     CHECK(said.size() < 1500);
   }
 }
-
-TEST_CASE("a GGUF file that is cut anywhere is refused or read as before") {
-  const test::scratch place;
-  const auto bytes = test::small_gguf().bytes();
-  for (std::size_t size = 1; size + 32 < bytes.size(); size += 37) {
-    INFO(size);
-    CHECK(!refusal(place.write("cut.gguf", bytes.substr(0, size))).empty());
-  }
-}
-
-TEST_CASE("an empty file and a missing one are refused") {
-  const test::scratch place;
-  CHECK_THAT(refusal(place.write("empty.gguf", "")), test::Contains("is empty"));
-  CHECK_THAT(refusal(place / "none.gguf"), test::Contains("there is no such"));
-}

@@ -34,7 +34,7 @@ TEST_CASE("numbers are read as people who use GSM8K and MATH expect") {
   }
   CHECK(cases >= 250);
   CHECK(right > 150);
-  CHECK(right < cases - 40);
+  CHECK(right <= cases - 40);
 }
 
 TEST_CASE("a number may be off by a share, and another one may count in part") {
