@@ -10,7 +10,7 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::ordered_json;
+using line_json = nlohmann::ordered_json;
 
 /// A row of a data set as a question with its verdict; nothing where it is none that people judge.
 struct judged_line {
@@ -19,7 +19,7 @@ struct judged_line {
 };
 
 std::string score_text(double score) {
-  return json(score).dump();
+  return line_json(score).dump();
 }
 
 judged_line judged_pair(const example &row) {
@@ -124,7 +124,7 @@ exchanged import_own(feedback_book &book, std::istream &in, const std::filesyste
   for (std::int64_t number = 1; std::getline(in, text); ++number) {
     if (text.empty()) continue;
     try {
-      if (read_own_line(book.data(), json::parse(text)))
+      if (read_own_line(book.data(), line_json::parse(text)))
         ++done.lines;
       else
         ++done.left_out["already there"];
@@ -141,7 +141,7 @@ bool is_own(std::istream &in) {
   }
   in.clear();
   in.seekg(0);
-  const auto read = json::parse(first, nullptr, false);
+  const auto read = line_json::parse(first, nullptr, false);
   return read.is_object() && read.contains("table");
 }
 
