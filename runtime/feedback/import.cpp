@@ -54,8 +54,6 @@ judged_line judged_ranking(const example &row) {
 bool put_in(feedback_book &book, const judged_line &line, const std::string &id, const std::string &annotator,
             std::int64_t now_ns) {
   const auto &asked = line.asked;
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < asked.answers.size(); ++i) order.push_back(i);
   const bool fresh = read_own_line(book.data(), {{"table", "questions"},
                                                  {"id", id},
                                                  {"form", to_string(asked.form)},
@@ -80,7 +78,7 @@ bool put_in(feedback_book &book, const judged_line &line, const std::string &id,
                                      {"question", id},
                                      {"annotator", annotator},
                                      {"verdict", line.verdict},
-                                     {"answer_order", text_of_order(order)},
+                                     {"answer_order", ""},
                                      {"shown_ns", now_ns},
                                      {"answered_ns", now_ns},
                                      {"guideline", 0},

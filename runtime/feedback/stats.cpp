@@ -79,17 +79,19 @@ json annotator_figures(const std::vector<const judged_row *> &own) {
   std::vector<double> seconds;
   double known = 0, met = 0, total = 0;
   for (const auto *row : own) {
-    seconds.push_back(static_cast<double>(row->answered_ns - row->shown_ns) / 1e9);
-    total += seconds.back();
+    if (!row->order.empty()) {  // else nobody knows when it was shown
+      seconds.push_back(static_cast<double>(row->answered_ns - row->shown_ns) / 1e9);
+      total += seconds.back();
+    }
     if (row->gold.empty()) continue;
     ++known;
     met += row->gold == row->verdict ? 1 : 0;
   }
   const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::nth_element(seconds.begin(), middle, seconds.end());
+  if (!seconds.empty()) std::nth_element(seconds.begin(), middle, seconds.end());
   return {{"judgements", own.size()},
-          {"median_seconds", *middle},
-          {"per_hour", total > 0 ? json(static_cast<double>(own.size()) * 3600 / total) : json()},
+          {"median_seconds", seconds.empty() ? json() : json(*middle)},
+          {"per_hour", total > 0 ? json(static_cast<double>(seconds.size()) * 3600 / total) : json()},
           {"known_asked", known},
           {"known_met", known > 0 ? json(met / known) : json()}};
 }
