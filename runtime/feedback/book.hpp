@@ -48,7 +48,7 @@ struct shown_question {
 struct given_verdict {
   std::string id;  ///< made by who sends it, so that a repetition is known
   std::string question, annotator, verdict;
-  std::vector<std::size_t> order;
+  std::vector<std::size_t> order;  ///< empty where it is not known, as of a data set
   std::int64_t shown_ns = 0, answered_ns = 0, guideline = 0;
   std::string comment{};
   bool flagged = false;

@@ -11,7 +11,7 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::ordered_json;
+using line_json = nlohmann::ordered_json;
 
 constexpr word<exchange_form> exchange_words[] = {{"own", exchange_form::own},
                                                   {"pairs", exchange_form::pairs},
@@ -24,8 +24,8 @@ struct line_writer {
   std::ostream &to;
   exchanged done{};
 
-  void write(const json &line) {
-    to << line.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+  void write(const line_json &line) {
+    to << line.dump(-1, ' ', false, line_json::error_handler_t::replace) << '\n';
     ++done.lines;
   }
   void leave_out(const std::string &reason) { ++done.left_out[reason]; }
@@ -36,9 +36,9 @@ void write_pair(line_writer &out, const question &asked, const std::string &verd
   const bool tie = said == pair_verdict::tie || said == pair_verdict::both_bad;
   if (tie && !ties) return out.leave_out(said == pair_verdict::tie ? "ties" : "both bad");
   const bool swapped = said == pair_verdict::second;
-  json line = {{"prompt", asked.prompt},
-               {"chosen", asked.answers[swapped ? 1 : 0].text},
-               {"rejected", asked.answers[swapped ? 0 : 1].text}};
+  line_json line = {{"prompt", asked.prompt},
+                    {"chosen", asked.answers[swapped ? 1 : 0].text},
+                    {"rejected", asked.answers[swapped ? 0 : 1].text}};
   if (tie) line["tie"] = true;
   out.write(line);
 }
@@ -55,7 +55,7 @@ void write_labels(line_writer &out, const question &asked, const std::string &ve
 }
 
 void write_ranking(line_writer &out, const question &asked, const std::string &verdict) {
-  auto ranking = json::array();
+  auto ranking = line_json::array();
   for (const auto place : order_of(verdict)) ranking.push_back(asked.answers[place].text);
   out.write({{"prompt", asked.prompt}, {"ranking", ranking}});
 }
@@ -85,7 +85,7 @@ exchange_form parse_exchange_form(std::string_view name) {
 exchanged export_judgements(const feedback_book &book, exchange_form form, bool ties, std::ostream &to) {
   line_writer out{to};
   if (form == exchange_form::own) {
-    write_own_lines(book.data(), [&](const json &line) { out.write(line); });
+    write_own_lines(book.data(), [&](const line_json &line) { out.write(line); });
     return out.done;
   }
   const auto questions = book.questions();

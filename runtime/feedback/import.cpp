@@ -10,7 +10,7 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::ordered_json;
+using line_json = nlohmann::ordered_json;
 
 /// A row of a data set as a question with its verdict; nothing where it is none that people judge.
 struct judged_line {
@@ -19,7 +19,7 @@ struct judged_line {
 };
 
 std::string score_text(double score) {
-  return json(score).dump();
+  return line_json(score).dump();
 }
 
 judged_line judged_pair(const example &row) {
@@ -54,8 +54,6 @@ judged_line judged_ranking(const example &row) {
 bool put_in(feedback_book &book, const judged_line &line, const std::string &id, const std::string &annotator,
             std::int64_t now_ns) {
   const auto &asked = line.asked;
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < asked.answers.size(); ++i) order.push_back(i);
   const bool fresh = read_own_line(book.data(), {{"table", "questions"},
                                                  {"id", id},
                                                  {"form", to_string(asked.form)},
@@ -80,7 +78,7 @@ bool put_in(feedback_book &book, const judged_line &line, const std::string &id,
                                      {"question", id},
                                      {"annotator", annotator},
                                      {"verdict", line.verdict},
-                                     {"answer_order", text_of_order(order)},
+                                     {"answer_order", ""},
                                      {"shown_ns", now_ns},
                                      {"answered_ns", now_ns},
                                      {"guideline", 0},
@@ -124,7 +122,7 @@ exchanged import_own(feedback_book &book, std::istream &in, const std::filesyste
   for (std::int64_t number = 1; std::getline(in, text); ++number) {
     if (text.empty()) continue;
     try {
-      if (read_own_line(book.data(), json::parse(text)))
+      if (read_own_line(book.data(), line_json::parse(text)))
         ++done.lines;
       else
         ++done.left_out["already there"];
@@ -141,7 +139,7 @@ bool is_own(std::istream &in) {
   }
   in.clear();
   in.seekg(0);
-  const auto read = json::parse(first, nullptr, false);
+  const auto read = line_json::parse(first, nullptr, false);
   return read.is_object() && read.contains("table");
 }
 

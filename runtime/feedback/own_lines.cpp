@@ -9,7 +9,7 @@
 namespace slipstream {
 namespace {
 
-using json = nlohmann::ordered_json;
+using line_json = nlohmann::ordered_json;
 
 enum class column_type { text, integer, number, number_or_null };
 struct column {
@@ -45,13 +45,13 @@ std::string listed_columns(std::span<const column> columns) {
   return text;
 }
 
-json value_of(const database_statement &row, int place, column_type type) {
+line_json value_of(const database_statement &row, int place, column_type type) {
   if (row.is_null(place)) return {};
   if (type == text) return row.text(place);
-  return type == integer ? json(row.integer(place)) : json(row.number(place));
+  return type == integer ? line_json(row.integer(place)) : line_json(row.number(place));
 }
 
-void bind_value(database_statement &to, int place, const column &what, const json &line) {
+void bind_value(database_statement &to, int place, const column &what, const line_json &line) {
   const auto found = line.find(what.name);
   const std::string name = "\"" + std::string(what.name) + "\"";
   if (found == line.end()) throw input_error("the field " + name + " is missing");
@@ -70,12 +70,12 @@ void bind_value(database_statement &to, int place, const column &what, const jso
 
 }  // namespace
 
-void write_own_lines(const database &from, const std::function<void(const json &)> &write) {
+void write_own_lines(const database &from, const std::function<void(const line_json &)> &write) {
   for (const auto &table : tables_of_file) {
     auto rows = from.prepare("SELECT " + listed_columns(table.columns) + " FROM " + std::string(table.name) +
                              " ORDER BY " + std::string(table.order));
     while (rows.next()) {
-      json line = {{"table", table.name}};
+      line_json line = {{"table", table.name}};
       for (std::size_t i = 0; i < table.columns.size(); ++i)
         line[std::string(table.columns[i].name)] = value_of(rows, static_cast<int>(i), table.columns[i].type);
       write(line);
@@ -83,7 +83,7 @@ void write_own_lines(const database &from, const std::function<void(const json &
   }
 }
 
-bool read_own_line(database &to, const json &line) {
+bool read_own_line(database &to, const line_json &line) {
   const auto named = line.is_object() ? line.find("table") : line.end();
   if (!line.is_object() || named == line.end() || !named->is_string())
     throw input_error("a line of a book names its \"table\"");

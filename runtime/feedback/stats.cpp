@@ -15,6 +15,8 @@
 namespace slipstream {
 namespace {
 
+using json = nlohmann::json;
+
 /// A verdict as a number: of rankings there is no one number, so these have no figure of agreement.
 std::optional<double> rating_of(const judged_row &row) {
   switch (row.form) {
@@ -50,18 +52,18 @@ std::map<std::string, ratings_of_one> rated_together(const std::vector<judged_ro
   return people;
 }
 
-nlohmann::json or_null(const std::optional<double> &figure) {
-  return figure ? nlohmann::json(*figure) : nlohmann::json();
+json or_null(const std::optional<double> &figure) {
+  return figure ? json(*figure) : json();
 }
 
-nlohmann::json agreement_of(const std::vector<judged_row> &rows, question_form form) {
+json agreement_of(const std::vector<judged_row> &rows, question_form form) {
   const auto people = rated_together(rows, form);
   if (people.empty()) return {};
   std::vector<ratings_of_one> ratings;
   for (const auto &[name, own] : people) ratings.push_back(own);
-  nlohmann::json made = {{"questions", ratings.front().size()},
-                         {"alpha_nominal", or_null(krippendorff_alpha(ratings, rating_scale::nominal))},
-                         {"kappa", nlohmann::json::array()}};
+  json made = {{"questions", ratings.front().size()},
+               {"alpha_nominal", or_null(krippendorff_alpha(ratings, rating_scale::nominal))},
+               {"kappa", json::array()}};
   if (form == question_form::score) {
     made["alpha_ordinal"] = or_null(krippendorff_alpha(ratings, rating_scale::ordinal));
     made["alpha_interval"] = or_null(krippendorff_alpha(ratings, rating_scale::interval));
@@ -73,28 +75,29 @@ nlohmann::json agreement_of(const std::vector<judged_row> &rows, question_form f
   return made;
 }
 
-nlohmann::json annotator_figures(const std::vector<const judged_row *> &own) {
+json annotator_figures(const std::vector<const judged_row *> &own) {
   std::vector<double> seconds;
   double known = 0, met = 0, total = 0;
   for (const auto *row : own) {
-    seconds.push_back(static_cast<double>(row->answered_ns - row->shown_ns) / 1e9);
-    total += seconds.back();
+    if (!row->order.empty()) {  // else nobody knows when it was shown
+      seconds.push_back(static_cast<double>(row->answered_ns - row->shown_ns) / 1e9);
+      total += seconds.back();
+    }
     if (row->gold.empty()) continue;
     ++known;
     met += row->gold == row->verdict ? 1 : 0;
   }
   const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::nth_element(seconds.begin(), middle, seconds.end());
+  if (!seconds.empty()) std::nth_element(seconds.begin(), middle, seconds.end());
   return {{"judgements", own.size()},
-          {"median_seconds", *middle},
-          {"per_hour",
-           total > 0 ? nlohmann::json(static_cast<double>(own.size()) * 3600 / total) : nlohmann::json()},
+          {"median_seconds", seconds.empty() ? json() : json(*middle)},
+          {"per_hour", total > 0 ? json(static_cast<double>(seconds.size()) * 3600 / total) : json()},
           {"known_asked", known},
-          {"known_met", known > 0 ? nlohmann::json(met / known) : nlohmann::json()}};
+          {"known_met", known > 0 ? json(met / known) : json()}};
 }
 
 /// How often the answer that was shown first won, with Wilson's interval.
-nlohmann::json position_figures(const std::vector<judged_row> &rows) {
+json position_figures(const std::vector<judged_row> &rows) {
   double decided = 0, first = 0;
   for (const auto &row : rows) {
     if (row.form != question_form::pair || row.order.size() != 2) continue;
@@ -134,15 +137,14 @@ std::vector<judged_row> judged_rows(const feedback_book &book) {
   return rows;
 }
 
-nlohmann::json feedback_figures(const std::vector<judged_row> &rows) {
+json feedback_figures(const std::vector<judged_row> &rows) {
   std::map<std::string, std::vector<const judged_row *>> by_person;
   std::map<std::string, std::int64_t> days;
   for (const auto &row : rows) {
     by_person[row.annotator].push_back(&row);
     ++days[day_of(row.answered_ns)];
   }
-  nlohmann::json figures = {{"annotators", nlohmann::json::object()},
-                            {"agreement", nlohmann::json::object()}};
+  json figures = {{"annotators", json::object()}, {"agreement", json::object()}};
   for (const auto &[name, own] : by_person) figures["annotators"][name] = annotator_figures(own);
   for (const auto form : {question_form::pair, question_form::label, question_form::score})
     if (auto found = agreement_of(rows, form); !found.is_null())

@@ -130,6 +130,9 @@ TEST_CASE("data sets become answered questions that are written as they were rea
     feedback_book book(folder / (name + ".db"));
     import_judgements(book, folder.write(name + ".jsonl", text), "file", 7);
     CHECK(exported(book, form, true) == text);
+    const auto figures = feedback_figures(judged_rows(book));  // of how they were shown nothing is known
+    CHECK(figures.at("position").at("decided") == 0);
+    CHECK(figures.at("annotators").at("file").at("median_seconds").is_null());
     CHECK(book.totals().closes());
   }
 }
