@@ -21,7 +21,7 @@ import runs
 from node_runs import (Place, alive, begun, check_run, checks, environment, free_port, join_address, lines_of, orphaned,
                        processes, program, spans_of, started, until, wait_for_end)
 
-runs.updates = 150  # long enough to meet mishaps
+runs.updates = 400  # long enough to meet mishaps
 
 
 def same_bits(place):
