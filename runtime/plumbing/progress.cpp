@@ -1,12 +1,14 @@
 #include "runtime/plumbing/progress.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "models/tokenizers/columns.hpp"
 #include "runtime/plumbing/say.hpp"
 
 namespace slipstream {
@@ -25,6 +27,12 @@ void append_metric(std::string &line, const nlohmann::json &metrics, const char 
   if (value == metrics.end() || !value->is_number()) return;
   const auto number = value->get<double>();  // whole numbers too
   line += fmt::format(" {} {}", label, fmt::vformat(format, fmt::make_format_args(number)));
+}
+
+// Asked for each line, as a window changes its size; 80 where a terminal does not tell.
+std::int64_t terminal_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 }  // namespace
@@ -55,7 +63,7 @@ void show_progress(const progress_options &options, const progress_state &state,
   if (options.style == progress_style::none) return;
   const auto line = progress_line(options, state, metrics);
   if (options.style == progress_style::live) {
-    say("\r\033[K" + line);
+    say("\r\033[K" + fitted_to(line, terminal_columns() - 1));  // a full line would wrap on some
     std::fflush(stderr);
     return;
   }

@@ -7,7 +7,7 @@
 namespace slipstream {
 
 /// A JSON list of events, one a line, that is whole after every event: each is written, with the list's end
-/// behind it, over the end that was there. The end is an empty event, so that every event ends with a comma.
+/// behind it, over the end that was there. The comma goes before an event: nothing follows the last one.
 class trace_file {
  public:
   /// Begins the file anew. Throws run_error.
@@ -23,6 +23,7 @@ class trace_file {
   std::filesystem::path file_;
   int descriptor_ = -1;
   std::int64_t end_ = 0;  ///< where the next event goes
+  bool first_ = true;     ///< no event yet, so no comma
 };
 
 }  // namespace slipstream

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "models/tokenizers/columns.hpp"
 #include "runtime/plumbing/compute_slots.hpp"
 #include "runtime/plumbing/progress.hpp"
 #include "runtime/plumbing/span_totals.hpp"
@@ -86,4 +87,14 @@ TEST_CASE("the progress line shows what was reported and nothing else") {
   CHECK(progress_line(options, state, {}) == "sort 200/200 queues 0+0 0 tokens/s left 0s");
   state.update = 100;
   CHECK(progress_line(options, state, {}) == "sort 100/200 queues 0+0 0 tokens/s left 2h46m");
+}
+
+TEST_CASE("a line is cut to the columns of a terminal, wide and combining characters counted") {
+  CHECK(fitted_to("sort 50/200", 20) == "sort 50/200");
+  CHECK(fitted_to("sort 50/200", 6) == "sort 5");
+  CHECK(fitted_to("\u4e2d\u6587 1/2", 3) == "\u4e2d");  // two columns each: the second has no room
+  CHECK(fitted_to("\u4e2d\u6587 1/2", 5) == "\u4e2d\u6587 ");
+  CHECK(fitted_to("e\u0301a", 1) == "e\u0301");  // an accent takes no column of its own
+  CHECK(fitted_to("a\xff\nb", 4) == "a??b");
+  CHECK(fitted_to("a", 0).empty());
 }
