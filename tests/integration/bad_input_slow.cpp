@@ -136,7 +136,7 @@ const std::vector<bad_input> table{
              "batch = 8\nguards = ^[{ signal = \"ess\", below = 0.1, act = \"roll_back\" }]\n"),
      {"newest checkpoint", "checkpoint_every"}},
     {"no such run", fresh_policy_from("run:other"), {"there is no run \"other\"", "run.folder"}},
-    {"no such folder", fresh_policy_from("nowhere"), {"there is no model folder \"nowhere\"", "run:NAME"}},
+    {"no such folder", fresh_policy_from("nowhere"), {"there is no model \"nowhere\"", "run:NAME"}},
     {"half a checkpoint", fresh_policy_from("half"), {"half/model.safetensors"}, "", write_half_a_checkpoint},
     {"bad line",
      sft,

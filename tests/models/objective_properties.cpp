@@ -38,6 +38,15 @@ objective_inputs random_batch(std::uint64_t seed, at::ScalarType type = at::kDou
   return in;
 }
 
+/// The same with the targets that a row takes: labels, the places of lists of two, or any numbers.
+objective_inputs random_batch_for(const objective_row &row, std::uint64_t seed) {
+  auto in = random_batch(seed);
+  in.reference_point = at::scalar_tensor(0.1, at::kDouble);
+  if (row.name == "reward_binary" || row.name == "kto") in.targets = in.targets.gt(0).to(at::kDouble);
+  if (row.name == "reward_rankings") in.targets = at::arange(rows, at::kDouble).remainder(2) + 1;
+  return in;
+}
+
 std::vector<at::Tensor *> members(objective_inputs &in) {
   return {&in.mask,   &in.logp,       &in.entropy, &in.behaviour, &in.proximal, &in.reference, &in.advantages,
           &in.values, &in.old_values, &in.returns, &in.scores,    &in.targets,  &in.age,       &in.keep};
@@ -114,7 +123,7 @@ TEST_CASE("no row's loss or metric depends on micro-batches, padding or order") 
       CAPTURE(std::string(row.name), std::string(to_string(how)));
       auto options = busy_options(row);
       options.aggregate = how;
-      const auto batch = random_batch(3);
+      const auto batch = random_batch_for(row, 3);
       const auto whole = evaluate_parts(row, options, {batch});
       CHECK(whole.loss != 0);
       check_same(evaluate_parts(row, options,
@@ -132,7 +141,7 @@ TEST_CASE("gradients of micro-batches add up to the gradient of the whole") {
   for (const auto &row : objective_rows()) {
     CAPTURE(std::string(row.name));
     const auto options = busy_options(row);
-    auto batch = random_batch(4);
+    auto batch = random_batch_for(row, 4);
     for (auto *t : {&batch.logp, &batch.values, &batch.scores}) t->requires_grad_(true);
     const auto global = count(row, batch);
     const auto gradients = [&](const std::vector<objective_inputs> &parts) {

@@ -97,7 +97,7 @@ TEST_CASE("a model is another run's last checkpoint, or a folder") {
   replace_link(runs / "sft/checkpoints/last", "step-000002");
   CHECK(resolve_model("run:sft", runs) == runs / "sft/checkpoints/step-000002");
   CHECK(resolve_model(runs.string(), runs) == runs);
-  CHECK_THROWS_WITH(resolve_model("no/such", runs), StartsWith("there is no model folder \"no/such\""));
+  CHECK_THROWS_WITH(resolve_model("no/such", runs), StartsWith("there is no model \"no/such\""));
   for (const char *bad : {"run:", "run:../sft", "run:a/b"})
     CHECK_THROWS_WITH(resolve_model(bad, runs), Contains("names no run"));
 }
