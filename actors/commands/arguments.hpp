@@ -102,7 +102,8 @@ struct ledger_arguments {
 };
 int execute(const ledger_arguments &arguments);
 
-/// People's judgements out of their book, into it, and what they say of those who gave them.
+/// `slipstream feedback`: it exports judgements from a book, imports them into one, or prints figures of
+/// the people who gave them.
 struct feedback_export_arguments {
   std::filesystem::path book, to;
   std::string form = "own";

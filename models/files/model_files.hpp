@@ -10,7 +10,7 @@ namespace slipstream {
 bool has_model_text(const std::filesystem::path &model, const std::string &name);
 /// Throws input_error when it cannot be read.
 std::string read_model_text(const std::filesystem::path &model, const std::string &name);
-/// What messages call it: the file itself, or the GGUF file.
+/// The name of that file for messages: its own path, or the path of the GGUF file that holds its content.
 std::string model_text_name(const std::filesystem::path &model, const std::string &name);
 
 }  // namespace slipstream

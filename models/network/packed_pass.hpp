@@ -20,7 +20,8 @@ struct packed_model {
 };
 
 /// Final hidden states [N,hidden] (after the last norm) of tokens ids[N] at positions[N], both int64;
-/// `angles` of the positions where they are rotary. `how` must take rows.
+/// `angles` are those of the positions, or undefined where positions are not rotary. how.takes_rows() must
+/// be true.
 at::Tensor packed_hidden(const packed_model &model, const at::Tensor &ids, const at::Tensor &positions,
                          const ops::rotary &angles, attention &how);
 

@@ -44,7 +44,8 @@ struct shown_question {
   std::vector<std::size_t> order;  ///< order[i]: which answer stands in place i
 };
 
-/// One person's verdict, about the answers as they stand in the question (not as they were shown).
+/// The verdict of one person. Its places count the answers in the order of the question, whatever order
+/// they were shown in.
 struct given_verdict {
   std::string id;  ///< made by who sends it, so that a repetition is known
   std::string question, annotator, verdict;

@@ -41,7 +41,7 @@ simulated_judgement judge_pair(const simulated_annotator &who, std::uint64_t que
 /// A score from `low` to `high`, whole, of a worth of 0 to 1.
 double judge_score(const simulated_annotator &who, std::uint64_t question, const shown_answer &answer,
                    int low, int high);
-/// Whether an answer of a worth of 0 to 1 is good: at least one half.
+/// Whether the annotator calls the answer good: its worth, from 0 to 1, is at least one half to them.
 bool judge_good(const simulated_annotator &who, std::uint64_t question, const shown_answer &answer);
 /// The answers' places from the best to the worst.
 std::vector<std::size_t> judge_ranking(const simulated_annotator &who, std::uint64_t question,

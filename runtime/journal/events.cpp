@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::int64_t most_rollouts = std::int64_t{1} << 32;  // of a prompt
 
-// Sets that tokens were drawn from follow the byte with this bit. Earlier releases wrote none.
+// In the last byte of an answer or sample this bit says that the sets follow from which its tokens were
+// drawn. Earlier releases never set it.
 constexpr std::uint8_t sets_follow = 0x80;
 
 /// Whether an answer has ended and why, in one byte; then the sets.

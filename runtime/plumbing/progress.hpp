@@ -31,8 +31,8 @@ progress_style detect_progress_style();
 std::string progress_line(const progress_options &options, const progress_state &state,
                           const nlohmann::json &metrics);
 
-/// Writes the line to standard error: over the last one (live; cut to the terminal), or as one more line at
-/// the tenths of the run.
+/// Writes the line to standard error. On a terminal it replaces the line before and is cut to the
+/// terminal's width; elsewhere it is a new line at each tenth of the run.
 void show_progress(const progress_options &options, const progress_state &state,
                    const nlohmann::json &metrics);
 /// Ends a live line.

@@ -29,7 +29,8 @@ class format_rule {
 /// Characters (Unicode), words (between white space) or tokens of answer `i` of a group.
 std::int64_t text_length(const rollout_group &group, std::size_t i, text_unit unit);
 
-/// 1 for an empty answer, falling to 0 at `limit` and on below it, but not under `least`.
+/// The score is 1 for an empty answer and falls by 1 every `limit` units of length; it never falls below
+/// `least`.
 double length_score(std::int64_t length, std::int64_t limit, double least);
 
 /// The share of `wanted` that stand in the answer, or 1 as soon as one does (`any`); 0 when one of `unwanted`

@@ -19,7 +19,7 @@ struct gguf_architecture {
 
 /// The row of general.architecture. Throws input_error naming those that are supported.
 const gguf_architecture &find_architecture(const gguf_file &file);
-/// The row for a model_type to write; null for one that GGUF has no name for here.
+/// The architecture under which a model_type is exported; null where the export does not support it.
 const gguf_architecture *architecture_to_write(std::string_view model_type);
 
 /// The tensor of a GGUF file that holds the parameter of that name ("model.layers.0.mlp.up_proj.weight" is

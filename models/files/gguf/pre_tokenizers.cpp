@@ -52,7 +52,7 @@ std::vector<std::string> patterns(std::string_view cut) {
   return {word_pattern};
 }
 
-// The patterns that a tokenizer.json cuts with, one after the other; nothing where it does something else.
+// The patterns by which a tokenizer.json splits text, in their order; empty where it splits by other means.
 bool add_patterns(const json &part, std::vector<std::string> &found) {
   const std::string type =
       part.is_object() && part.contains("type") && part["type"].is_string() ? part["type"] : json("");

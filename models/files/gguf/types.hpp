@@ -6,7 +6,7 @@
 
 namespace slipstream {
 
-/// How a GGUF file stores numbers: blocks of `block` values in `bytes` bytes, by ggml's numbers and names.
+/// A number format of GGUF files, with ggml's number and name for it: `block` values take `bytes` bytes.
 struct gguf_type {
   std::uint32_t number = 0;
   const char *name = "";
